@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import L
 MODULE = "dockernet.baseline.bridge_network"
 _SECONDS = 60
 _CHANGED = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed", CHANGED: "changed"}
-_DONE = {KEPT: "is as wanted", RECREATED: "was re-created"}
+_DONE = {KEPT: "is as configured", RECREATED: "was re-created"}
 
 
 class ActionModule(ActionBase):
@@ -56,7 +56,7 @@ class ActionModule(ActionBase):
             known = item["remarks"] if item in broken else [*item["problems"], *item["remarks"]]
             for text in known:
                 self._display.warning(
-                    safe(f"network {item['name']} {_DONE.get(item['outcome'], 'was made')}, but {text}")
+                    safe(f"network {item['name']} {_DONE.get(item['outcome'], 'was created')}, but {text}")
                 )
         return self._taken_back(answer, broken, task_vars) if broken else answer
 
@@ -68,15 +68,15 @@ class ActionModule(ActionBase):
             module_name=MODULE, module_args={**self._task.args, "undo": names}, task_vars=task_vars
         )
         failed = undone.get("failed") or undone.get("unreachable")
-        texts = [_told(item, "" if failed else " and taken back") for item in broken]
+        texts = [_told(item, "" if failed else " and reverted") for item in broken]
         if failed:
-            texts.append(f"It could not be taken back: {undone.get('msg', 'the host did not answer')}")
+            texts.append(f"It could not be reverted: {undone.get('msg', 'the host did not answer')}")
         rest = [
             f"{item['name']} was {_CHANGED[item['outcome']]}"
             for item in answer.get("networks", [])
             if item["name"] not in names and item["outcome"] in _CHANGED
         ]
-        changed = f"Beside that: {'; '.join(rest)}" if rest else "Nothing else was changed"
+        changed = f"Also: {'; '.join(rest)}" if rest else "Nothing else was changed"
         outcome = FAILED if failed else UNDONE
         networks = [
             {**item, "outcome": outcome} if item["name"] in names else item for item in answer.get("networks", [])
@@ -100,7 +100,7 @@ def _read(text: str) -> Evidence:
 def _told(item: dict[str, Any], ending: str) -> str:
     problems = "; ".join(item["problems"])
     if item["outcome"] == RECREATED:
-        words = "network {} and its containers are as they were: {}" if ending else "network {} was re-created, and {}"
+        words = "network {} and its containers were restored: {}" if ending else "network {} was re-created, but {}"
     else:
-        words = "network {} was made, and removed again, as {}" if ending else "network {} was made, and {}"
+        words = "network {} was created and removed again, because {}" if ending else "network {} was created, but {}"
     return words.format(item["name"], problems)

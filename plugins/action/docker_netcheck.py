@@ -133,6 +133,6 @@ def _written(found: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _as_saved(path: str) -> Callable[[HostSnapshot], dict[str, Any]]:
     def judge(snapshot: HostSnapshot) -> dict[str, Any]:
-        return {"msg": f"Nothing was judged; saved is what was read, in {path}", "sources": sources_of(snapshot)}
+        return {"msg": f"Nothing was evaluated; the snapshot was saved in {path}", "sources": sources_of(snapshot)}
 
     return judge

@@ -25,7 +25,7 @@ options:
     elements: dict
     required: true
   proxy_in_force:
-    description: Whether docker-proxy is in force, as RV(dockernet.baseline.docker_netcheck#module:facts) has it.
+    description: Whether docker-proxy is effective, as RV(dockernet.baseline.docker_netcheck#module:facts) has it.
     type: bool
   running:
     description:
@@ -54,7 +54,7 @@ options:
   also:
     description:
       - Checks to repair besides, of V(daemon.pending), V(firewall.disabled) and V(network.ipv6-unfiltered). To repair
-        them brings into force what somebody may have held back on purpose.
+        them makes effective what may have been held back on purpose.
       - Or V(network.icc), which the profiles V(cis) and V(strict) repair by themselves.
     type: list
     elements: str

@@ -116,7 +116,7 @@ class Effects:
             found.problems.extend(judgement.problems)
             found.remarks.extend(judgement.remarks)
         if making.value is None:
-            why = f"whether dockerd is to make rules is not known: {making.evidence}"
+            why = f"whether dockerd is configured to create rules is not known: {making.evidence}"
             return Judgement([], [*(f"{text} ({why})" for text in found.problems), *found.remarks])
         return found
 
@@ -130,11 +130,11 @@ class Effects:
         if path.verdict == UNKNOWN:
             if network.get("Internal") or not sent or (sent != path.first_source) != wanted:
                 yield Judgement(
-                    remarks=[f"it is not known what becomes of packets from {subnet} to the outside: {path.reason}"]
+                    remarks=[f"whether packets from {subnet} reach the outside is not known: {path.reason}"]
                 )
         elif network.get("Internal"):
             if sent:
-                yield Judgement([f"packets from {subnet} reach the outside, though the network is internal"])
+                yield Judgement([f"packets from {subnet} reach the outside, although the network is internal"])
         elif not sent:
             if self._purposes.let_down(path):
                 yield Judgement([f"packets from {subnet} do not reach the outside: {path.reason}"])
@@ -154,7 +154,7 @@ class Effects:
             )
         elif option_of(network, ICC) == "false":
             if path.arrives:
-                yield Judgement([f"containers on {bridge} reach each other by IPv{version}, though icc is false"])
+                yield Judgement([f"containers on {bridge} reach each other by IPv{version}, although icc=false"])
         elif not path.arrives and not self._purposes.kept_off(path):
             yield Judgement([f"containers on {bridge} do not reach each other by IPv{version}: {path.reason}"])
 

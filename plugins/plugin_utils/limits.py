@@ -54,7 +54,7 @@ def seconds_of(options: Mapping[str, Any]) -> int:
     """The seconds that a task gives to judging. Raises AnsibleActionFail for less than one."""
     seconds: int = options["judge_timeout"]
     if seconds < 1:
-        raise AnsibleActionFail(f"judge_timeout: it takes a second at least, found {seconds}")
+        raise AnsibleActionFail(f"judge_timeout: expected at least one second, found {seconds}")
     return seconds
 
 
@@ -112,7 +112,7 @@ def read_snapshot_text(text: str) -> HostSnapshot:
 
 def unjudged(error: LimitError) -> HostSnapshot:
     """Return a snapshot of which nothing was read, for that reason: all that is said of it is unknown."""
-    reason = f"what was read of the host was not judged: {error}"
+    reason = f"the host's snapshot was not evaluated: {error}"
     sources = {name: Source(read=False, kind=ERROR, reason=reason) for name in SOURCES}
     return HostSnapshot(hostname="", taken_at="", sources=sources, defects=error.defects)
 

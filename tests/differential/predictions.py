@@ -61,7 +61,7 @@ class Prediction:
 
 
 # Said of a start of dockerd, in actions and warnings.
-_ANEW = re.compile(r"^restart .*it makes network \S+ \((?P<bridge>\S+)\) anew with .*\bmtu (?P<mtu>\d+)")
+_ANEW = re.compile(r"^restart .*it recreates network \S+ \((?P<bridge>\S+)\) with .*\bmtu (?P<mtu>\d+)")
 _CLOSES = re.compile(r"dockerd turns it on, and closes the chain FORWARD")
 
 

@@ -89,7 +89,7 @@ def instant(choice: random.Random, reference: Reference) -> dict[str, Any]:
 
 
 def assert_whole(found: View, origin: Reference, wanted: Reference, edit: Edit, told: str) -> None:
-    """The file is one of those that were meant, with all that belongs to it, and no container was touched."""
+    """The file is one of those that were meant, with all that belongs to it, and no container was affected."""
     texts = {origin.goal.text, wanted.goal.text, *edit.between}
     assert found.text in texts, (told, found)
     assert found.mode_and_owner == wanted.view.mode_and_owner, (told, found)
@@ -113,6 +113,6 @@ def count(totals: Totals, outcome: Outcome, found: View, origin: Reference, want
     if found.text == origin.goal.text:
         totals.found["old file"] += 1
     elif found.text == wanted.goal.text:
-        totals.found["new file, " + ("in force" if wanted.goal.in_force(found) else "not in force yet")] += 1
+        totals.found["new file, " + ("in force" if wanted.goal.in_force(found) else "not effective yet")] += 1
     else:
         totals.found["file of the first of two steps"] += 1

@@ -66,12 +66,12 @@ def test_a_file_system_that_refuses_leaves_everything_as_it_was(host: Host) -> N
     before = settle(host)
     daemon = host.run(["pidof", "dockerd"]).out
     folder = "/etc/docker"
-    as_it_was = f"{DAEMON_JSON} could not be written, and is as it was: "
+    as_it_was = f"{DAEMON_JSON} could not be written, and is unchanged: "
     for fault, words in (
         (full(host, folder), f"{as_it_was}No space left on device"),
-        (full(host, JOURNAL), "nothing was changed, since what is there could not be recorded"),
+        (full(host, JOURNAL), "nothing was changed: the previous state could not be recorded"),
         (read_only(host, folder), f"{as_it_was}Read-only file system"),
-        (read_only(host, DAEMON_JSON), "it is mounted there by itself"),
+        (read_only(host, DAEMON_JSON), "it is a mount point"),
         (immutable(host, DAEMON_JSON), "lsattr shows whether the file or its folder is immutable"),
         (immutable(host, folder), f"{as_it_was}"),
     ):
@@ -114,7 +114,7 @@ def test_a_dockerd_that_hangs_whatever_the_file(host: Host) -> None:
         assert_says(
             attempt(host, RESTART.there),
             "it does not start with the previous file either",
-            "dockerd is DOWN now. 2 containers run on without it",
+            "dockerd is DOWN now. 2 containers keep running without it",
             f"{DAEMON_JSON} is the previous file",
         )
         assert host.read(DAEMON_JSON) == before.text
@@ -135,9 +135,9 @@ def test_a_dockerd_that_hangs_when_it_is_told_to_reload(host: Host, edit: Any) -
             result,
             "dockerd did not confirm the reload within 6 seconds",
             "dockerd does not answer",
-            "no container was touched",
-            f"{DAEMON_JSON} is as it was",
-            "may be in force until its next restart",
+            "no container was affected",
+            f"{DAEMON_JSON} was restored",
+            "may be effective until its next restart",
         )
     view = settle(host)
     assert (view.config, view.leftovers, view.containers) == (before.config, [], before.containers)

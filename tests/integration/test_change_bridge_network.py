@@ -298,7 +298,7 @@ def test_absent_and_a_failure_in_the_middle(fresh_host: Host) -> None:
     )
     assert failed["failed"]
     assert not failed["refused"]
-    assert "network second was made, and removed again, as 10.81.2.0/24 is masqueraded" in failed["msg"]
+    assert "network second was created and removed again, because 10.81.2.0/24 is masqueraded" in failed["msg"]
     assert stale in failed["msg"]
     assert "Beside that: free was removed; first was created; third was created" in failed["msg"]
     assert failed["changed"]
@@ -320,7 +320,7 @@ def test_absent_and_a_failure_in_the_middle(fresh_host: Host) -> None:
     assert failed["failed"]
     assert failed["changed"]
     assert outcomes(failed) == {"kept": "created", "unfit": "undone"}
-    assert failed["msg"].endswith("Kept as changed before it, without having packets followed: kept was created")
+    assert failed["msg"].endswith("Changed before that, and kept without tracing packets: kept was created")
     assert names(host) & {"kept", "unfit", "never"} == {"kept"}
     failed = run(host, [unfit])
     assert (failed["failed"], failed["changed"], outcomes(failed)) == (True, False, {"unfit": "undone"})

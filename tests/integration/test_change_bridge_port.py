@@ -44,7 +44,7 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="requires root")
 def test_modes_are_set_and_ports_that_are_gone_are_told() -> None:
     program = f"import sys; sys.path.insert(0, {str(ROOT / '.build')!r}){PROGRAM}"
     found = json.loads(run(["unshare", "--net", sys.executable, "-c", program]).out)

@@ -139,7 +139,7 @@ def test_connected_changed_and_disconnected(fresh_host: Host) -> None:
     assert in_bridge(host, "hub", "office") == {"10.78.0.2"}
     # Networks with IPv6 come first, whatever their names.
     assert done["disruptions"] == [
-        {"container": "hub", "how": "its default route goes by network shop, and no more by office"}
+        {"container": "hub", "how": "its default route uses network shop, and no longer office"}
     ]
     assert default_route(host, "hub") == "10.77.0.1"
     assert [host.container("web").run(["ping", "-c1", "-W2", name]).rc for name in ("desk", "front", "hub")] == [0] * 3
@@ -220,7 +220,7 @@ def test_refused_or_undone(fresh_host: Host) -> None:
         {"name": "hub"},
     ]
     said = while_connecting(host, [shop(wishes)], 2, late)
-    assert said.startswith("True network shop and its containers are as they were: Address already in use"), said
+    assert said.startswith("True network shop and its containers were restored: Address already in use"), said
     assert {name: endpoints(host, name) for name in RUNNING} == before
     assert in_bridge(host, "web", "shop") == set(before["web"]["shop"][0])
     assert {name: macs(host, name) for name in RUNNING} == own
@@ -240,7 +240,7 @@ def test_refused_or_undone(fresh_host: Host) -> None:
     assert outcomes(done) == {"new": "created"}, done
     # Of networks alike, the one goes first whose name does.
     assert done["disruptions"] == [
-        {"container": "hub", "how": "its default route goes by network new, and no more by office"}
+        {"container": "hub", "how": "its default route uses network new, and no longer office"}
     ]
     assert [default_route(host, name) for name in ("hub", "web")] == ["10.79.0.1", "10.77.0.1"]
     assert in_bridge(host, "hub", "new") == {"10.79.0.50"}

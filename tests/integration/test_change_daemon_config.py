@@ -162,7 +162,7 @@ def test_keys_of_the_default_network_wait_where_containers_are_kept(safe_host: H
 
     assert effects(done) == {"mtu": ("set", "pending")}
     assert (dockerd(host), start_times(host)) == (pid, started)
-    assert any("not in force yet: mtu" in text for text in done["warnings"])
+    assert any("not effective yet: mtu" in text for text in done["warnings"])
     # With no container to keep, a restart brings it in.
     for name in ("web", "steady"):
         host.docker("rm", "--force", name)

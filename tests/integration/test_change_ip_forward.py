@@ -162,7 +162,7 @@ def test_the_warning_about_forward_is_what_happens_at_the_next_boot(fresh_host: 
     assert _policy_after_start(host, forwarding="1") == "ACCEPT"
     if uses_nftables(host):
         assert not warned
-        assert any("filters with nftables, closes nothing" in warning for warning in done["warnings"]), done
+        assert any("filters with nftables, drops nothing" in warning for warning in done["warnings"]), done
         assert any("does not start" in warning for warning in run(host, state="absent")["warnings"])
         with pytest.raises(CommandError, match="IPv4 forwarding is disabled"):
             _policy_after_start(host, forwarding="0")

@@ -351,7 +351,7 @@ def test_live_restore_that_does_not_come_stops_everything_before_the_restart(sho
     done = run(shop_host, state="disabled", live_restore="enable")
 
     assert done["failed"]
-    assert "live-restore did not come into force" in done["msg"]
+    assert "live-restore did not become effective" in done["msg"]
     assert not shop_host.exists(DAEMON_JSON)
     assert shop_host.run(["pidof", "dockerd"]).out == daemon
     assert start_times(shop_host) == started

@@ -298,7 +298,7 @@ def test_a_key_with_a_variable_of_its_own_is_refused_by_name(engine_host: Host, 
 def test_a_wish_that_is_refused_fails_the_host(fresh_host: Host, lab: Lab) -> None:
     done = run(lab, fresh_host, harden_daemon_config={"mtuu": 1400})
     assert done.rc != 0
-    assert "harden_daemon_config is not in force: daemon_config refused" in re.sub(r"\s+", " ", done.out)
+    assert "harden_daemon_config is not effective: daemon_config refused" in re.sub(r"\s+", " ", done.out)
     assert "(is mtu meant?)" in table(done)
 
 

@@ -63,6 +63,6 @@ def test_the_others_are_audited(tmp_path: Path, megabytes: int) -> None:
     assert {item["outcome"] for item in documents["hostile"]["findings"]} == {"unknown"}
     reasons = {source["reason"] for source in documents["hostile"]["sources"].values()}
     assert reasons <= {
-        f"what was read of the host was not judged: the deadline of {SECONDS} seconds passed",
-        "what was read of the host was not judged: it takes more memory than it may have",
+        f"the host's snapshot was not evaluated: the deadline of {SECONDS} seconds passed",
+        "the host's snapshot was not evaluated: it needs more memory than its limit",
     }

@@ -76,7 +76,7 @@ def test_a_tunnel_is_open_and_one_for_other_networks_changes_nothing(host: Host,
     policy(host, f"src 0.0.0.0/0 dst 203.0.113.0/24 dir out {TUNNEL}")
     found = egress(host, "timed out")
     assert {outcome for outcome, dummy in found} == {"unknown"}
-    assert "what becomes of it as IPsec, as the IPsec policy src 0.0.0.0/0 dst 203.0.113.0/24 dir out" in found[0][1]
+    assert "what happens to it as IPsec, by the IPsec policy src 0.0.0.0/0 dst 203.0.113.0/24 dir out" in found[0][1]
     assert "ip -s xfrm policy and ip xfrm state" in found[0][1]
 
 
@@ -96,7 +96,7 @@ def test_answers_are_asked_for_as_they_came(host: Host) -> None:
     found = egress(host, "timed out")
     assert {outcome for outcome, dummy in found} == {"fail"}
     assert "the answer is lost: the IPsec policy src 203.0.113.0/24" in found[0][1]
-    assert "wants it as IPsec, which it is not" in found[0][1]
+    assert "requires IPsec, which it does not use" in found[0][1]
 
 
 def test_what_comes_in_plain_where_ipsec_is_wanted_is_lost(host: Host, lab: Lab) -> None:

@@ -20,7 +20,7 @@ from tests.integration.inside import inside
 from tests.lab.identity import ROOT
 from tests.lab.proc import run
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="requires root")
 LINKS = """
 link set lo up
 link add br0 type bridge nf_call_iptables 1

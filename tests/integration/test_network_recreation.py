@@ -155,7 +155,7 @@ def test_containers_keep_what_they_have(fresh_host: Host, lab: Lab) -> None:
     felt = {(item["container"], item["how"].split(":")[0]) for item in done["disruptions"]}
     assert ("hub", "its address 10.77.0.4 on network shop becomes a fixed one") in felt
     assert (("db", "loses its configured MAC address 02") in felt) == (engine >= FORGETS_MAC)
-    assert any(re.search("goes by a higher number", how) for dummy, how in felt) == (engine < LOWEST_FREE_NAME)
+    assert any(re.search("gets a higher number", how) for dummy, how in felt) == (engine < LOWEST_FREE_NAME)
 
 
 def test_a_network_that_cannot_be_created_is_put_back(fresh_host: Host, lab: Lab) -> None:
@@ -167,7 +167,7 @@ def test_a_network_that_cannot_be_created_is_put_back(fresh_host: Host, lab: Lab
     veth = 'subprocess.run("ip link add br-taken type veth peer name br-other", shell=True)'
     said = recreate_while(host, removed=veth, bridge="br-taken").out
 
-    assert "network shop and its containers are as they were" in said
+    assert "network shop and its containers were restored" in said
     assert state(host) == before
     assert reach(host, lab) == reached
     again = json.loads(host.docker("network", "inspect", "shop").out)[0]
@@ -189,7 +189,7 @@ def test_whatever_happens_in_the_middle(fresh_host: Host, lab: Lab) -> None:
     # Somebody takes an address while nobody has it: who was there first gets it back, and the other one is told of.
     run = f"docker run -d --name late --network shop --ip 10.77.0.50 {workload.IMAGE} /bin/serve"
     said = recreate_while(host, created=f'subprocess.run("{run}", shell=True)').out
-    assert "container late is not as it was on network shop (Address already in use)" in said
+    assert "container late could not be restored on network shop (Address already in use)" in said
     assert "docker network connect --ip 10.77.0.50 shop late" in said
     assert state(host) == before
     assert reach(host, lab) == reached

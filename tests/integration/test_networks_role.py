@@ -45,8 +45,8 @@ def test_from_the_list_to_the_host(fresh_host: Host, lab: Lab) -> None:
     before = host_state(host)
     predicted = run(check=True, networks_recreate="allow")
     assert predicted.rc == 0, predicted.out
-    assert "Would be done:" in predicted.out
-    assert "container web is cut off from network front for a moment" in predicted.out
+    assert "Planned changes:" in predicted.out
+    assert "container web is disconnected from network front for a moment" in predicted.out
     assert host_state(host) == before
 
     done = run(networks_recreate="allow")
@@ -66,7 +66,7 @@ def test_from_the_list_to_the_host(fresh_host: Host, lab: Lab) -> None:
     assert "disconnect: allow" in refused.out
     closed = run(**alone, networks_disconnect="allow")
     assert closed.rc == 0, closed.out
-    assert "container web is cut off from network back" in closed.out
+    assert "container web is disconnected from network back" in closed.out
     assert set(web.inspect()["NetworkSettings"]["Networks"]) == {"front"}
 
 

@@ -122,6 +122,6 @@ def test_a_dockerd_of_which_nobody_but_root_can_tell_is_unknown(fresh_host: Host
         assert without.daemon is None
         engine = without.sources["engine"]
         assert (engine.read, engine.kind) == (False, "denied"), engine
-        assert "is not visible; run with become" in engine.reason
+        assert "is not visible without root; run with become" in engine.reason
     finally:
         host.run(["systemctl", "stop", "by-hand.scope"], check=False)

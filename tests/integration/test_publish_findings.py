@@ -85,7 +85,7 @@ def test_a_wrong_static_neighbour_is_named_where_it_leaves_a_port_open(host: Hos
     def outcome() -> tuple[list[str], list[tuple[str, bool]]]:
         answered = seen_outside(lab, host, (host.address, PORT))
         findings = of(judge(read_host(host)), "firewall.publish")
-        return answered, [(item.outcome, f"is fixed to {NOBODY}" in item.summary) for item in findings]
+        return answered, [(item.outcome, f"is permanently {NOBODY}" in item.summary) for item in findings]
 
     healthy = outcome()
     assert healthy == (["answered"], [("pass", False)])

@@ -130,7 +130,7 @@ def test_the_host_is_as_it_was_before(fresh_host: Host, lab: Lab) -> None:
     after = state(host)
     again = harden(lab, host, harden_state="reverted")
     assert again.stats[host.name]["changed"] == 0
-    assert "There was nothing to take back" in table(again)
+    assert "There was nothing to revert" in table(again)
     assert differences(after, state(host)) == {}
 
 
@@ -154,8 +154,11 @@ def test_what_somebody_else_changed_since_stays(fresh_host: Host) -> None:
     for check in (True, False):
         refused = rollback(host, check=check)
         assert refused["refused"] is True, refused
-        assert f"shutdown-timeout in {DAEMON_JSON} is 40 by now, it was 20 before, and was made 30" in refused["msg"]
-        assert f"{SYSCTL_FILE} was changed by somebody else" in refused["msg"]
+        assert (
+            f"shutdown-timeout in {DAEMON_JSON} is 40 now; it was 20 before, and this collection set 30"
+            in refused["msg"]
+        )
+        assert f"{SYSCTL_FILE} was changed outside this collection" in refused["msg"]
         assert "on_conflict: keep" in refused["msg"]
     assert host_state(host) == before
 

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.inside import inside
 
 pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="takes root"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="requires root"),
     pytest.mark.skipif(not shutil.which("iptables-legacy") or not shutil.which("nft"), reason="takes iptables and nft"),
 ]
 

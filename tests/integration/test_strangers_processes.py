@@ -162,7 +162,7 @@ def test_the_rehearsal_runs_what_root_alone_can_exchange(fresh_host: Host, *, un
     try:
         done = ansible_module(host, DAEMON_CONFIG, {"config": {"debug": True}}, check=True)
         assert (done["changed"], done["failed"]) == (True, False), done
-        words = f"was not asked to rehearse the new configuration: others than root may write to {place}"
+        words = f"could not validate the new configuration beforehand: users other than root can write to {place}"
         assert any(words in warning for warning in done.get("warnings", [])) is unsafe
         assert host.exists(MARK) is not unsafe
     finally:

@@ -90,7 +90,7 @@ def test_a_restart_excuses_the_daemon_and_no_container_that_was_not_named() -> N
 
 
 def test_what_was_said_to_be_possible_may_come_true_and_nothing_else() -> None:
-    anew = spoken(actions=["restart docker.service; it makes network bridge (docker0) anew with mtu 1450"])
+    anew = spoken(actions=["restart docker.service; it recreates network bridge (docker0) with mtu 1450"])
     name = "sysctl:net.ipv6.conf.docker0.mtu"
     before = {**BEFORE, name: "1500"}
     for value, complaints in (("1500", 0), ("1450", 0), ("1400", 1)):

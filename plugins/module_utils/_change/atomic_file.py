@@ -27,7 +27,7 @@ NEW_FOLDER_MODE = 0o755
 # What root is refused for, and the kernel's word for it does not say why.
 _HINTS = {
     errno.EPERM: "; lsattr shows whether the file or its folder is immutable",
-    errno.EBUSY: "; it is mounted there by itself, so that it cannot be replaced",
+    errno.EBUSY: "; it is a mount point, so it cannot be replaced",
 }
 
 
@@ -51,14 +51,14 @@ def replace_file(before: FileState, data: bytes | None) -> None:
     """
     try:
         if read_file(before.path).data != before.data:
-            raise ChangeFailed(f"{before.path} was changed by someone else in the meantime, and was left as it is")
+            raise ChangeFailed(f"{before.path} was changed by another program in the meantime, and was left unchanged")
         if data is None:
             _remove(before.real_path)
         else:
             _replace(before, data)
     except OSError as error:
         reason = f"{error.strerror}{_HINTS.get(error.errno or 0, '')}"
-        raise ChangeFailed(f"{before.path} could not be written, and is as it was: {reason}") from error
+        raise ChangeFailed(f"{before.path} could not be written, and is unchanged: {reason}") from error
     try:
         _sync_directory(os.path.dirname(before.real_path))
     except OSError as error:

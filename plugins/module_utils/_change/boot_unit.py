@@ -62,16 +62,16 @@ def put_unit(run: Run, file: FileState, wanted: UnitState) -> None:
         _systemctl(run, "enable", name)
     found = read_unit(run, name)
     if found != wanted:
-        raise ChangeFailed(f"{name} should be {wanted.state}, and systemd says {found.state}")
+        raise ChangeFailed(f"{name} should be {wanted.state}, but systemd reports {found.state}")
 
 
 def _refuse_a_cycle(run: Run, name: str) -> None:
     """At boot systemd would delete a job of the cycle, maybe one of somebody else."""
     cycle = in_a_cycle(run, name)
     if cycle is None:
-        raise ChangeFailed(f"systemd does not tell what comes before {name} at boot")
+        raise ChangeFailed(f"systemd does not show which units start before {name} at boot")
     if cycle:
-        raise ChangeFailed(f"systemd would have {name} start after itself at boot (systemd-analyze verify {name})")
+        raise ChangeFailed(f"systemd finds an ordering cycle for {name} at boot (systemd-analyze verify {name})")
 
 
 def prove_unit(run: Run, name: str) -> None:

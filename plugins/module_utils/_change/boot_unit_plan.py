@@ -87,8 +87,8 @@ def firewall_unit(note: str, description: str, service: list[str], order: Option
     """
     if order is None:
         raise Refusal(
-            "nothing was changed: systemd does not tell what comes before what at boot, so there is no place for the "
-            "unit that sets this again at boot"
+            "nothing was changed: systemd does not show the order of units at boot, so the unit that sets this again "
+            "at boot cannot be placed"
         )
     return _TEMPLATE.format(
         note=note,

@@ -81,7 +81,7 @@ class Journal:
             records = [self._file(state, (writes or {}).get(state.path, ())) for state in files]
             self._append({**details, "id": identity, "event": "begin", "files": records})
         except OSError as error:
-            raise ChangeFailed(f"nothing was changed, since what is there could not be recorded: {error}") from error
+            raise ChangeFailed(f"nothing was changed: the previous state could not be recorded: {error}") from error
         self._id = identity
         self._paths = [state.path for state in files]
 
@@ -100,8 +100,8 @@ class Journal:
             self._append({"event": "reverted"})
         except OSError as error:
             raise ChangeFailed(
-                f"everything was taken back, but that could not be recorded in {self._root / RECORD}: {error}. "
-                "Run it again once that is fixed, before anything else is changed"
+                f"everything was reverted, but this could not be recorded in {self._root / RECORD}: {error}. Fix that "
+                "and run it again, before anything else is changed"
             ) from error
 
     def _forget(self) -> None:

@@ -126,14 +126,16 @@ def parse_record(data: bytes, path: str, kind: type[C]) -> History[C]:
             continue
         entry = _entry(line)
         if entry is None:
-            notes.append(f"{path} line {number} is not a whole entry (its writer was killed, or had no space); skipped")
+            notes.append(
+                f"{path} line {number} is an incomplete entry (its writer was killed, or the disk was full); skipped"
+            )
             continue
         try:
             _take(changes, entry, kind)
         except (DecodeError, _UnknownError) as error:
             raise Refusal(
                 f"nothing was changed: {path} line {number} is not an entry that this release can read ({error}), so "
-                "what was there before is not certain. A newer release may have written it"
+                "the previous state is not certain. A newer release may have written it"
             ) from error
     return History(list(changes.values()), notes)
 

@@ -40,7 +40,7 @@ def exclusive(path: str = LOCK_PATH, wait: float = WAIT_SECONDS) -> Iterator[Non
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise Refusal(f"nothing was changed, since the lock against other runs cannot be had: {error}") from error
+        raise Refusal(f"nothing was changed: the lock against other runs could not be taken: {error}") from error
     try:
         _acquire(descriptor, path, time.monotonic() + wait)
         with contextlib.suppress(OSError):
@@ -61,8 +61,8 @@ def _acquire(descriptor: int, path: str, deadline: float) -> None:
             if time.monotonic() >= deadline:
                 holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
                 raise Refusal(
-                    f"another run is changing this host (process {holder} holds {path}); "
-                    "nothing was changed, run again when it has finished"
+                    f"nothing was changed: another run is changing this host (process {holder} holds {path}). Run "
+                    "again when it has finished"
                 ) from None
             time.sleep(_PAUSE_SECONDS)
 
@@ -109,7 +109,7 @@ def run_change(module: HostModule, change: Change[P]) -> None:
 def carry_out(module: HostModule, change: Change[P]) -> Outline:
     """Run change in the module's mode, and warn of what it says; a refusal or a failure ends the module."""
     if os.geteuid() != 0:
-        module.fail_json(msg="this takes root: run with become: true", refused=True)
+        module.fail_json(msg="this requires root: run with become: true", refused=True)
     try:
         outline = change.plan().outline
         if outline.actions and not module.check_mode:

@@ -40,7 +40,7 @@ def set_sysctls(changes: list[SysctlChange], root: Path = PROC_SYS) -> None:
     for change in changes:
         value = read_sysctl(change.key, root)
         if value != change.after:
-            raise ChangeFailed(f"{change.key} was set to {change.after}, and the kernel says {value}")
+            raise ChangeFailed(f"{change.key} was set to {change.after}, but the kernel shows {value}")
 
 
 def reset_sysctls(changes: list[SysctlChange], root: Path = PROC_SYS) -> list[str]:

@@ -82,8 +82,8 @@ def _winning_file(others: BootSysctls, kept: dict[str, str], promised: dict[str,
     found = [boot_value(_with_file(others, path, lines), key) for key in lost]
     rivals = ", ".join(f"{rival.path} line {rival.line} ({rival.value})" for rival in found)
     raise Refusal(
-        f"no file in {FOLDER} can win at boot over {rivals}: it is read last. Remove that line, it is not ours to "
-        "change; or use persistent: false",
+        f"no file in {FOLDER} can override {rivals} at boot: it is read last. Remove that line, which this module "
+        "does not change, or set persistent: false",
         consents={"persistent": "false"},
     )
 
@@ -141,7 +141,7 @@ def withdraw(boot: BootSysctls, is_taken_back: Callable[[str], bool]) -> tuple[l
         if gone:
             files.append(OwnFile(file.path, _text(kept) if kept else None))
             what = f"remove {', '.join(gone)} from {file.path}" if kept else f"remove {file.path}"
-            actions.append(f"{what}; the running values stay as they are")
+            actions.append(f"{what}; the running values stay unchanged")
     return files, actions
 
 

@@ -95,7 +95,7 @@ def _be_child(work: Callable[[HandOver], None], writing: int, memory: Optional[i
                 _limit_memory(memory)
             work(sender.send)
         except MemoryError:
-            sender.send(_Ended(problem="it takes more memory than it may have"))
+            sender.send(_Ended(problem="it needs more memory than its limit"))
         except Exception as error:  # noqa: BLE001 (the parent reports it)
             sender.send(_Ended([defect_of("reading the host", error)]))
         else:
@@ -163,7 +163,7 @@ def _listen(reading: int, until: float, seconds: float) -> ChildResult:
             return result
         part = os.read(reading, _PIECE)
         if not part:
-            result.problem = "the process that did it was ended, perhaps since memory ran out"
+            result.problem = "its process was killed, possibly because memory ran out"
             return result
         received += part
         for item in _whole(received):

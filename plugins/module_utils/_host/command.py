@@ -81,7 +81,7 @@ def run_command(argv: list[str], given: bytes = b"") -> tuple[int, str, str]:
     environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "PATH": PROGRAM_PATH}
     limit = within(TIME_LIMIT)
     if limit <= 0:
-        return TIMED_OUT, "", f"{argv[0]}: not run, no time was left"
+        return TIMED_OUT, "", f"{argv[0]}: not run, the time limit was reached"
     try:
         # There is no AnsibleModule here to ask: this is plain Python.
         with _input(given) as stream:

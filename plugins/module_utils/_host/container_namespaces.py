@@ -73,7 +73,9 @@ _OWN_PART = 1 << 18
 _MOST_OF_ONE = 1 << 22
 _COMMON_PART = 1 << 26
 # What the kernel calls "Message too long".
-_TOO_LONG = "an entry of its lists is too long for the kernel to tell (a route with thousands of next hops, say)"
+_TOO_LONG = (
+    "an entry of its lists is too long for the kernel to report (for example a route with thousands of next hops)"
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class _Reader:
         """Read the namespace that this thread is in."""
         if within(1.0) <= 0:
             # What was read of others counts all the same.
-            self.problems[inode] = "no time was left"
+            self.problems[inode] = "the time limit was reached"
             return
         allowance = Allowance(_OWN_PART, _MOST_OF_ONE, self._common)
         try:
@@ -136,7 +138,7 @@ class _Reader:
             require_plausible(namespace)
             self.found.append(namespace)
         except ImplausibleError as error:
-            self.problems[inode] = f"what was read there cannot be so: {error}"
+            self.problems[inode] = f"what was read there is not plausible: {error}"
         except OSError as error:
             self.problems[inode] = _TOO_LONG if error.errno == errno.EMSGSIZE else error.strerror or str(error)
         except UnreadableError as error:

@@ -99,7 +99,7 @@ def _network_file(files: Files, path: str) -> Iterator[DeclaredForwarder]:
     families = _forwarded(_section(sections, "network"))
     for name in _section(sections, "match").last("name").split():
         if families and not name.startswith("!"):
-            what = f"systemd-networkd is to forward for it, by {path}"
+            what = f"systemd-networkd is configured to forward for it, in {path}"
             yield DeclaredForwarder(f"interface {name}", what, name, families=families)
 
 

@@ -95,25 +95,25 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds
     """Say why the engine at docker_host is not asked."""
     if dockerds.unclear:
         pids = ", ".join(str(process.pid) for process in dockerds.unclear)
-        reason = f"whether dockerd (process {pids}) serves {docker_host} is not visible; run with become (as root)"
+        reason = f"whether dockerd (process {pids}) serves {docker_host} is not visible without root; run with become"
         raise UnreadableError(DENIED, reason)
     others = ", ".join(addresses_served([*dockerds.elsewhere, *dockerds.strangers]))
-    hint = f" (a dockerd serves {others}: set docker_host if that is meant)" if others else ""
+    hint = f" (a dockerd serves {others}: set docker_host to use that one)" if others else ""
     if service is not None and any(service.name == unit_of(process.pid) for process in dockerds.elsewhere):
-        raise UnreadableError(ERROR, f"dockerd runs ({service.name}), and not at {docker_host}; set docker_host{hint}")
+        raise UnreadableError(ERROR, f"dockerd runs ({service.name}), but not at {docker_host}; set docker_host{hint}")
     # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
     installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
     if installed and service is not None and service.manager == "systemd":
         name = service.name
         raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}")
     if installed:
-        raise UnreadableError(STOPPED, f"dockerd is installed and does not run for {docker_host}; start it{hint}")
+        raise UnreadableError(STOPPED, f"dockerd is installed but does not run for {docker_host}; start it{hint}")
     path = docker_host.partition("unix://")[2] or docker_host
     state = "does not exist"
     if os.path.exists(path):
         to_podman = PODMAN in os.path.realpath(path).split(os.sep)
-        state = "leads to Podman, which does not run" if to_podman else "is not served by this host"
-    raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state} and no dockerd runs{hint}")
+        state = "belongs to Podman, which is not running" if to_podman else "is not served by this host"
+    raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state}, and no dockerd is running{hint}")
 
 
 def _is_program(service: Optional[ServiceUnit]) -> bool:
@@ -286,7 +286,7 @@ def understood(
             require_sense(parsed)
         except STRANGE as error:
             words = _in_words(f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
-            gaps[Gap(ENGINE, kind, _name_of(item), f"what the engine says of it cannot be understood ({words})")] = None
+            gaps[Gap(ENGINE, kind, _name_of(item), f"the engine's answer about it cannot be read ({words})")] = None
             continue
         found.append(parsed)
     return found, list(gaps)
@@ -306,7 +306,7 @@ def bounded(gaps: list[Gap]) -> list[Gap]:
         found += of_kind[:MOST_GAPS]
         more = len(of_kind) - MOST_GAPS
         if more > 0:
-            reason = f"they were not read either; the first {MOST_GAPS} are listed by name"
+            reason = f"they were not read either; only the first {MOST_GAPS} are listed by name"
             found.append(Gap(ENGINE, kind, f"{more} more", reason))
     return found
 
@@ -318,7 +318,7 @@ def on_lost_networks(
     names = {gap.name for gap in lost}
     ids = {str(item.get("Id")) for item in networks if isinstance(item, dict) and _name_of(item) in names}
     return [
-        Gap(ENGINE, CONTAINER, item.name, f"it is on network {end.network}, which was not understood")
+        Gap(ENGINE, CONTAINER, item.name, f"it is on network {end.network}, which could not be read")
         for item in containers
         for end in item.endpoints
         if end.network in names or end.network_id in ids

@@ -73,7 +73,7 @@ def parse_engine_address(docker_host: str) -> EngineAddress:
         if _is_local(host, six=found["six"] is not None) and 0 < port <= 65535:
             return EngineAddress(host=host, port=port)
     shown = mask_text(docker_host)
-    raise UnreadableError(ERROR, f"docker_host is {shown!r}, which is no place on this host; it takes {_ALLOWED}")
+    raise UnreadableError(ERROR, f"docker_host is {shown!r}, which is not on this host; allowed: {_ALLOWED}")
 
 
 def _is_local(host: str, *, six: bool) -> bool:
@@ -150,7 +150,9 @@ def _inspect(
     hanging = 0
     for item in listed:
         if hanging == MOST_HANGING:
-            gaps.append(_gap(item, f"the engine was not asked about it, since it left {hanging} such questions open"))
+            gaps.append(
+                _gap(item, (f"the engine was not asked about it, because it did not answer {hanging} such requests"))
+            )
             continue
         most = min(MOST_OF_A_CONTAINER, PART_OF_A_CONTAINER + left)
         try:
@@ -158,13 +160,13 @@ def _inspect(
             left -= max(0, engine.size - PART_OF_A_CONTAINER)
         except RefusedError as error:
             if error.status != _NOT_FOUND:
-                gaps.append(_gap(item, f"the engine refused to tell of it: {error}"))
+                gaps.append(_gap(item, f"the engine refused the request for it: {error}"))
         except NotHttpError as error:
-            gaps.append(_gap(item, f"what the engine says of it cannot be read: {error}"))
+            gaps.append(_gap(item, f"the engine's answer about it cannot be read: {error}"))
         except socket.timeout:
             # dockerd keeps a lock for each container, which can be held for ever.
             hanging += 1
-            gaps.append(_gap(item, "the engine did not answer in time when it was asked about it"))
+            gaps.append(_gap(item, "the engine did not answer the request for it in time"))
     return found, gaps
 
 
@@ -203,13 +205,13 @@ def _explain(error: OSError, docker_host: str, time_limit: float) -> UnreadableE
     if isinstance(error, PermissionError):
         return UnreadableError(DENIED, f"{docker_host}: permission denied; run with become (as root)")
     if isinstance(error, FileNotFoundError):
-        return UnreadableError(ERROR, f"dockerd runs, and not at {docker_host}, which does not exist; set docker_host")
+        return UnreadableError(ERROR, f"dockerd runs, but not at {docker_host}, which does not exist; set docker_host")
     if isinstance(error, ConnectionRefusedError):
-        return UnreadableError(ERROR, f"dockerd runs, and nothing listens at {docker_host}; set docker_host")
+        return UnreadableError(ERROR, f"dockerd runs, but nothing listens at {docker_host}; set docker_host")
     # Before Python 3.10 it is no TimeoutError.
     if isinstance(error, socket.timeout):
         return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {time_limit:g} seconds")
-    return UnreadableError(ERROR, f"the Engine API at {docker_host} could not be asked: {error}")
+    return UnreadableError(ERROR, f"the Engine API at {docker_host} could not be reached: {error}")
 
 
 _HTTP_1_1 = 11
@@ -393,7 +395,7 @@ class EngineConnection:
         except (HTTPException, ValueError) as error:
             # A chunk of less than no length is a ValueError to http.client.
             self._connection.close()
-            raise NotHttpError(f"it does not answer by HTTP: {error!r}") from error
+            raise NotHttpError(f"it does not answer with HTTP: {error!r}") from error
         except (NotHttpError, OSError):
             self._connection.close()
             raise
@@ -403,7 +405,7 @@ def _require_end(answer: HTTPResponse) -> None:
     """Refuse an answer whose end cannot be told from that of a connection that broke (RFC 9112, section 6.3)."""
     endless = answer.length is None and not answer.chunked and answer.status not in _WITHOUT_BODY
     if endless and answer.version >= _HTTP_1_1:
-        raise NotHttpError("its answer does not say how long it is")
+        raise NotHttpError("its answer has no length")
 
 
 def _body(answer: HTTPResponse) -> bytes:
@@ -432,4 +434,4 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise NotHttpError(f"its answer is no JSON: {error}") from error
+        raise NotHttpError(f"its answer is not JSON: {error}") from error

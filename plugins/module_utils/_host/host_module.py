@@ -34,7 +34,7 @@ class HostModule(AnsibleModule):
         """Return the option of that name, in seconds; less than one ends the module."""
         seconds: int = self.params["read_timeout"]
         if seconds < 1:
-            self.fail_json(msg=f"read_timeout: it takes a second at least, found {seconds}")
+            self.fail_json(msg=f"read_timeout: expected at least one second, found {seconds}")
         return seconds
 
     def exit_json(self, **result: Any) -> NoReturn:

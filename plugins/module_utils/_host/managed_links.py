@@ -91,7 +91,7 @@ def _network_manager(run: Run) -> list[ManagedLink]:
     status, output, problem = run(_NMCLI)
     if status != 0:
         why = problem.strip() or f"exit status {status}"
-        raise UnreadableError(ERROR, f"NetworkManager runs, and nmcli does not tell what it manages: {why}")
+        raise UnreadableError(ERROR, f"NetworkManager runs, but nmcli does not show what it manages: {why}")
     return parse_nmcli(output)
 
 

@@ -79,7 +79,7 @@ _NOT_UNDERSTOOD = (struct.error, LookupError, ValueError)
 
 def not_understood(error: BaseException) -> OSError:
     """The OSError that says that a message of the kernel is not as it should be."""
-    return OSError(errno.EBADMSG, f"a message of the kernel is not as it should be: {error!r}")
+    return OSError(errno.EBADMSG, f"a message of the kernel is malformed: {error!r}")
 
 
 @contextlib.contextmanager
@@ -395,7 +395,7 @@ def in_namespace(pid: int, call: Callable[[], T]) -> T:
     found = {} if inode is None else read_in_namespaces({inode: pid}, lambda dummy: call())
     for result in found.values():
         return result
-    raise ProcessLookupError(errno.ESRCH, f"process {pid} is gone")
+    raise ProcessLookupError(errno.ESRCH, f"process {pid} has ended")
 
 
 def _visit(pids: Mapping[int, int], read: Callable[[int], T], found: dict[int, T]) -> None:

@@ -324,7 +324,7 @@ def _is_active(service: Optional[ServiceUnit]) -> bool:
 def _proxies(seen: Running, *, hidden: bool) -> list[ProxyProcess]:
     if hidden:
         # As hidepid=2 does it to the processes of other users (proc(5)).
-        raise UnreadableError(DENIED, "dockerd runs, and its process is not visible; run with become (as root)")
+        raise UnreadableError(DENIED, "dockerd runs, but its process is not visible without root; run with become")
     return read_proxies(seen.processes, seen.dockerd)
 
 
@@ -338,7 +338,7 @@ def _beside(daemon: Optional[DaemonProcess], read: Callable[[], T]) -> T:
     own = procfs.namespace("self", "net")
     if daemon is not None and daemon.netns is not None and daemon.netns != own:
         reason = f"dockerd (process {daemon.pid}) is in a network namespace of its own, net:[{daemon.netns}]"
-        raise UnreadableError(ERROR, f"{reason}; what this host's namespace shows says nothing about it")
+        raise UnreadableError(ERROR, f"{reason}; the host's own namespace does not show its networks")
     return read()
 
 
@@ -382,7 +382,7 @@ class Reading(Generic[T]):
     def need(self) -> T:
         """Return what was read, once it was. Raises UnreadableError where it could not be."""
         if not self._wait(self.done):
-            raise UnreadableError(DEADLINE, f"not read: no time was left after {_doing(self.name, '')}")
+            raise UnreadableError(DEADLINE, f"not read: the time limit was reached after {_doing(self.name, '')}")
         if not self._found:
             source = self.source or model.Source(False)
             raise UnreadableError(source.kind, source.reason)
@@ -446,7 +446,7 @@ class SourceReadings:
             given, found = told, [value]
             source = model.Source(True)
         except ImplausibleError as error:
-            source = model.Source(False, ERROR, f"what was read cannot be so: {error}")
+            source = model.Source(False, ERROR, f"what was read is not plausible: {error}")
         except UnreadableError as error:
             source = model.Source(False, error.kind, error.reason)
         except OSError as error:

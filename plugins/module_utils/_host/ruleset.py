@@ -128,7 +128,7 @@ def _read_legacy(run: Run) -> Ruleset:
         if _has_tables(names):
             legacy = _saved(run, program, "legacy")
             save.update(legacy)
-            unread += [] if legacy else [f"{names} lists tables, and there is no {program}-legacy-save to show them"]
+            unread += [] if legacy else [f"{names} lists tables, but there is no {program}-legacy-save to show them"]
     return Ruleset(save, unread=unread)
 
 
@@ -213,9 +213,9 @@ def _hidden_tables(tables: list[str], save: dict[str, str]) -> list[str]:
     }
     wrong = _of_the_kernel(lambda: tables_of_others(read_rules(), shown))
     return [
-        f"there is a table {table}, and no nft to show it; install nftables" for table in tables if table not in shown
+        f"there is a table {table}, but no nft to show it; install nftables" for table in tables if table not in shown
     ] + [
-        f"table {table} has rules that iptables did not make, and there is no nft to show them; install nftables"
+        f"table {table} has rules that iptables did not create, and there is no nft to show them; install nftables"
         for table in wrong
     ]
 

@@ -35,11 +35,11 @@ def load_saved(path: str) -> HostSnapshot:
     except OSError as error:
         raise SavedSnapshotError(f"{path} cannot be read: {error.strerror}") from error
     except (DecodeError, UnicodeDecodeError) as error:
-        raise SavedSnapshotError(f"{path} is no snapshot of docker_netcheck: {error}") from error
+        raise SavedSnapshotError(f"{path} is not a snapshot of docker_netcheck: {error}") from error
     try:
         require_plausible(snapshot)
     except ImplausibleError as error:
-        raise SavedSnapshotError(f"what {path} says of a host cannot be so: {error}") from error
+        raise SavedSnapshotError(f"the snapshot {path} is not plausible: {error}") from error
     return snapshot
 
 

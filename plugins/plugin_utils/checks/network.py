@@ -479,7 +479,7 @@ def _judge_ipv6_unfiltered(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     networks = outward_networks(snapshot, 6)
     if not networks:
-        return [not_applicable(resources.host(snapshot), "There is no bridge network that leads outside by IPv6")]
+        return [not_applicable(resources.host(snapshot), "There is no IPv6 bridge network that is not internal")]
     context.require_whole_view()
     evidence: dict[str, Any] = {"IPv6 networks": [network.name for network in networks]}
     # Rules that are there although dockerd is configured to make none are left from before.

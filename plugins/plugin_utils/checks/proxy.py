@@ -109,7 +109,7 @@ ENABLED = Check(
 def _judge_pending(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     configured, force = proxy_configured(snapshot), proxy_in_force(snapshot)
-    evidence = {"in force": force.evidence, "configured": _configured_by(snapshot)}
+    evidence = {"effective": force.evidence, "configured": _configured_by(snapshot)}
     if force.value is None:
         reason = f"it is not known whether docker-proxy is enabled: {force.evidence}"
         return [unknown(resources.daemon(), reason, evidence)]

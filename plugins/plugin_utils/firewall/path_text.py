@@ -40,7 +40,7 @@ def ending_of(path: Path) -> str:
     if path.verdict == UNKNOWN:
         return f"unknown: {path.because}"
     if path.observed == ANSWERED:
-        who = path.answered_by or "an endpoint that is not known"
+        who = path.answered_by or "an unknown endpoint"
         # Nothing is known of machines outside but that the packet leaves for one, and that its answer would come back.
         who = "a machine outside, if there is one," if who == OUTSIDE else f"{who},"
         return (

@@ -216,8 +216,8 @@ _TABLES: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...], _Rows], ..
         "proxy",
         "proxy",
         "docker-proxy",
-        ("default", "configured", "in force", "processes", "memory", "evidence"),
-        (7, 10, 8, 9, 10),
+        ("default", "configured", "effective", "processes", "memory", "evidence"),
+        (7, 10, 9, 9, 10),
         _proxy,
     ),
     (

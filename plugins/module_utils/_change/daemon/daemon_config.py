@@ -159,10 +159,10 @@ class DaemonConfigChange:
         except (ChangeFailed, OSError) as error:
             reset_sysctls(sysctls)
             stuck = reset_guard(plan.guard, self._run)
-            but = f" {', '.join(stuck)} did not go back to what it was." if stuck else ""
+            but = f" {', '.join(stuck)} could not be restored." if stuck else ""
             raise ChangeFailed(
-                f"docker-proxy is {'on' if plan.proxy else 'off'} and in force; what had to follow did not succeed: "
-                f"{error}.{but} The module bridge_hairpin, state: auto, does it",
+                f"docker-proxy is {'on' if plan.proxy else 'off'}, and this is effective; a step that had to follow "
+                f"failed: {error}.{but} Run the module bridge_hairpin with state: auto",
                 getattr(error, "log", []),
             ) from error
 
@@ -190,8 +190,8 @@ def _rehearsed(plan: DaemonPlan, unit: list[str], release: tuple[int, int]) -> D
     obstacle = obstacle_to_rehearsal(unit) if tried else ""
     if obstacle:
         warning = (
-            f"dockerd was not asked to rehearse the new configuration: {obstacle}. What only dockerd finds wrong with "
-            "it shows when it reads the file, and is then undone"
+            f"dockerd could not validate the new configuration beforehand: {obstacle}. If dockerd rejects it when it "
+            "reads the file, the change is undone"
         )
         return replace(plan, outline=replace(plan.outline, warnings=[*plan.outline.warnings, warning]))
     for text in tried:
@@ -208,7 +208,7 @@ def _mode_problem(plan: DaemonPlan, snapshot: HostSnapshot) -> str:
     state = proxy_in_force(snapshot)
     if plan.proxy is None or state.value == plan.proxy:
         return ""
-    return f"dockerd was restarted, and docker-proxy is not as wanted: {state.evidence}"
+    return f"dockerd was restarted, but docker-proxy is not as configured: {state.evidence}"
 
 
 def _refuse_other_file(snapshot: HostSnapshot) -> None:

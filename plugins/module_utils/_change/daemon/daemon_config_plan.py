@@ -102,10 +102,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 PORTS, LOOPBACK, NEW_PORTS = "ports", "loopback", "new_ports"
 """What a change of daemon.json may bring into line with docker-proxy along: hairpin of ports, the routing of 127/8."""
 WRITE, RELOAD, RESTART = "write", "reload", "restart"
-_WAITS = "a start of dockerd that finds containers running ignores it; it waits for one that finds none"
+_WAITS = "dockerd ignores it at a start with running containers; it takes effect at a start without any"
 _NOT_KNOWN = (
-    "the file was changed after dockerd had started, and nothing shows whether that was before or after this key; a "
-    "restart of dockerd makes sure"
+    "the file was changed after dockerd started, and nothing shows whether this key was changed then; restart dockerd "
+    "to make it effective"
 )
 
 
@@ -260,7 +260,7 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     if snapshot.daemon is not None and snapshot.daemon.uid:
         # Whatever it says of itself: that user names the file that root would write.
         raise Refusal(
-            f"nothing was changed: dockerd is run by user {snapshot.daemon.uid}, and its files are that user's"
+            f"nothing was changed: dockerd runs as user {snapshot.daemon.uid}, and its files belong to that user"
         )
     config = read_config(snapshot, facts.config)
     target = goal(config)
@@ -271,7 +271,7 @@ def plan_daemon_config(snapshot: HostSnapshot, goal: Goal, consent: Consent, fac
     settings = {**values_of(target.text), **config.flags}
     if snapshot.engine is not None and snapshot.engine.swarm and settings.get(LIVE_RESTORE) is True:
         raise Refusal(
-            f"nothing was changed: the engine is part of a swarm, and dockerd does not start there with {LIVE_RESTORE}"
+            f"nothing was changed: the engine is part of a swarm, where dockerd does not start with {LIVE_RESTORE}"
         )
     context = DaemonContext(snapshot, config, target, consent, facts, settings)
     context = replace(context, pending=_pending(context))
@@ -378,8 +378,8 @@ def _refuse_live_conflict(snapshot: HostSnapshot, config: CurrentConfig, text: s
     clashes = [problem.message for problem in found if problem.accepted_from is None]
     if clashes:
         raise Refusal(
-            f"nothing was changed: the dockerd that runs would reject {config.path}, since it was started with other "
-            f"flags than {config.starter} gives now: {'; '.join(clashes)}. Restart it first"
+            f"nothing was changed: the running dockerd would reject {config.path}, because it was started with other "
+            f"flags than {config.starter} has now: {'; '.join(clashes)}. Restart it first"
         )
 
 
@@ -514,7 +514,7 @@ def _fallback(context: DaemonContext, carried: CarryOver) -> tuple[str | None, s
     elif old == context.target.text and proxy is not None:
         # The file was ahead of the daemon; what was in force until now is known to work.
         text = without_key(old or "", KEY) if proxy else with_key(old or "", KEY, value=False)
-        name = f"the file with {KEY} as it was in force before"
+        name = f"the file with {KEY} as it was effective before"
     if carried.carries and values_of(text).get(LIVE_RESTORE) is not True and LIVE_RESTORE not in context.config.flags:
         # A start without it would kill the containers that it has let survive.
         text = with_key(text or "", LIVE_RESTORE, value=True)
@@ -527,31 +527,31 @@ def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
     if manager != "systemd":
         kind = "an init script" if manager == "sysvinit" else "something other than a service"
         raise Refusal(
-            f"dockerd was started by {kind}, and only systemd lets a restart be watched and undone; nothing was "
-            "changed. Edit its configuration and restart it by hand"
+            f"nothing was changed: dockerd was started by {kind}, and a restart can be verified and undone only with "
+            "systemd. Edit its configuration and restart it manually"
         )
 
 
 def _refusal(context: DaemonContext, carried: CarryOver, felt: RestartImpact, disruptions: list[Disruption]) -> Refusal:
     who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
     needing = ", ".join(sorted(name for name in context.pending if not reloadable(name)))
-    cause = f"{needing} needs a restart of dockerd" if needing else "dockerd is to be restarted"
-    text = f"nothing was changed: {cause}, and that would be felt: {who}. Consent with on_disruption: allow"
+    cause = f"{needing} needs a restart of dockerd" if needing else "dockerd must be restarted"
+    text = f"nothing was changed: {cause}, which would affect: {who}. To allow it, set on_disruption: allow"
     consents = {"on_disruption": "allow"}
     state = _state(context)
     if carried.carries or not felt.disruptions:
         return Refusal(text, disruptions, consents=consents)
     if state.obstacle:
         return Refusal(
-            f"{text}. Live-restore cannot carry them over it: {state.obstacle}", disruptions, consents=consents
+            f"{text}. Live-restore cannot keep them running: {state.obstacle}", disruptions, consents=consents
         )
     if needing and all(of_default_bridge(name) or reloadable(name) for name in context.pending):
         text += (
-            f". Live-restore is no way: where it keeps containers over a restart, dockerd ignores {needing}. "
-            "With live_restore: enable the file is written, and waits for a start that finds no container running"
+            f". Live-restore does not help: with running containers, dockerd ignores {needing}. With live_restore: "
+            "enable, the file is written and takes effect at a start without running containers"
         )
     else:
-        text += ", or let live-restore carry the containers over it with live_restore: enable"
+        text += ", or keep the containers running with live_restore: enable"
     return Refusal(text, disruptions, consents={**consents, "live_restore": "enable"})
 
 
@@ -560,7 +560,7 @@ def _service_actions(
 ) -> list[str]:
     unit = context.config.starter
     taken = frozenset(name for name in context.pending - ignored if of_default_bridge(name))
-    keeping = f"; {len(felt.kept)} running containers are kept by live-restore" if felt.kept else ""
+    keeping = f"; live-restore keeps {len(felt.kept)} containers running" if felt.kept else ""
     actions = [f"reload {unit} and wait until dockerd reports live-restore"] if carried.prepare else []
     actions.append(f"restart {unit}{keeping}{default_network_anew(context.snapshot, taken, context.settings)}")
     if carried.take_back:
@@ -589,7 +589,7 @@ def _outcomes(context: DaemonContext, final: str | None, action: str, ignored: f
 def _pending_warnings(found: Sequence[KeyOutcome]) -> list[str]:
     """One sentence for what is written and not in force."""
     names = [item.name for item in found if item.effect == "pending"]
-    return [f"written, and not in force yet: {', '.join(names)}; {_WAITS}"] if names else []
+    return [f"written, but not effective yet: {', '.join(names)}; {_WAITS}"] if names else []
 
 
 def _names(context: DaemonContext, final: str | None) -> Iterator[str]:

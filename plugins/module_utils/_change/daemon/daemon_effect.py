@@ -43,8 +43,8 @@ _EMPTY: dict[str, Any] = {STRINGS: [], OBJECT: {}, OBJECTS: {}, BOOLEAN_MAP: {}}
 CLOCK_SLACK = 1.0
 
 NOTES = {
-    NEW_NETWORKS: "for networks made later; those that exist keep what they have",
-    NEW_CONTAINERS: "for containers started later; those that run keep what they have",
+    NEW_NETWORKS: "for networks created later; existing ones keep their settings",
+    NEW_CONTAINERS: "for containers started later; running ones keep their settings",
 }
 
 

@@ -149,7 +149,7 @@ def file_actions(path: str, old: str | None, new: str | None) -> list[str]:
         else:
             actions.append(f"remove {key} from {path}")
     if not actions and old != new:
-        actions.append(f"remove {path}" if new is None else f"write {path} as it was typed before")
+        actions.append(f"remove {path}" if new is None else f"restore the previous text of {path}")
     return actions
 
 
@@ -168,7 +168,7 @@ def _starter(snapshot: HostSnapshot) -> tuple[str, str]:
     """What starts dockerd, and the files that its flags may come from."""
     service = snapshot.service
     if service is None or service.manager not in ("systemd", "sysvinit"):
-        return "the command line", "they are those of the process that runs, and of whatever started it"
+        return "the command line", "they are those of the running process and of what started it"
     files = [path for path in (service.fragment, *service.drop_ins) if path]
     # Debian's unit and its init script take DOCKER_OPTS from here.
     files.append("/etc/default/docker, where that is read")
@@ -177,7 +177,7 @@ def _starter(snapshot: HostSnapshot) -> tuple[str, str]:
 
 def _problem_text(path: str, problems: list[ConfigProblem]) -> str:
     places = [f"{path}:{problem.line}:{problem.column}: {problem.message}" for problem in problems]
-    return f"the file was left byte for byte as it is, since dockerd would stumble over it: {'; '.join(places)}"
+    return f"the file was left unchanged, because dockerd cannot read it: {'; '.join(places)}"
 
 
 def with_key(text: str, key: str, *, value: Any) -> str:

@@ -60,9 +60,7 @@ def _refuse_wrong(config: CurrentConfig, keys: list[WantedKey]) -> None:
     values = {wanted.name: wanted.value for wanted in keys if wanted.present}
     judged = problems_in(values, {}, {}, config.release)
     messages = [problem.message for problem in judged if not _stands_already(config, problem.key, values)]
-    messages += [
-        f"{name} is null; to have dockerd's default, remove the key" for name in values if values[name] is None
-    ]
+    messages += [f"{name} is null; to use dockerd's default, remove the key" for name in values if values[name] is None]
     blocked = reload_blockers(values, {}, config.release)
     messages += [
         f"{problem.message}; remove the key instead"
@@ -70,7 +68,7 @@ def _refuse_wrong(config: CurrentConfig, keys: list[WantedKey]) -> None:
         if not _stands_already(config, problem.key, values)
     ]
     if messages:
-        raise Refusal(f"{config.path} was left byte for byte as it is: {'; '.join(messages)}")
+        raise Refusal(f"{config.path} was left unchanged: {'; '.join(messages)}")
 
 
 def _stands_already(config: CurrentConfig, name: str | None, values: dict[str, Any]) -> bool:
@@ -82,7 +80,7 @@ def _edited(config: CurrentConfig, text: str | None, wanted: WantedKey) -> str |
     values = parse_text(text).values
     if wanted.name in flattened(values) and wanted.name not in values:
         raise Refusal(
-            f"{config.path} sets {wanted.name} inside of another object, where dockerd heeds it, too; take it out there"
+            f"{config.path} sets {wanted.name} inside another object, where dockerd reads it, too; remove it there"
         )
     if not wanted.present:
         return text if wanted.name not in values else without_key(text or "", wanted.name)
@@ -103,8 +101,8 @@ def _flag_conflict(config: CurrentConfig, name: str) -> str:
     """Say that a key is a flag already, and where to look for that."""
     shown = json.dumps(mask_values({name: config.flags[name]})[name])
     return (
-        f"{config.starter} starts dockerd with --{name} ({shown}); a key in {config.path} beside it would keep dockerd "
-        f"from starting, so nothing was changed. Change the flag, or drop it: {config.starter_files}"
+        f"nothing was changed: {config.starter} starts dockerd with --{name} ({shown}), and dockerd does not start "
+        f"with the same key in {config.path}. Change or remove the flag: {config.starter_files}"
     )
 
 

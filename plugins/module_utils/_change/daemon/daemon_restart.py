@@ -163,7 +163,7 @@ class BareDaemon:
                 process = read_process(self._pid)
                 # Names can be taken, and numbers be given again.
                 if process is None or process.name != "dockerd" or process.start_ticks != self._start_ticks:
-                    raise ChangeFailed(f"process {self._pid} is not the dockerd any more that was found")
+                    raise ChangeFailed(f"process {self._pid} is no longer the dockerd that was found")
                 signal.pidfd_send_signal(descriptor, signal.SIGHUP)
             finally:
                 os.close(descriptor)
@@ -284,7 +284,7 @@ class DaemonTransaction:
         if restarted:
             return ChangeFailed(
                 f"{problem}; dockerd was restarted and runs with the new settings, but still with live-restore, which "
-                f"that reload should have turned off. {plan.config.path} is as the reload found it",
+                f"that reload should have turned off. {plan.config.path} is as it was before the reload",
                 log,
             )
         restart = any(step.action == RESTART for step in plan.steps)
@@ -294,9 +294,9 @@ class DaemonTransaction:
             return self._undone(plan, problem, log)
         back = self._taken_back(plan)
         self._journal.end("undone", problem=problem)
-        not_restarted = ", live-restore did not come into force and dockerd was not restarted" if restart else ""
+        not_restarted = ", live-restore did not become effective and dockerd was not restarted" if restart else ""
         silent = "" if self._read().was_read(ENGINE) else ", dockerd does not answer"
-        fate = "its service has started it anew" if died else "no container was touched"
+        fate = "its service has started it again" if died else "no container was affected"
         return ChangeFailed(f"{problem}{not_restarted}{silent}; {fate}, and {back}", log)
 
     def _taken_back(self, plan: DaemonPlan) -> str:
@@ -309,10 +309,10 @@ class DaemonTransaction:
             if problem:
                 self._put_back(plan.config.path, plan.config.data)
                 return (
-                    f"{plan.config.path} is as it was. That dockerd read it again could not be seen ({problem}): what "
-                    "the first reload brought may be in force until its next restart"
+                    f"{plan.config.path} was restored. Whether dockerd read it again is unknown ({problem}): the "
+                    "settings of the first reload may be effective until its next restart"
                 )
-        return f"{plan.config.path} is as it was, and dockerd has read it again"
+        return f"{plan.config.path} was restored, and dockerd has read it again"
 
     def _restart(self, plan: DaemonPlan, step: DaemonStep, accepted: Callable[[HostSnapshot], str]) -> HostSnapshot:
         snapshot, problem = self._started_anew()
@@ -326,8 +326,8 @@ class DaemonTransaction:
         lost = _lost_containers(plan.kept, snapshot)
         if lost:
             raise ChangeFailed(
-                f"dockerd runs with the new setting, but did not keep {', '.join(lost)}, which live-restore should "
-                "have carried over the restart. Nothing was undone, since another restart would not bring them back",
+                f"dockerd runs with the new setting, but {', '.join(lost)} stopped, which live-restore should have "
+                "kept running. Nothing was undone, because another restart would not start them again",
                 self._daemon.journal_since(self._cursor),
             )
 
@@ -376,7 +376,7 @@ class DaemonTransaction:
             if snapshot.was_read(ENGINE):
                 return snapshot, ""
             reason = snapshot.sources[ENGINE].reason
-        return None, f"dockerd was started and does not answer: {reason}"
+        return None, f"dockerd was started but does not answer: {reason}"
 
     def _undone(self, plan: DaemonPlan, problem: str, log: list[str]) -> ChangeFailed:
         """Put the old file back, start dockerd with it, and say how that went."""
@@ -385,7 +385,7 @@ class DaemonTransaction:
         snapshot, second = self._started_anew()
         self._journal.end("undone", problem=problem, second=second)
         if snapshot is None:
-            alive = f" {len(plan.kept)} containers run on without it." if plan.kept else ""
+            alive = f" {len(plan.kept)} containers keep running without it." if plan.kept else ""
             return ChangeFailed(
                 f"{problem}; and it does not start with {plan.fallback_name} either ({second}). dockerd is DOWN now."
                 f"{alive} "
@@ -394,7 +394,7 @@ class DaemonTransaction:
                 log,
             )
         lost = _lost_containers(plan.kept, snapshot)
-        stopped = f". These containers did not run on: {', '.join(lost)}" if lost else ""
+        stopped = f". These containers did not keep running: {', '.join(lost)}" if lost else ""
         runs = f"undone: dockerd runs again with {plan.fallback_name} ({plan.config.path})"
         if stuck:
             runs = f"dockerd runs again, with the new {plan.config.path}: {stuck}"
@@ -407,7 +407,7 @@ class DaemonTransaction:
             if state.data != data:
                 replace_file(state, data)
         except (ChangeFailed, OSError) as error:
-            return f"the previous file could not be put back: {error}"
+            return f"the previous file could not be restored: {error}"
         return ""
 
 

@@ -89,19 +89,19 @@ def live_restore(snapshot: HostSnapshot, values: dict[str, Any], flags: dict[str
     if engine is not None and engine.swarm:
         obstacle = "the engine is part of a swarm, which cannot be combined with live-restore"
     elif LIVE_RESTORE in flags and not (in_force and next_start):
-        obstacle = f"live-restore is given on the command line of {_unit(snapshot)}, where only a restart changes it"
+        obstacle = f"live-restore is set on the command line of {_unit(snapshot)}, where only a restart changes it"
     return LiveRestore(in_force, next_start, obstacle)
 
 
 def impact(snapshot: HostSnapshot, traits: ServiceTraits, *, carried_over: bool) -> RestartImpact:
     """Return who feels a restart when live-restore does, or does not, carry the containers over it."""
     alive = running(snapshot)
-    bound = f"is restarted, since it is bound to {_unit(snapshot)}"
+    bound = f"is restarted, because it is bound to {_unit(snapshot)}"
     others = [Disruption(f"service {name}", bound) for name in traits.dependents]
     if not carried_over or _kills_shims(snapshot, traits):
         return RestartImpact([Disruption(container.name, _fate(container)) for container in alive] + others)
     removed = [container for container in alive if container.auto_remove] if _removes_kept(snapshot) else []
-    how = "is stopped and removed (--rm), which Docker Engine does before release 25 in spite of live-restore"
+    how = "is stopped and removed (--rm), which Docker Engine before release 25 does despite live-restore"
     felt = [Disruption(container.name, how) for container in removed]
     return RestartImpact(felt + others, [container for container in alive if container not in removed])
 
@@ -117,10 +117,10 @@ def moved_state(snapshot: HostSnapshot, changing: frozenset[str]) -> list[Disrup
     alive = ", ".join(sorted(container.name for container in running(snapshot)))
     if alive:
         raise Refusal(
-            f"nothing was changed: with another {keys}, dockerd looks for its containers elsewhere, and these would "
-            f"run on with no daemon that knows them: {alive}. Stop them first"
+            f"nothing was changed: with another {keys}, dockerd no longer finds its containers, and these would keep "
+            f"running without a daemon: {alive}. Stop them first"
         )
-    how = f"is not found any more by a dockerd with another {keys}, nor are its image, volumes and networks"
+    how = f"is no longer found by a dockerd with another {keys}, nor are its image, volumes and networks"
     return [Disruption(container.name, how) for container in snapshot.containers]
 
 
@@ -134,8 +134,8 @@ def others_in_file(snapshot: HostSnapshot, wanted: frozenset[str]) -> list[str]:
         return []
     return [
         (
-            f"{config.path} was changed after dockerd had started: the restart also brings into force what else was "
-            f"changed in it since (keys in it: {', '.join(others)})"
+            f"{config.path} was changed after dockerd started: the restart makes these other changes effective as well "
+            f"(keys in it: {', '.join(others)})"
         )
     ]
 
@@ -178,7 +178,7 @@ def default_network_anew(snapshot: HostSnapshot, taken: frozenset[str], settings
     if not taken or default is None:
         return ""
     values = [f"{name} {json.dumps(settings[name])}" for name in sorted(taken) if name in settings]
-    return f"; it makes network {default.name} ({default.bridge}) anew{' with ' if values else ''}{', '.join(values)}"
+    return f"; it recreates network {default.name} ({default.bridge}){' with ' if values else ''}{', '.join(values)}"
 
 
 def refuse_impossible(snapshot: HostSnapshot, *, bridge_netfilter: bool) -> None:
@@ -189,8 +189,8 @@ def refuse_impossible(snapshot: HostSnapshot, *, bridge_netfilter: bool) -> None
     engine = snapshot.engine
     if engine is not None and has(engine, NEEDS_BRIDGE_NETFILTER) and not bridge_netfilter:
         raise Refusal(
-            f"docker-proxy was not switched off: Docker Engine {engine.version} does not start without it on a kernel "
-            "without br_netfilter, and this one has no such module (in a container, load it on the machine below)"
+            f"docker-proxy was not turned off: without it, Docker Engine {engine.version} needs the kernel module "
+            "br_netfilter to start, which this kernel does not have (in a container, load it on its host)"
         )
 
 
@@ -201,7 +201,7 @@ def cut_off(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption
     """
     publishing = [container for container in running(snapshot) if container.published]
     if settings.get("iptables") is False:
-        how = "lead nowhere any more: with iptables set to false, docker-proxy is all that serves them"
+        how = "are no longer reachable: with iptables set to false, only docker-proxy serves them"
         return [Disruption("all published ports", how)]
     return [*_other_networks(snapshot), *_ipv6_clients(publishing)]
 
@@ -224,8 +224,8 @@ def _other_networks(snapshot: HostSnapshot) -> Iterator[Disruption]:
         if container.published and others:
             yield Disruption(
                 container.name,
-                "is no longer reached at its published ports, by whatever address of the host, from the containers of "
-                f"other bridge networks ({', '.join(others)}); Docker Engine 29 and later let them through",
+                "is no longer reachable at its published ports, through any address of the host, from containers of "
+                f"other bridge networks ({', '.join(others)}); Docker Engine 29 and later accepts them",
             )
 
 
@@ -234,7 +234,7 @@ def _ipv6_clients(publishing: list[Container]) -> Iterator[Disruption]:
         if _needs_proxy_for_ipv6(container):
             yield Disruption(
                 container.name,
-                "is no longer reached at the host's IPv6 addresses, [::1] among them, since it has IPv4 only",
+                "is no longer reachable at the host's IPv6 addresses, including [::1], because it has IPv4 only",
             )
 
 
@@ -243,8 +243,8 @@ def _turned_off(snapshot: HostSnapshot) -> Iterator[str]:
     closed = {network.name for network in snapshot.networks if not network.icc}
     if closed & publishing:
         yield (
-            "without docker-proxy, containers of a network that forbids traffic between its containers reach each "
-            f"other's published ports no more: {', '.join(sorted(closed & publishing))}"
+            "without docker-proxy, containers of networks with icc=false no longer reach each other's published ports: "
+            f"{', '.join(sorted(closed & publishing))}"
         )
     old = snapshot.engine is not None and not has(snapshot.engine, NEEDS_BRIDGE_NETFILTER)
     if old and snapshot.sysctls.get("net.bridge.bridge-nf-call-iptables") == "0":
@@ -258,7 +258,7 @@ def _turned_on(kept: list[Container]) -> Iterator[str]:
     names = sorted(container.name for container in kept if _lost_ipv6_listener(container))
     if names:
         yield (
-            "docker-proxy listens on [::] for these containers only after they were restarted once, since dockerd "
+            "docker-proxy listens on [::] for these containers only after they are restarted once, because dockerd "
             f"remembers their bindings without it: {', '.join(names)}"
         )
 
@@ -292,8 +292,8 @@ def closed_forward(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Dis
     return [
         Disruption(
             "all bridge networks",
-            f"neither publish ports nor reach the outside any more by IPv{version}: the policy of FORWARD is DROP, and "
-            "nothing that nftables accept overrules it, only rules of iptables; settle what else it keeps closed, then "
+            f"no longer publish ports nor reach the outside by IPv{version}: the policy of FORWARD is DROP, which "
+            "only rules of iptables override, not those of nftables; decide what else it must block, then run "
             f"{'iptables' if version == 4 else 'ip6tables'} -P FORWARD ACCEPT",
         )
         for version in concerned
@@ -315,8 +315,8 @@ def refused_bindings(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[D
     return [
         Disruption(
             container.name,
-            "is no longer reached at its published ports, and does not start any more: with nftables and without "
-            f"docker-proxy dockerd refuses two ports of the host for one of a container ({', '.join(twice)})",
+            "is no longer reachable at its published ports, and no longer starts: with nftables and without "
+            f"docker-proxy, dockerd refuses two ports of the host for one port of a container ({', '.join(twice)})",
         )
         for container in running(snapshot)
         for twice in [_published_twice(container)]
@@ -345,5 +345,5 @@ def closing_warnings(snapshot: HostSnapshot, policy: str) -> list[str]:
         return []
     if engine is None or filters_with_nftables(snapshot) or not would_close_forward(snapshot, engine, "ipv4"):
         return []
-    text = "IPv4 forwarding is off. Where it still is when dockerd starts, dockerd turns it on, and closes the chain"
+    text = "IPv4 forwarding is off. If it still is when dockerd starts, dockerd turns it on, and closes the chain"
     return [f"{text} FORWARD (its policy goes from ACCEPT to DROP)"]

@@ -43,11 +43,11 @@ def obstacle_to_rehearsal(unit: list[str]) -> str:
     says of itself is no word to run a program by, and a wrapper must not be run at all.
     """
     if not unit:
-        return "no service says which program dockerd is"
+        return "no service shows which program dockerd is"
     if os.path.basename(unit[0]) != "dockerd":
         return f"its service starts {unit[0]}"
     if unit[0].startswith("/snap/"):
-        return "a snap's dockerd runs in its confinement alone"
+        return "a snap's dockerd runs only in its confinement"
     return doubt_about(unit[0])
 
 
@@ -59,10 +59,10 @@ def rehearse(argv: list[str], text: str) -> None:
     command = [argv[0], "--validate", "--config-file", "/dev/stdin", *without_config_file(argv[1:])]
     status, dummy, words = run_command(command, _without_side_effects(text).encode())
     if status in (NOT_FOUND, NOT_RUN, TOO_MUCH, TIMED_OUT):
-        raise Refusal(f"dockerd --validate could not be asked, so nothing was changed: {words}")
+        raise Refusal(f"nothing was changed: dockerd --validate could not be run: {words}")
     if status != 0:
         words = words.strip() or f"exit status {status}"
-        raise Refusal(f"dockerd --validate rejects the new configuration, so nothing was changed: {words}")
+        raise Refusal(f"nothing was changed: dockerd --validate rejects the new configuration: {words}")
 
 
 def _without_side_effects(text: str) -> str:
@@ -94,7 +94,7 @@ def doubt_about(path: str) -> str:
     there. In a folder with the sticky bit (as /nix/store is) others may write, and cannot touch what is root's.
     """
     if not os.path.isabs(path):
-        return f"{path} is no absolute path"
+        return f"{path} is not an absolute path"
     try:
         return _walk(path)
     except OSError as error:
@@ -116,11 +116,11 @@ def _walk(path: str) -> str:
             target = os.readlink(place)
             here = "/" if os.path.isabs(target) else here
             ahead += _parts(target)
-            doubt = f"{path} leads in circles" if links > _MOST_LINKS else _of_another(place, status)
+            doubt = f"{path} is a loop of symbolic links" if links > _MOST_LINKS else _of_another(place, status)
             continue
         doubt, here = _doubt(place, status), place
     if not doubt and not stat.S_ISREG(os.lstat(here).st_mode):
-        return f"{path} is no program"
+        return f"{path} is not a program"
     return doubt
 
 
@@ -132,7 +132,7 @@ def _parts(path: str) -> list[str]:
 def _doubt(place: str, status: os.stat_result) -> str:
     kept = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
     if status.st_mode & _BY_OTHERS and not kept:
-        return f"others than root may write to {place} (mode {stat.S_IMODE(status.st_mode):04o})"
+        return f"users other than root can write to {place} (mode {stat.S_IMODE(status.st_mode):04o})"
     return _of_another(place, status)
 
 

@@ -45,14 +45,14 @@ def open_router_warnings(
         if family in opened_now and policies.get(family) == "ACCEPT":
             warnings.append(
                 f"the host forwards {NAMES[family]} as of now, and the policy of the FORWARD chain is ACCEPT: it "
-                "routes between its own interfaces for anyone who uses it as a gateway. dockerd sets DROP only when "
-                "it turns forwarding on itself; forward_policy: drop closes the chain now and at boot"
+                "routes between its own interfaces for any machine that uses it as a gateway. dockerd sets DROP only "
+                "when it turns forwarding on itself; forward_policy: drop closes the chain now and at boot"
             )
         if family in opened_at_boot:
             warnings.append(
                 f"from the next boot on, {NAMES[family]} forwarding is on before dockerd {engine.version} starts, so "
                 "dockerd no longer sets the policy of the FORWARD chain to DROP: the host will route between its own "
-                "interfaces for anyone who uses it as a gateway, unless the host's firewall closes FORWARD"
+                "interfaces for any machine that uses it as a gateway, unless the host's firewall closes FORWARD"
             )
     return warnings
 
@@ -127,7 +127,7 @@ def _unasked(snapshot: HostSnapshot) -> list[str]:
 def _open_with_nftables(family: str, since: str) -> str:
     """There dockerd closes nothing for others, whatever turns forwarding on (moby, bridge_linux.go)."""
     return (
-        f"the host forwards {NAMES[family]} {since}, and dockerd, which filters with nftables, closes nothing for "
-        "others: the host routes between its own interfaces for anyone who uses it as a gateway, unless a chain at the "
-        "hook forward drops that"
+        f"the host forwards {NAMES[family]} {since}, and dockerd, which filters with nftables, drops nothing that "
+        "others forward through it: the host routes between its own interfaces for any machine that uses it as a "
+        "gateway, unless a chain at the hook forward drops that"
     )

@@ -46,7 +46,7 @@ def set_policies(changes: list[PolicyChange], run: Run = run_command) -> None:
     for change in changes:
         if now.get(change.family) != change.after:
             raise ChangeFailed(
-                f"the policy of {CHAIN} ({change.family}) was set to {change.after}, and the kernel says "
+                f"the policy of {CHAIN} ({change.family}) was set to {change.after}, but the kernel shows "
                 f"{now.get(change.family)}"
             )
 

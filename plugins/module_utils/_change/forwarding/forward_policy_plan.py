@@ -60,15 +60,15 @@ _KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE
 _USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
 _KEEP = {"forward_policy": "keep"}
 _OPEN_BY_NFTABLES = (
-    "the policy of FORWARD was left as it is: this engine filters with nftables, and a closed chain of iptables "
-    "would drop what it accepts. The host routes for anyone who uses it as a gateway unless another table closes it, "
-    "say: nft 'add table inet gateway; add chain inet gateway forward { type filter hook forward priority -1; }; "
-    'add rule inet gateway forward iifname "UPLINK" oifname "UPLINK" drop\''
+    "the policy of FORWARD was left unchanged: this engine filters with nftables, and the iptables policy DROP would "
+    "drop what it accepts. The host routes for any machine that uses it as a gateway unless another table drops that, "
+    "for example: nft 'add table inet gateway; add chain inet gateway forward { type filter hook forward priority -1; "
+    '}; add rule inet gateway forward iifname "UPLINK" oifname "UPLINK" drop\''
 )
 _OPEN_BY_FIREWALLD = (
-    "the policy of FORWARD was left as it is: firewalld decides what this host forwards, and rejects what no zone or "
-    "policy of it allows. Zones with forwarding between their interfaces do allow it: see firewall-cmd "
-    "--list-all-zones, and close one with firewall-cmd --permanent --zone=ZONE --remove-forward"
+    "the policy of FORWARD was left unchanged: firewalld decides what this host forwards, and rejects what no zone or "
+    "policy of it allows. Zones with forwarding between their interfaces allow it: see firewall-cmd --list-all-zones, "
+    "and close one with firewall-cmd --permanent --zone=ZONE --remove-forward"
 )
 
 
@@ -141,7 +141,7 @@ def plan_reopening(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, 
     ]
     purpose = _purpose(after) if rest else ""
     actions = unit_actions(change, purpose)
-    actions += [f"set the policy of FORWARD ({NAMES[item.family]}) back to {item.after}" for item in policies]
+    actions += [f"restore the policy of FORWARD ({NAMES[item.family]}) to {item.after}" for item in policies]
     return PolicyPlan(Outline(actions, unit_diff(change) + policy_diff(policies)), policies, change)
 
 
@@ -188,31 +188,31 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, request: Pol
     if missing:
         names = " and ".join(NAMES[family] for family in missing)
         raise Refusal(
-            f"nothing was changed: there is no iptables for {names} on this host to close FORWARD with, so the host "
-            "would route for anyone. Close it by other means, and say forward_policy: keep",
+            f"nothing was changed: this host has no iptables for {names} to close FORWARD with, so the host would "
+            "route for any machine. Close it by other means, and set forward_policy: keep",
             consents=_KEEP,
         )
     opened = [family for family in request.families if firewall.ufw.get(family) == "ACCEPT"]
     if opened:
         raise Refusal(
-            "nothing was changed: ufw sets the policy of FORWARD to ACCEPT at each start and reload, so a closed chain "
-            'would not last. Set DEFAULT_FORWARD_POLICY="DROP" in /etc/default/ufw and run ufw reload if this host '
-            "forwards for no one else; if it does, say forward_policy: keep",
+            "nothing was changed: ufw sets the policy of FORWARD to ACCEPT at each start and reload, so a closed "
+            'chain would not last. If this host forwards for no one else, set DEFAULT_FORWARD_POLICY="DROP" in '
+            "/etc/default/ufw and run ufw reload; if it does, set forward_policy: keep",
             consents=_KEEP,
         )
     if request.at_boot and not firewall.systemd:
         raise Refusal(
-            "nothing was changed: systemd does not run this host, and the policy of FORWARD is kept at boot by a unit "
-            "of systemd. Say persistent: false to close it now only, or forward_policy: keep and close it by other "
-            "means",
+            "nothing was changed: systemd is not the init system of this host, and only a systemd unit sets the "
+            "policy of FORWARD at boot. Set persistent: false to close it now only, or set forward_policy: keep and "
+            "close it by other means",
             consents={"persistent": "false", **_KEEP},
         )
     if request.at_boot and unit.state in ("masked", "linked"):
         raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")
     if request.at_boot and not _is_own(unit):
         raise Refusal(
-            f"nothing was changed: /etc/systemd/system/{unit.name} is not as this module writes it; remove it, or say "
-            "forward_policy: keep",
+            f"nothing was changed: /etc/systemd/system/{unit.name} differs from what this module writes; remove it, "
+            "or set forward_policy: keep",
             consents=_KEEP,
         )
 
@@ -239,7 +239,11 @@ def _docker_itself(snapshot: HostSnapshot, firewall: Firewall, family: str) -> l
         what = f"no rule of dockerd accepts its {NAMES[family]} traffic"
         found += [Forwarder(f"network {name}", what) for name in names]
     if leaves_forward_open(snapshot):
-        found.append(Forwarder("ip-forward-no-drop", "dockerd is told to leave FORWARD open, so somebody relies on it"))
+        found.append(
+            Forwarder(
+                "ip-forward-no-drop", ("dockerd is configured to leave FORWARD open, so something may rely on it")
+            )
+        )
     return found
 
 
@@ -256,9 +260,9 @@ def _refusal(disruptions: list[Disruption], concerned: dict[str, list[Forwarder]
     shown = "; ".join(f"{item.container} ({item.how})" for item in disruptions)
     names = " and ".join(NAMES[family] for family in concerned)
     return (
-        f"nothing was changed: closing FORWARD for {names} would cut off others whom this host forwards for: {shown}. "
-        "With on_disruption: allow it is closed all the same; with forward_policy: keep it stays open, and the host "
-        "routes for anyone; or let rules in the chain DOCKER-USER accept their traffic both ways, and run again"
+        f"nothing was changed: closing FORWARD for {names} would cut off others that this host forwards for: {shown}. "
+        "To close it, set on_disruption: allow; to keep it open, so that the host routes for any machine, set "
+        "forward_policy: keep; or accept their traffic in both directions in the chain DOCKER-USER, and run again"
     )
 
 
@@ -276,7 +280,7 @@ def _purpose(after: UnitState) -> str:
 def _action(change: PolicyChange, concerned: list[Forwarder]) -> str:
     text = f"set the policy of FORWARD ({NAMES[change.family]}) from {change.before} to {change.after}"
     going_on = [item.name for item in concerned if item.goes_on]
-    return f"{text}; {', '.join(going_on)} goes on by rules of its own" if going_on else text
+    return f"{text}; {', '.join(going_on)} keeps working by its own rules" if going_on else text
 
 
 def _warnings(
@@ -287,13 +291,13 @@ def _warnings(
         rule = accepts_everything(parse_table(filter_save(snapshot, firewall, family), "filter"))
         if rule:
             warnings.append(
-                f"the policy of FORWARD ({NAMES[family]}) closes nothing, since a rule accepts everything: {rule}"
+                f"the policy of FORWARD ({NAMES[family]}) has no effect, because a rule accepts everything: {rule}"
             )
     # Later engines let no one from outside to containers' own addresses, whatever the policy.
     if policies and snapshot.engine is not None and layout_of(snapshot.engine) == ISOLATION:
         warnings.append(
-            "with FORWARD closed, other machines that have a route to the containers' own addresses no longer reach "
-            "them there; published ports are reached as before"
+            "with FORWARD closed, other machines with a route to the containers' own addresses no longer reach them "
+            "there; published ports stay reachable"
         )
     late = firewall.boot_order.late if firewall.boot_order else []
     if request.at_boot and late:

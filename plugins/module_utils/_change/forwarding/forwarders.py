@@ -138,7 +138,7 @@ def find_declared(
             subnets = [subnet for subnet in item.subnets if (":" in subnet) == (VERSIONS[family] == 6)]
             goes_on = family in item.accepts or (bool(item.interface) and _accepted(table, item.interface, subnets))
             found.append(Forwarder(item.name, item.what, goes_on))
-    return found + [Forwarder("a file", f"{reason}, and whom it declares is not known") for reason in declared.unread]
+    return found + [Forwarder("a file", f"{reason}, so what it declares is not known") for reason in declared.unread]
 
 
 def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: DeclaredForwarders) -> list[str]:
@@ -152,8 +152,8 @@ def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: Decla
     if not found:
         return []
     names = listed(list(dict.fromkeys(found)), 5)
-    what = "what the host forwards for it, where no rule accepts that"
-    return [f"{names} is not started at boot; once somebody starts it, a closed FORWARD drops {what}"]
+    what = "the traffic that the host forwards for it and no rule accepts"
+    return [f"{names} is not started at boot; once it is started, a closed FORWARD drops {what}"]
 
 
 def accepts_everything(table: SavedTable) -> str | None:
@@ -232,7 +232,7 @@ def _foreign_rules(snapshot: HostSnapshot, table: SavedTable, covered: set[str])
             continue
         if set(rule.matches) <= {"--ctstate", "--state", "--comment"}:
             continue
-        yield Forwarder(f"rule {rule.text}", "a rule of somebody else, which the other direction may not have")
+        yield Forwarder(f"rule {rule.text}", "a rule of another program, which may not cover the other direction")
 
 
 def _masquerades(snapshot: HostSnapshot, family: str, covered: list[str], names: set[str]) -> Iterator[Forwarder]:
@@ -250,7 +250,7 @@ def _masquerades(snapshot: HostSnapshot, family: str, covered: list[str], names:
             # Docker's for a published port that a container calls itself, maybe one that is gone.
             if _names_one_of(rule, bridges | names) or (source and source == rule.matches.get("-d")):
                 continue
-            yield Forwarder(f"rule {rule.text}", f"source NAT for {source or 'whatever the host forwards'}")
+            yield Forwarder(f"rule {rule.text}", f"source NAT for {source or 'all that the host forwards'}")
 
 
 def _names_one_of(rule: SavedRule, interfaces: set[str]) -> bool:

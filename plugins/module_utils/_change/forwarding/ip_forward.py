@@ -198,7 +198,7 @@ class ForwardingChange:
         families = sorted(recorded_policies(unit))
         left = [family for family, policy in _read_policies(families, self._run).items() if policy != "DROP"]
         if left:
-            raise ChangeFailed(f"{UNIT} ran, and {CHAIN} is not closed for {', '.join(left)}")
+            raise ChangeFailed(f"{UNIT} ran, but {CHAIN} is not closed for {', '.join(left)}")
 
     def _undone(self, plan: WholePlan, files: list[FileState], error: Exception) -> ChangeFailed:
         stuck = reset_sysctls([*plan.forwarding.implied, *plan.forwarding.sysctls])
@@ -214,10 +214,8 @@ class ForwardingChange:
         self._journal.end("undone", error=str(error), stuck=stuck)
         log = error.log if isinstance(error, ChangeFailed) else []
         if stuck:
-            return ChangeFailed(
-                f"{error}; undone but for {', '.join(stuck)}, which did not go back to what it was", log
-            )
-        return ChangeFailed(f"{error}; everything is as it was before", log)
+            return ChangeFailed(f"{error}; undone except {', '.join(stuck)}, which could not be restored", log)
+        return ChangeFailed(f"{error}; everything was restored", log)
 
     def _reset_unit(self, change: UnitChange | None) -> list[str]:
         if change is None:

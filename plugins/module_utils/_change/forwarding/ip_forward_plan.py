@@ -208,9 +208,9 @@ def _deaf_uplinks(snapshot: HostSnapshot, request: ForwardingRequest) -> list[Ad
 
 def _unheard(deaf: list[AdvertisedUplink]) -> list[str]:
     return [
-        f"{uplink.interface} hears no router advertisements, since the host forwards IPv6 and accept_ra is "
+        f"{uplink.interface} ignores router advertisements, because the host forwards IPv6 and accept_ra is "
         f"{uplink.accept_ra}: its default route is lost or soon will be. With router_advertisements: keep, accept_ra "
-        "is set to 2, and the route comes with the next advertisement"
+        "is set to 2, and the route returns with the next advertisement"
         for uplink in deaf
     ]
 

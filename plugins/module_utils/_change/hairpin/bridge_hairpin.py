@@ -64,7 +64,7 @@ class HairpinChange:
         except (ChangeFailed, OSError, UnreadableError) as error:
             stuck = reset_guard(plan.guard, self._run) + self._undo(plan, files)
             self._journal.end("undone", error=str(error), stuck=stuck)
-            but = f" but for {', '.join(stuck)}, which did not go back to what it was" if stuck else ""
+            but = f" except {', '.join(stuck)}, which could not be restored" if stuck else ""
             raise ChangeFailed(f"{error}; undone{but}", getattr(error, "log", [])) from error
         self._journal.end("done")
 

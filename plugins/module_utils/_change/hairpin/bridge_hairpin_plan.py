@@ -66,8 +66,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 
 _KEYS = {"ipv4": "net.bridge.bridge-nf-call-iptables", "ipv6": "net.bridge.bridge-nf-call-ip6tables"}
 _NOT_LOADED = (
-    "the kernel module br_netfilter is not loaded, so rules do not see what passes between containers of one network: "
-    "modprobe br_netfilter, and its name in a file of /etc/modules-load.d for boot"
+    "the kernel module br_netfilter is not loaded, so firewall rules do not apply to traffic between containers of one "
+    "network: modprobe br_netfilter, and name it in a file in /etc/modules-load.d for boot"
 )
 
 
@@ -172,9 +172,9 @@ def _refusal(netfilter: NetfilterPlan) -> str:
     bridges = ", ".join(item.container for item in netfilter.disruptions)
     keys = ", ".join([change.key for change in netfilter.sysctls] or list(netfilter.promised))
     return (
-        f"nothing was changed: hairpin traffic needs {keys} = 1, which is one setting for all bridges, and concerns "
-        f"{bridges}, too: what passes there would meet the rules of iptables. Say on_disruption: allow to set it, or "
-        "bridge_netfilter: keep to leave it"
+        f"nothing was changed: hairpin traffic needs {keys} = 1, which is one setting for all bridges, including "
+        f"{bridges}, whose traffic iptables would then filter. To set it, set on_disruption: allow; to leave it, set "
+        "bridge_netfilter: keep"
     )
 
 
@@ -184,8 +184,8 @@ def _wanted(snapshot: HostSnapshot, state: str) -> bool:
     mode = proxy_in_force(snapshot)
     if mode.value is None:
         raise Refusal(
-            f"nothing shows whether docker-proxy is in use ({mode.evidence}), so the mode that fits is unknown; "
-            "say state: enabled or state: disabled"
+            f"nothing shows whether docker-proxy is in use ({mode.evidence}), so the right mode is unknown; set state: "
+            "enabled or state: disabled"
         )
     return not mode.value
 
@@ -216,7 +216,7 @@ def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: b
     unread = [name for name in (SYSCTL, BOOT) if not snapshot.was_read(name)]
     if unread:
         reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
-        return NetfilterPlan(warnings=[f"whether iptables sees bridged packets could not be determined: {reason}"])
+        return NetfilterPlan(warnings=[f"whether iptables filters bridged packets could not be determined: {reason}"])
     boot = boot_files(snapshot)
     concerned = [network for network in networks if wanted or not network.icc]
     if not concerned:
@@ -231,9 +231,7 @@ def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: b
     files, actions = persist(boot, promised)
     others = _other_bridges(snapshot) if sysctls or files else []
     disruptions = [
-        Disruption(
-            f"bridge {name}", "what passes it meets the rules of iptables as well, and a closed FORWARD drops it"
-        )
+        Disruption(f"bridge {name}", "iptables then filters its traffic as well, and a closed FORWARD drops it")
         for name in others
     ]
     return NetfilterPlan(sysctl_actions(sysctls) + actions, sysctls, files, promised, disruptions)

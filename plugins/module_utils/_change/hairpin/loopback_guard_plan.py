@@ -77,7 +77,7 @@ def _plan(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, *, needed
     unread = [name for name in (RULESET, SYSCTL) if not snapshot.was_read(name)]
     if unread:
         reason = snapshot.sources[unread[0]].reason if unread[0] in snapshot.sources else "it was not read"
-        return GuardPlan(warnings=[f"whether the host's 127.0.0.1 is guarded could not be determined: {reason}"])
+        return GuardPlan(warnings=[f"whether the host's 127.0.0.1 is protected could not be determined: {reason}"])
     if needed is None:
         return GuardPlan()
     ours, theirs = _rules(snapshot, firewall)
@@ -87,7 +87,7 @@ def _plan(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState, *, needed
         return GuardPlan()
     obstacle = _obstacle(snapshot, firewall, unit)
     if obstacle:
-        return GuardPlan(warnings=[f"the host's 127.0.0.1 is not guarded against containers: {obstacle}"])
+        return GuardPlan(warnings=[f"the host's 127.0.0.1 is not protected against containers: {obstacle}"])
     return _begin(firewall, unit, ours=ours)
 
 
@@ -119,11 +119,11 @@ def _rules(snapshot: HostSnapshot, firewall: Firewall) -> tuple[bool, bool]:
 
 def _obstacle(snapshot: HostSnapshot, firewall: Firewall, unit: UnitState) -> str:
     if any(link.name == _MIRRORED for link in snapshot.links):
-        return f"this is WSL2 in mirrored mode, where connections of Windows come in by {_MIRRORED}"
+        return f"this is WSL2 in mirrored mode, where connections from Windows arrive on {_MIRRORED}"
     if "ipv4" not in firewall.programs:
         return "there is no iptables on this host"
     if firewall.systemd and firewall.boot_order is None:
-        return "systemd does not tell what comes before what at boot"
+        return "systemd does not show the order of units at boot"
     if unit.state in ("masked", "linked"):
         return f"/etc/systemd/system/{UNIT} is a link ({unit.state})"
     return ""
@@ -136,7 +136,7 @@ def _begin(firewall: Firewall, unit: UnitState, *, ours: bool) -> GuardPlan:
         if ours:
             return GuardPlan(warnings=warnings)
         return GuardPlan([_added()], [Diff("rule", "", f"{_SHOWN}\n")], warnings, rule=True)
-    actions = unit_actions(change, "which guards the host's 127.0.0.1 at boot")
+    actions = unit_actions(change, "which protects the host's 127.0.0.1 at boot")
     diffs = unit_diff(change)
     if not ours:
         actions.append(_added())

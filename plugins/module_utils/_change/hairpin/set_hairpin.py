@@ -50,7 +50,7 @@ def set_ports(changes: list[PortChange]) -> list[PortChange]:
             for change in reversed(done):
                 with contextlib.suppress(OSError, _netlink_error()):
                     _set(route, change.index, int(change.before))
-            raise ChangeFailed(f"the bridge ports are as they were: {error}") from error
+            raise ChangeFailed(f"the bridge ports were restored: {error}") from error
     return gone
 
 
@@ -68,7 +68,7 @@ def _set(route: Any, index: int, mode: int) -> bool:
 def _verify(route: Any, change: PortChange) -> None:
     mode = _mode(route, change.index)
     if mode is not None and mode != change.after:
-        raise ChangeFailed(f"hairpin mode of {change.port} was set, and the kernel did not take it")
+        raise ChangeFailed(f"hairpin mode of {change.port} was set, but the kernel did not apply it")
 
 
 def _mode(route: Any, index: int) -> bool | None:
@@ -113,7 +113,7 @@ def set_guard(plan: GuardPlan, run: Run) -> None:
         if plan.rule:
             prove_unit(run, UNIT)
             if not _is_there(run):
-                raise ChangeFailed(f"{UNIT} ran, and its rule is not in the tables that iptables shows")
+                raise ChangeFailed(f"{UNIT} ran, but its rule is not in the tables that iptables shows")
     if plan.rule is not None:
         _set_rule(run, wanted=plan.rule)
 
@@ -127,7 +127,7 @@ def reset_guard(plan: GuardPlan, run: Run) -> list[str]:
             put_unit(run, read_file(unit_path(UNIT)), plan.unit.before)
         _set_rule(run, wanted=plan.before)
     except (ChangeFailed, OSError):
-        return ["the guard of 127.0.0.0/8"]
+        return ["the rule that protects 127.0.0.0/8"]
     return []
 
 

@@ -215,7 +215,7 @@ class NetworkChange:
             if name in plan.connections:
                 self._connect(item, plan, recreation)
         except ApiProblem as error:
-            unknown = "" if error.answered else f"; whether it was, docker network inspect {name} tells"
+            unknown = "" if error.answered else f"; check with docker network inspect {name}"
             raise ChangeFailed(
                 f"network {name} could not be {_DONE[item.outcome]}: {error}{unknown}", undone=error.answered
             ) from error
@@ -224,7 +224,7 @@ class NetworkChange:
         self._api.remove(network["Id"])
         name, bridge = network["Name"], bridge_of(network)
         if any(link.name == bridge for link in _now(read_links)):
-            raise ChangeFailed(f"network {name} was removed, and the kernel still has its bridge {bridge}")
+            raise ChangeFailed(f"network {name} was removed, but the kernel still has its bridge {bridge}")
 
     def _create(self, body: dict[str, Any], plan: NetworkPlan) -> None:
         network_id = self._api.create(body)
@@ -235,10 +235,10 @@ class NetworkChange:
                 self._api.remove(network_id)
             except ApiProblem as problem:
                 raise ChangeFailed(
-                    f"network {body['Name']} was made, and {error}. It could not be removed again: {problem}"
+                    f"network {body['Name']} was created, but {error}. It could not be removed again: {problem}"
                 ) from error
             raise ChangeFailed(
-                f"network {body['Name']} was made, and removed again, as {error}", undone=True
+                f"network {body['Name']} was created and removed again, because {error}", undone=True
             ) from error
 
     def _current(self, item: NetworkDecision, plan: NetworkPlan) -> Recreation:
@@ -270,11 +270,11 @@ class NetworkChange:
             try:
                 network = self._api.inspect(name)
                 if network is None:
-                    raise ChangeFailed(f"network {name} was removed by somebody else")
+                    raise ChangeFailed(f"network {name} was removed by another program")
                 now = self._connections(item, network, plan.host_before.host)
                 demand_consent({name: now}, self._disconnect)
                 if recreation is None and now.actions != planned.actions:
-                    raise ChangeFailed(f"the containers on network {name} changed meanwhile; run it again")
+                    raise ChangeFailed(f"the containers on network {name} changed meanwhile; run this again")
             except (ApiProblem, ChangeFailed, Refusal) as error:
                 begun = item.outcome != CHANGED
                 record = _undo_record(item, recreation, []) if begun else None
@@ -292,11 +292,11 @@ class NetworkChange:
         name = item.request.name
         problems = put_back(self._api, record) if record else []
         if not problems:
-            how = "is not there" if item.outcome == CREATED else "and its containers are as they were"
+            how = "does not exist" if item.outcome == CREATED else "and its containers were restored"
             return ChangeFailed(f"network {name} {how}: {error}", undone=True)
         return ChangeFailed(
-            f"network {name} was to have other containers, which failed: {error}. Putting everything back did not "
-            f"succeed either: {'; '.join(problems)}"
+            f"changing the containers of network {name} failed: {error}. Restoring everything failed, too: "
+            f"{'; '.join(problems)}"
         )
 
     def _hold_against_kernel(self, network_id: str, host_before: HostBefore, outcome: str) -> None:
@@ -306,7 +306,7 @@ class NetworkChange:
         except ApiProblem as error:
             raise ChangeFailed(f"the engine could not be asked about it: {error}") from error
         if network is None:
-            raise ChangeFailed("the engine does not know it")
+            raise ChangeFailed("the engine does not have it")
         found = kernel_problems(network, _with_links(host_before.host))
         for version in (4, 6):
             for item in subnets_of(network, version):
@@ -353,7 +353,7 @@ def _with_kernel(decisions: list[NetworkDecision], snapshot: HostSnapshot) -> li
 
 
 def _warnings(name: str, problems: list[str]) -> list[str]:
-    return [f"network {name} is as wanted, but {text}" for text in problems]
+    return [f"network {name} is as configured, but {text}" for text in problems]
 
 
 def _host_before(snapshot: HostSnapshot, avoid: list[CIDR]) -> HostBefore:
@@ -394,7 +394,7 @@ def _network_of(item: NetworkDecision) -> dict[str, Any]:
 def _so_far(done: list[str]) -> str:
     if not done:
         return "Nothing else was changed"
-    return f"Kept as changed before it, without having packets followed: {'; '.join(done)}"
+    return f"Changed before that, and kept without tracing packets: {'; '.join(done)}"
 
 
 def _outcomes(begun: Sequence[NetworkDecision], error: ChangeFailed) -> list[NetworkOutcome]:

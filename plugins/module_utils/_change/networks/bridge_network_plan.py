@@ -142,7 +142,7 @@ def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) ->
     demand(facts.snapshot, ENGINE, LINKS, ROUTES, NAMESERVERS, SYSCTL, RULESET)
     engine = facts.snapshot.engine
     if engine is None:
-        raise Refusal("nothing was changed: the engine did not say which version it is")
+        raise Refusal("nothing was changed: the engine did not report its version")
     check_list(requests)
     for request in requests:
         _check_engine(request, engine)
@@ -396,13 +396,13 @@ def _demand_consent(
             f"(containers on it: {', '.join(users) or 'none'})"
         )
         disruptions += [
-            Disruption(name, f"would be cut off from network {request.name} for a moment") for name in users
+            Disruption(name, f"would be disconnected from network {request.name} for a moment") for name in users
         ]
     if named:
         raise Refusal(
-            f"nothing was changed, as a network cannot be changed while it exists. {'. '.join(named)}. With recreate: "
-            "allow it is removed and made anew, and its containers are connected again as they were; recreate: unused "
-            "does that for networks without containers",
+            f"nothing was changed: the options of an existing network cannot be changed. {'. '.join(named)}. With "
+            "recreate: allow, it is recreated and its containers are connected again as before; recreate: unused does "
+            "that only for networks without containers",
             disruptions,
             consents={"recreate": "allow"},
         )
@@ -456,7 +456,9 @@ def check_list(requests: list[NetworkRequest]) -> None:
     """Refuse networks of one list that are in each other's way."""
     for first, second in combinations(requests, 2):
         if first.name == second.name:
-            raise Refusal(f"nothing was changed: {second.place}.name: {second.name!r} stands at {first.place} already")
+            raise Refusal(
+                f"nothing was changed: {second.place}.name: {second.name!r} is already listed at {first.place}"
+            )
     present = [request for request in requests if request.present]
     for first, second in combinations(present, 2):
         if first.bridge_name is not None and first.bridge_name == second.bridge_name:
@@ -504,7 +506,7 @@ def _check_new(
     if body["Options"].get(ICC) == "false" and not bridge_netfilter:
         raise Refusal(
             f"nothing was changed: {request.place}.icc: false needs the kernel module br_netfilter, which is neither "
-            "loaded nor there to be loaded: without it no rule sees what passes between two ports of a bridge"
+            "loaded nor installed: without it, no rule applies to traffic within a bridge"
         )
     _check_interface(request, snapshot)
     if not body["Internal"]:
@@ -520,13 +522,13 @@ def _ipv6_warnings(name: str, body: dict[str, Any], snapshot: HostSnapshot) -> l
     found = []
     if snapshot.sysctls.get("net.ipv6.conf.all.forwarding") == "0":
         found.append(
-            f"IPv6 forwarding is off: while dockerd makes {name}, it turns it on and may set the policy of the IPv6 "
+            f"IPv6 forwarding is off: when dockerd creates {name}, it turns it on and may set the policy of the IPv6 "
             "FORWARD chain to DROP"
         )
     if rule_making(snapshot, 6).value is False:
         found.append(
-            f"dockerd makes no rules for IPv6 on this host (ip6tables), so the containers on {name} will be reached by "
-            "anyone who can route to them, and have no masquerading"
+            "dockerd creates no rules for IPv6 on this host (ip6tables), so any machine that can route to the "
+            f"containers on {name} will reach them, and their outbound traffic is not masqueraded"
         )
     return found
 
@@ -555,7 +557,7 @@ def _check_interface(request: NetworkRequest, snapshot: HostSnapshot) -> None:
     if link is not None:
         raise Refusal(
             f"nothing was changed: {request.place}.bridge_name: the host has an interface {link.name!r} "
-            f"({link.kind or 'a device'}) that is no bridge of Docker's, and dockerd would take it over"
+            f"({link.kind or 'a device'}) that is not a bridge of Docker, and dockerd would take it over"
         )
 
 
@@ -569,10 +571,11 @@ def _check_forwarding(request: NetworkRequest, snapshot: HostSnapshot, engine: E
         return
     if capabilities_of(engine).forwards_for_networks:
         harm = (
-            "would turn it on while it makes the network, and set the policy of the FORWARD chain to DROP for everyone"
+            "would turn it on when it creates the network, and set the policy of the FORWARD chain to DROP for all "
+            "traffic"
         )
     else:
-        harm = "turns it on at its start only, so the network would lead nowhere"
+        harm = "turns it on only at its start, so the network would reach nothing outside"
     raise Refusal(
         f"nothing was changed: {request.place} ({request.name}): IPv4 forwarding is off (net.ipv4.ip_forward is 0), "
         f"and dockerd {engine.version} {harm}. Run the module ip_forward first, or make the network internal"

@@ -112,9 +112,9 @@ class Connector:
             return
         found = _find(container, endpoint)
         running = is_running(container)
-        problem = "it is not on it" if found is None else _problem(found, endpoint, running=running)
+        problem = "it is not connected" if found is None else _problem(found, endpoint, running=running)
         if problem:
-            raise ChangeFailed(f"container {endpoint.name} was connected to network {endpoint.network}, and {problem}")
+            raise ChangeFailed(f"container {endpoint.name} was connected to network {endpoint.network}, but {problem}")
         if running and endpoint.runs and found is not None:
             try:
                 self._keep_mac(int(container["State"]["Pid"]), endpoint, found)
@@ -131,7 +131,7 @@ class Connector:
         link = link_with(self._links.read(pid)[0], addresses)
         if link is None:
             raise ChangeFailed(
-                f"container {endpoint.name} was connected to network {endpoint.network}, and the kernel shows no "
+                f"container {endpoint.name} was connected to network {endpoint.network}, but the kernel shows no "
                 f"interface with {found.text} in it"
             )
         if link.mac != endpoint.mac:
@@ -169,7 +169,7 @@ def _problem(found: EndpointState, wanted: EndpointState, *, running: bool) -> s
         return f"has {found.text or 'no address'} there instead of {wanted.text}"
     lost = [wanted.fixed(version) for version in (4, 6) if wanted.fixed(version) not in ("", found.fixed(version))]
     if lost:
-        return f"does not ask for its fixed address {' and '.join(lost)} any more"
+        return f"no longer requests its fixed address {' and '.join(lost)}"
     have, want = (_besides_addresses(item.config) for item in (found, wanted))
     if have != want:
         return f"has {have} there instead of {want}"
@@ -212,7 +212,7 @@ class KernelLinks:
             with _in_namespace(NetNS, pid) as route:
                 route.link("set", index=link.index, address=mac)
         except (NetlinkError, OSError) as error:
-            raise ChangeFailed(f"the kernel did not take the MAC address {mac}: {error}") from error
+            raise ChangeFailed(f"the kernel did not accept the MAC address {mac}: {error}") from error
         addresses = [address.ip for address in map(ipaddress.ip_interface, link.addresses)]
         own = [str(address) for address in addresses if not address.is_link_local]
         # Unheard, neighbours find out by themselves later.

@@ -80,7 +80,7 @@ def carry_out(
         connector.connect(network_id, endpoint)
     network = api.inspect(network_id)
     if network is None:
-        raise ChangeFailed(f"network {record.name} was removed by somebody else")
+        raise ChangeFailed(f"network {record.name} was removed by another program")
     links = read()
     back = {endpoint.container for endpoint in record.after}
     for endpoint in [*record.after, *(item for item in record.before if item.container not in back)]:
@@ -118,13 +118,13 @@ def _missing(found: EndpointState | None, inside: list[Link], bridge: str, links
     master = next((item.index for item in links if item.name == bridge and item.kind == "bridge"), None)
     end = next((item for item in links if item.index == link.peer_index), None)
     if link.kind != "veth" or not link.up or end is None or not end.up or end.master is None or end.master != master:
-        return f"its interface {link.name} does not lead to the bridge {bridge}"
+        return f"its interface {link.name} is not attached to the bridge {bridge}"
     return ""
 
 
 def _left(found: EndpointState | None, endpoint: EndpointState, inside: list[Link]) -> str:
     """What is left of an endpoint that was given up."""
     if found is not None and found.runs:
-        return "it is on the network still"
+        return "it is still on the network"
     link = link_with(inside, [endpoint.address, endpoint.address6])
-    return "" if link is None else f"its interface {link.name} has {endpoint.text} still"
+    return "" if link is None else f"its interface {link.name} still has {endpoint.text}"

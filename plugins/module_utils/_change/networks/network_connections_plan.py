@@ -120,8 +120,7 @@ def demand_consent(plans: Mapping[str, Connections], consent: str) -> None:
     if cuts and consent != "allow":
         named = "; ".join(f"network {name}: {', '.join(plan.actions)}" for name, plan in plans.items() if plan.cuts)
         raise Refusal(
-            f"nothing was changed, as connections of containers would be cut: {named}. disconnect: allow consents to "
-            "that",
+            f"nothing was changed: connections of containers would be cut: {named}. To allow it, set disconnect: allow",
             cuts,
             consents={"disconnect": "allow"},
         )
@@ -187,7 +186,7 @@ class _Planner:
             raise wrong(
                 place,
                 wish.container,
-                f"it is on the network none, and on no other then: docker network disconnect none {wish.container}",
+                f"it is on the network none, which excludes others: docker network disconnect none {wish.container}",
             )
         self._demand(place, container)
         return container
@@ -306,9 +305,9 @@ class _Planner:
         if lost:
             raise Refusal(
                 f"nothing was changed: {self._request.place}.connected: container {endpoint.name} would lose its "
-                f"address {' and '.join(lost)} on the network {self._request.name}: the engine may have chosen the "
-                "subnet itself, and then takes no fixed addresses in it. Have the network made anew by hand, with its "
-                "subnet named (docker network create --subnet)"
+                f"address {' and '.join(lost)} on the network {self._request.name}: if the engine chose the subnet "
+                "itself, it accepts no fixed addresses in it. Recreate the network manually with a subnet (docker "
+                "network create --subnet)"
             )
 
     def _content(self, endpoint: EndpointState) -> EndpointState:
@@ -334,15 +333,17 @@ class _Planner:
         for item in leaving:
             who = item.endpoint.name
             if not item.runs:
-                found.append(Disruption(who, f"is not on network {name} any more when it is next started"))
+                found.append(Disruption(who, f"is no longer on network {name} when it is next started"))
                 continue
             more = "" if item.siblings else ", its only one"
-            found.append(Disruption(who, f"is cut off from network {name}{more}"))
+            found.append(Disruption(who, f"is disconnected from network {name}{more}"))
             if item.gateway == name and item.siblings:
-                found.append(Disruption(who, f"has its default route by another network than {name}, if by any"))
+                found.append(
+                    Disruption(who, (f"no longer has its default route through network {name}, and may have none"))
+                )
                 found += [Disruption(who, how) for how in chosen_ports(item)]
             found += [
-                Disruption(other["Name"].lstrip("/"), f"shares the network of container {who} and feels it, too")
+                Disruption(other["Name"].lstrip("/"), f"shares the network of container {who} and is affected, too")
                 for other in self._host.containers
                 if shares(other, item)
             ]
@@ -376,11 +377,11 @@ class _Planner:
         if not endpoint.runs or self._network.get("Internal") or is_isolated(self._network, 4):
             return
         if now is None:
-            moves.append(Disruption(endpoint.name, f"gets a default route, by network {name}"))
+            moves.append(Disruption(endpoint.name, f"gets a default route through network {name}"))
             return
         rank = (-now.config.get("GwPriority", 0), not now.address6, now.network)
         if rank > (0, not self._network.get("EnableIPv6"), name):
-            how = f"its default route goes by network {name}, and no more by {now.network}"
+            how = f"its default route uses network {name}, and no longer {now.network}"
             moves.append(Disruption(endpoint.name, how))
             # Ports are published by the network of the default route.
             item = affected_by(container, {"Name": now.network, "Id": now.network_id}, self._host)

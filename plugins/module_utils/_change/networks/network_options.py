@@ -185,7 +185,7 @@ def _network_name(place: str, name: str) -> str:
             place, name, "a name begins with a letter or digit, and has letters, digits, '_', '.' and '-' in it"
         )
     if name in _RESERVED:
-        raise wrong(place, name, f"the engine keeps this name for itself, as it does with {_others(name)}")
+        raise wrong(place, name, f"the engine reserves this name, like {_others(name)}")
     return name
 
 
@@ -327,7 +327,7 @@ def _check_connections(request: NetworkRequest) -> None:
         raise wrong(f"{request.place}.connected", "absent", "a network that is removed has no containers")
     for first, second in combinations(request.connected, 2):
         if first.container == second.container:
-            raise wrong(f"{second.place}.name", second.container, f"it stands at {first.place} already")
+            raise wrong(f"{second.place}.name", second.container, f"it is already listed at {first.place}")
         for version in set(first.addresses.items()) & set(second.addresses.items()):
             raise wrong(f"{second.place}.ipv{version[0]}_address", version[1], f"{first.place} has it already")
 

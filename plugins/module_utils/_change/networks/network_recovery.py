@@ -73,7 +73,7 @@ class _Step:
     @property
     def action(self) -> str:
         existed = self.record is not None and self.record.old
-        return f"put network {self.name} back as it was" if existed else f"remove network {self.name} again"
+        return f"restore network {self.name}" if existed else f"remove network {self.name} again"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class _Restoration:
         try:
             self._connector.drop(endpoint)
         except ApiProblem as error:
-            what = f"container {endpoint.name} is on network {endpoint.network} still ({error})"
+            what = f"container {endpoint.name} is still on network {endpoint.network} ({error})"
             words = shlex.join(["docker", "network", "disconnect", endpoint.network, endpoint.name])
             return [f"{what}; once the cause is fixed: {words}"]
         return []
@@ -152,7 +152,7 @@ class _Restoration:
         try:
             self._connector.connect(self._network_of(endpoint, network_id), endpoint)
         except (ApiProblem, ChangeFailed) as error:
-            what = f"container {endpoint.name} is not as it was on network {endpoint.network} ({error})"
+            what = f"container {endpoint.name} could not be restored on network {endpoint.network} ({error})"
             return [f"{what}; once the cause is fixed: {_connect_command(endpoint)}"]
         return []
 
@@ -196,7 +196,7 @@ class _Restoration:
     def _without_network(self, error: Exception) -> str:
         endpoints = [*self._record.before, *self._strangers.values()]
         commands = [_create_command(self._record.old), *(_connect_command(endpoint) for endpoint in endpoints)]
-        what = f"network {self._record.name} is not as it was ({error}), and its containers run without it"
+        what = f"network {self._record.name} could not be restored ({error}), and its containers run without it"
         return f"{what}. Once the cause is fixed: {' && '.join(commands)}"
 
 
@@ -291,17 +291,17 @@ class Recovering(Generic[P]):
         problems = [problem for record in reversed(plan.records) for problem in put_back(self._api, record)]
         if problems:
             journal.end("failed", error="; ".join(problems))
-            raise ChangeFailed(f"what a killed run left halfway could not all be put back: {'; '.join(problems)}")
+            raise ChangeFailed(f"not all that a killed run left incomplete could be restored: {'; '.join(problems)}")
         journal.end("done")
 
 
 def _outline(records: list[RecreationRecord]) -> Outline:
     actions = [
-        f"put network {record.name} back as it was before a run that was killed, and connect its containers again: "
+        f"restore network {record.name} to its state before a run that was killed, and connect its containers again: "
         f"{', '.join(dict.fromkeys(endpoint.name for endpoint in record.before))}"
         for record in records
     ]
-    warning = "only what a killed run left halfway is put back; run it again for the networks as they are wanted"
+    warning = "this run restores only what a killed run left incomplete; run it again to configure the networks"
     return Outline(actions, warnings=[warning], results={"networks": []})
 
 
@@ -321,7 +321,7 @@ class NetworkUndo:
             known = {} if newest is None else {item.name: item for item in newest.networks}
             steps = [self._step(name, known) for name in reversed(self._names)]
         except (OSError, ApiProblem) as error:
-            raise Refusal(f"nothing was changed: what was made could not be looked at: {error}") from error
+            raise Refusal(f"nothing was changed: the created networks could not be read: {error}") from error
         found = [step for step in steps if step is not None]
         return UndoPlan(Outline([step.action for step in found], results={"networks": []}), found)
 
@@ -341,7 +341,7 @@ class NetworkUndo:
     def _step(self, name: str, known: dict[str, RecordedNetwork]) -> _Step | None:
         """None where it is gone by now."""
         if name not in known:
-            raise Refusal(f"nothing was changed: undo: the newest change of networks did not make a network {name}")
+            raise Refusal(f"nothing was changed: undo: the newest change of networks did not create a network {name}")
         record = known[name].record
         if record is not None and record.old:
             return _Step(name, record=record)
@@ -351,7 +351,7 @@ class NetworkUndo:
         own = {endpoint.container for endpoint in record.added} if record else set()
         users = [str(item.get("Name")) for key, item in (network.get("Containers") or {}).items() if key not in own]
         if users:
-            raise Refusal(f"nothing was changed: undo: network {name} has containers by now: {', '.join(users)}")
+            raise Refusal(f"nothing was changed: undo: network {name} now has containers: {', '.join(users)}")
         return _Step(name, id=str(network["Id"]), record=record)
 
     def _take_back(self, step: _Step) -> list[str]:

@@ -122,11 +122,11 @@ def recreate(
             problems = put_back(api, record, kernel)
             if not problems:
                 raise ChangeFailed(
-                    f"network {record.name} and its containers are as they were: {error}", undone=True
+                    f"network {record.name} and its containers were restored: {error}", undone=True
                 ) from error
             raise ChangeFailed(
-                f"network {record.name} was to be re-created, which failed: {error}. Putting everything back did not "
-                f"succeed either: {'; '.join(problems)}"
+                f"re-creating network {record.name} failed: {error}. Restoring everything failed, too: "
+                f"{'; '.join(problems)}"
             ) from error
 
 
@@ -147,9 +147,9 @@ def _demand_members(api: NetworkApi, record: RecreationRecord, members: list[Pla
     try:
         network = api.inspect(record.old_id)
     except ApiProblem as error:
-        raise ChangeFailed(f"{when} network {record.name} could not be looked at: {error}") from error
+        raise ChangeFailed(f"{when} network {record.name} could not be read: {error}") from error
     if network is None:
-        raise ChangeFailed(f"{when} network {record.name} was removed by somebody else")
+        raise ChangeFailed(f"{when} network {record.name} was removed by another program")
     found = {data.get("EndpointID"): data.get("Name") for data in (network.get("Containers") or {}).values()}
     expected = {place.endpoint_id for place in members}
     joined = [str(name) for endpoint_id, name in found.items() if endpoint_id not in expected]
@@ -168,9 +168,7 @@ def _demand_ports(api: NetworkApi, record: RecreationRecord) -> None:
         for port, numbers in ports.items():
             now = {binding.get("HostPort") for binding in published.get(port) or []}
             if set(numbers) - now:
-                raise ChangeFailed(
-                    f"port {port} of container {container['Name'].lstrip('/')} is not published any more"
-                )
+                raise ChangeFailed(f"port {port} of container {container['Name'].lstrip('/')} is no longer published")
 
 
 def _observations(api: NetworkApi, kernel: ContainerLinks, record: RecreationRecord) -> list[str]:
@@ -184,7 +182,7 @@ def _observations(api: NetworkApi, kernel: ContainerLinks, record: RecreationRec
         if not is_running(container):
             found.append(f"container {name} ended by itself while it was without network {record.name}")
         elif (container["State"].get("StartedAt") or "") != record.started[key]:
-            found.append(f"container {name} was started anew while it was without network {record.name}")
+            found.append(f"container {name} was restarted while it was without network {record.name}")
         else:
             found += _differences(container, kernel, record)
     return found
@@ -195,15 +193,15 @@ def _differences(container: dict[str, Any], kernel: ContainerLinks, record: Recr
     try:
         links, default = kernel.read(int(container["State"]["Pid"]))
     except ChangeFailed as error:
-        return [f"the interfaces of container {name} could not be looked at: {error}"]
+        return [f"the interfaces of container {name} could not be read: {error}"]
     placed = by_interface(endpoints_of(container, links))
     order = [endpoint.network for endpoint in placed]
     found = []
     if record.orders.get(key, order) != order:
-        found.append(f"the interfaces of container {name} are in the order {', '.join(order)} now")
+        found.append(f"the interfaces of container {name} are now in the order {', '.join(order)}")
     gateway = next((endpoint.network for endpoint in placed if endpoint.interface == default), "")
     if record.gateways.get(key, gateway) != gateway:
-        found.append(f"the default route of container {name} goes by network {gateway or 'none'} now")
+        found.append(f"the default route of container {name} now uses network {gateway or 'none'}")
     return found
 
 

@@ -313,7 +313,7 @@ def _actions(record: RecreationRecord) -> list[str]:
 def connection_text(endpoint: EndpointState) -> str:
     """What is done for an endpoint, for people."""
     if not endpoint.runs:
-        return f"connect container {endpoint.name}, which does not run, to network {endpoint.network}"
+        return f"connect container {endpoint.name}, which is not running, to network {endpoint.network}"
     return f"connect container {endpoint.name} to network {endpoint.network} as {endpoint.text or 'the engine chooses'}"
 
 
@@ -321,7 +321,7 @@ def _refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
     """Raise Refusal for a network that cannot be made again."""
     name = old["Name"]
     if body.get("Name") != name:
-        raise ValueError(f"network {name} cannot be made anew as {body.get('Name')}")
+        raise ValueError(f"network {name} cannot be recreated as {body.get('Name')}")
     options = old.get("Options") or {}
     if name in _OWN_NETWORKS or options.get("com.docker.network.bridge.default_bridge") == "true":
         raise _refusal(name, "it is the daemon's own, which takes its options from daemon.json")
@@ -333,7 +333,7 @@ def _refuse_network(old: dict[str, Any], body: dict[str, Any]) -> None:
         raise _refusal(name, "it is made from the configuration of another network or serves others as one")
     driver = (old.get("IPAM") or {}).get("Driver") or "default"
     if driver != "default":
-        raise _refusal(name, f"its addresses come from the IPAM driver {driver}, which keeps books of its own")
+        raise _refusal(name, f"its addresses come from the IPAM driver {driver}, which keeps its own records")
 
 
 def _refuse_impossible(old: dict[str, Any], body: dict[str, Any], affected: list[Affected]) -> None:
@@ -343,10 +343,10 @@ def _refuse_impossible(old: dict[str, Any], body: dict[str, Any], affected: list
     listed = {data.get("EndpointID"): key for key, data in (old.get("Containers") or {}).items()}
     for endpoint_id, key in listed.items():
         if endpoint_id not in known:
-            raise _refusal(name, f"its endpoint {key[:15]} is of no container that could be connected again")
+            raise _refusal(name, f"its endpoint {key[:15]} belongs to no container that could be connected again")
     for endpoint_id, item in known.items():
         if endpoint_id not in listed:
-            raise _refusal(name, f"container {item.endpoint.name} is on it, and the network does not know of that")
+            raise _refusal(name, f"container {item.endpoint.name} is on it, but the network does not list it")
     for item in affected:
         _refuse_container(old, item)
         _refuse_addresses(name, body, item.endpoint)
@@ -362,7 +362,7 @@ def _refuse_container(old: dict[str, Any], item: Affected) -> None:
         raise _refusal(
             name,
             f"container {container} was created with the network's id instead of its name, and the new network has "
-            "another id, so that it would not start any more. Create that container anew with the name",
+            "another id, so it would no longer start. Recreate that container with the name",
         )
 
 
@@ -370,9 +370,9 @@ def hindrance(container: dict[str, Any]) -> str:
     """Why a container (GET /containers/ID/json) cannot be connected or disconnected, to go after its name, if so."""
     state = container["State"].get("Status") or ""
     if state in ("restarting", "removing", "dead"):
-        return f"is {state}; run it again when that is over"
+        return f"is {state}; run this again when that is over"
     if "com.docker.swarm.task.id" in ((container.get("Config") or {}).get("Labels") or {}):
-        return "is a swarm task, which only its swarm may connect"
+        return "is a swarm task, which only the swarm may connect"
     return ""
 
 
@@ -392,8 +392,8 @@ def _refuse_addresses(name: str, body: dict[str, Any], endpoint: EndpointState) 
         if address and not pools[version].allows(address):
             raise _refusal(
                 name,
-                f"container {endpoint.name} has the fixed address {address}, which the new network has no room for. "
-                "Choose a subnet with that address in it, or give the container another one",
+                f"container {endpoint.name} has the fixed address {address}, which is not in the new network. Choose "
+                "a subnet that contains it, or give the container another address",
             )
 
 
@@ -415,7 +415,7 @@ def disruptions(
         found += [Disruption(item.endpoint.name, how) for how in _feels(item, own, disordered, release)]
         found += [
             Disruption(
-                other["Name"].lstrip("/"), f"shares the network of container {item.endpoint.name} and feels it, too"
+                other["Name"].lstrip("/"), f"shares the network of container {item.endpoint.name} and is affected, too"
             )
             for other in containers
             if item.runs and shares(other, item)
@@ -428,14 +428,17 @@ def _feels(item: Affected, own: list[EndpointState], disordered: set[str], relea
     if not item.runs:
         return loses_mac(item, release) if item.touched else []
     networks = " and ".join(found.network for found in own)
-    found = [f"is cut off from network {networks} for a moment and runs on; what it talks to there may notice"]
+    found = [
+        (
+            f"is disconnected from network {networks} for a moment and keeps running; its connections there may be "
+            "interrupted"
+        )
+    ]
     for new in own:
         found += _addresses(item, new)
     if not reaches(release, LOWEST_FREE_NAME) and endpoint.interface:
         names = ", ".join(new.interface for new in own if new.interface)
-        found.append(
-            f"its {names} goes by a higher number from then on, until it is next started (this engine counts on)"
-        )
+        found.append(f"its {names} gets a higher number until it is next started (this engine does not reuse numbers)")
     if endpoint.container in disordered:
         found.append(f"its interface on network {endpoint.network} comes after all others, until it is next started")
     return [*found, *_own_addresses(item), *chosen_ports(item), *loses_mac(item, release)]
@@ -447,9 +450,7 @@ def _addresses(item: Affected, new: EndpointState) -> list[str]:
     for version in (4, 6):
         before, after = old.address_of(version), new.address_of(version)
         if before and not after:
-            found.append(
-                f"its address {before} on network {new.network} does not fit any more, and it gets another one"
-            )
+            found.append(f"its address {before} is not in the new network {new.network}, so it gets another one")
     pinned = [
         f"its address {address} on network {new.network} becomes a fixed one: the engine would give it another"
         for address in new.pins.values()
@@ -468,7 +469,9 @@ def _own_addresses(item: Affected) -> list[str]:
                 if str(ipaddress.ip_interface(address).ip) not in expected
                 and not ipaddress.ip_interface(address).ip.is_link_local
             ]
-            return [f"loses the address {address}, which was added to its {link.name} inside" for address in foreign]
+            return [
+                (f"loses the address {address}, which was added to its {link.name} from inside") for address in foreign
+            ]
     return []
 
 
@@ -494,7 +497,10 @@ def loses_mac(item: Affected, release: tuple[int, int]) -> list[str]:
         return []
     until = " when it is next started" if item.runs else ""
     return [
-        f"loses its configured MAC address {configured}{until}: this engine takes one only when it creates a container"
+        (
+            f"loses its configured MAC address {configured}{until}: this engine accepts one only when it creates a "
+            "container"
+        )
     ]
 
 

@@ -140,7 +140,7 @@ class RollbackChange:
         if not self._request.keep_conflicts:
             refuse_conflicts(conflicts)
         first = daemon.outline if daemon else Outline()
-        left = [f"left as it is, since somebody else changed it: {conflict}" for conflict in conflicts]
+        left = [f"left unchanged, because it was changed outside this collection: {conflict}" for conflict in conflicts]
         outline = Outline(
             first.actions + values.outline.actions or _unrecorded(history.changes),
             first.diffs + values.outline.diffs,
@@ -162,7 +162,7 @@ class RollbackChange:
             _apply_values(values, self._run, Journal(MODULE, self._root))
         except ChangeFailed as error:
             text = (
-                "daemon.json is as it was, and in force; the rest stays for now" if plan.daemon else "nothing is lost"
+                "daemon.json was restored and is effective; the rest is unchanged" if plan.daemon else "nothing is lost"
             )
             raise ChangeFailed(f"{error}; {text}. Run it again once that is fixed", error.log) from error
         Journal(MODULE, self._root).reverted()
@@ -244,7 +244,7 @@ class RollbackChange:
 def _unrecorded(changes: list[RecordedChange]) -> list[str]:
     """What is left to do where all is as it was: a rollback that was killed had only to say so."""
     begun = any(change.module == MODULE for change in changes)
-    return ["record that everything is taken back"] if begun else []
+    return ["record that everything is reverted"] if begun else []
 
 
 def _demand(snapshot: HostSnapshot, changes: list[RecordedChange]) -> None:
@@ -276,11 +276,11 @@ def _copy(content: Content) -> bytes:
         data = read_regular(content.copy).data
     except OSError as error:
         raise Refusal(
-            f"nothing was changed: the copy of what was there before cannot be read: {error}. Without it, that cannot "
-            "be taken back"
+            f"nothing was changed: the copy of the previous state cannot be read: {error}. Without it, the change "
+            "cannot be reverted"
         ) from error
     if checksum(data) != content.sha256:
-        raise Refusal(f"nothing was changed: {content.copy} is no longer the copy that the journal tells of")
+        raise Refusal(f"nothing was changed: {content.copy} differs from the copy that the journal recorded")
     return data
 
 
@@ -303,7 +303,7 @@ def _apply_values(plan: ValuesPlan, run: Run, journal: Journal) -> None:
     except (ChangeFailed, OSError) as error:
         stuck = [name for step in reversed(undo) for name in step()]
         journal.end("undone", error=str(error), stuck=stuck)
-        but = f" but for {', '.join(stuck)}, which did not go back" if stuck else ""
+        but = f" except {', '.join(stuck)}, which could not be restored" if stuck else ""
         log = error.log if isinstance(error, ChangeFailed) else []
         raise ChangeFailed(f"{error}; undone{but}", log) from error
     journal.end("done")
@@ -406,7 +406,7 @@ class PurgeChange:
         if forgotten.lines:
             actions.append(
                 f"forget {forgotten.lines} entries of {self._root / RECORD}, and with them {forgotten.changes} changes "
-                "that could have been taken back"
+                "that could have been reverted"
             )
         if copies:
             actions.append(f"remove {len(copies)} copies of files from {self._root}")

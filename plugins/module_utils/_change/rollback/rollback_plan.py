@@ -169,9 +169,8 @@ def refuse_conflicts(conflicts: list[str]) -> None:
     """Raise Refusal for what somebody else has changed since."""
     if conflicts:
         raise Refusal(
-            "nothing was changed, since somebody else changed what this would take back: "
-            f"{'; '.join(conflicts)}. Put that right by hand, or leave it as it is and take back the rest with "
-            "on_conflict: keep",
+            "nothing was changed: what this would revert was changed outside this collection: "
+            f"{'; '.join(conflicts)}. Correct that manually, or leave it and revert the rest with on_conflict: keep",
             consents={"on_conflict": "keep"},
         )
 
@@ -197,7 +196,7 @@ def _unit_diff(units: list[UnitRecord]) -> list[Diff]:
 
 def _policy_sentences(policies: list[PolicyChange]) -> list[str]:
     return [
-        f"set the policy of {item.chain} ({NAMES[item.family]}) from {item.before} back to {item.after}"
+        f"restore the policy of {item.chain} ({NAMES[item.family]}) from {item.before} to {item.after}"
         for item in policies
     ]
 
@@ -207,14 +206,14 @@ def _of_interfaces(keys: list[str]) -> list[str]:
 
 
 def _gone_sentence(gone: list[str]) -> list[str]:
-    return [f"no longer there, so there was nothing to take back: {', '.join(gone)}"] if gone else []
+    return [f"no longer exists, so there was nothing to revert: {', '.join(gone)}"] if gone else []
 
 
 def _network_sentences(changes: list[RecordedChange]) -> list[str]:
     names = sorted({network.name for change in changes for network in change.networks})
     if not names:
         return []
-    text = f"networks are not taken back by this, and stay as they are: {', '.join(names)}"
+    text = f"networks are not reverted by this module, and stay unchanged: {', '.join(names)}"
     return [f"{text}. The module bridge_network, state: absent, removes one", *_killed_sentence(changes)]
 
 
@@ -225,12 +224,12 @@ def _killed_sentence(changes: list[RecordedChange]) -> list[str]:
         return []
     names = ", ".join(sorted(network.name for network in newest.networks))
     text = f"a run that changed networks was killed ({names}). Run the module bridge_network before this rollback"
-    return [f"{text}: it puts back what that run left halfway, and no longer does so once the rollback is recorded"]
+    return [f"{text}: it restores what that run left incomplete, and no longer can once the rollback is recorded"]
 
 
 def _forwarding_sentences(sysctls: list[SysctlChange]) -> list[str]:
     return [
-        f"{_FORWARDING[change.key]} forwarding goes off, as it was: containers lose their way to other machines"
+        f"{_FORWARDING[change.key]} forwarding is turned off, as before: containers no longer reach other machines"
         for change in sysctls
         if change.key in _FORWARDING and change.after == "0"
     ]
@@ -240,8 +239,8 @@ def _open_sentences(policies: list[PolicyChange], present: Present, sysctls: lis
     values = {**present.sysctls, **{change.key: change.after for change in sysctls}}
     knobs = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
     return [
-        f"the host forwards {NAMES[item.family]} and the policy of FORWARD becomes ACCEPT, "
-        "as it was: it routes for anyone who uses it as a gateway"
+        f"the host forwards {NAMES[item.family]} and the policy of FORWARD becomes ACCEPT, as before: it routes for "
+        "any machine that uses it as a gateway"
         for item in policies
         if item.after == "ACCEPT" and values.get(knobs.get(item.family, "")) == "1"
     ]
@@ -327,7 +326,7 @@ def _sorted_out(
             wanted[key] = past.before
         else:
             ours = " or ".join(sorted(past.ours))
-            conflicts.append(f"{name(key)} is {value} by now, it was {past.before} before, and was made {ours}")
+            conflicts.append(f"{name(key)} is {value} now; it was {past.before} before, and this collection set {ours}")
     return wanted, conflicts, gone
 
 
@@ -342,12 +341,12 @@ def _files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
         if now not in {digest(content) for content in past.ours}:
             what = "was removed" if now is None else "was changed"
             back.blocked.add(past.path)
-            back.conflicts.append(f"{past.path} {what} by somebody else since it was written here")
+            back.conflicts.append(f"{past.path} {what} outside this collection since this collection wrote it")
             continue
         if past.unbroken != past.links:
             back.notes.append(
-                f"{past.path} was changed by somebody else between two changes of this collection, and is put back as "
-                "they left it"
+                f"{past.path} was changed outside this collection between two of its changes, and is restored to that "
+                "state"
             )
         back.changes.append(FileBack(_state(past, kept), None if goal is None else kept.copies[goal.copy]))
     return back
@@ -355,10 +354,7 @@ def _files_back(pasts: Sequence[FilePast], kept: Kept) -> FilesBack:
 
 def _file_sentences(changes: Sequence[FileBack]) -> list[str]:
     """One sentence a file."""
-    return [
-        f"remove {item.state.path}" if item.data is None else f"write {item.state.path} as it was before"
-        for item in changes
-    ]
+    return [f"remove {item.state.path}" if item.data is None else f"restore {item.state.path}" for item in changes]
 
 
 def _file_diffs(changes: Sequence[FileBack]) -> list[Diff]:
@@ -413,7 +409,7 @@ def daemon_goal(past: FilePast, now: FileState, checksum: str | None, copies: Ma
     if parsed.problems:
         places = "; ".join(f"{item.line}:{item.column}: {item.message}" for item in parsed.problems)
         return DaemonGoal(
-            _text(now), [f"{past.path} was changed by somebody else, and is not read by dockerd: {places}"]
+            _text(now), [f"{past.path} was changed outside this collection, and dockerd cannot read it: {places}"]
         )
     return _key_by_key(past, now, parsed.values, _key_pasts(past, copies))
 
@@ -427,14 +423,14 @@ def _key_by_key(past: FilePast, now: FileState, values: Mapping[str, Any], keys:
             continue
         if value not in known.ours:
             conflicts.append(
-                f"{key} in {past.path} is {_shown_value(key, value)} by now, it was {_shown_value(key, known.before)} "
-                f"before, and was made {_shown_value(key, known.ours[-1])}"
+                f"{key} in {past.path} is {_shown_value(key, value)} now; it was {_shown_value(key, known.before)} "
+                f"before, and this collection set {_shown_value(key, known.ours[-1])}"
             )
         elif known.before is _ABSENT:
             text = without_key(text, key)
         else:
             text = with_key(text, key, value=known.before)
-    note = f"{past.path} was changed by somebody else, too; their part of it stays"
+    note = f"{past.path} was changed outside this collection as well; that part stays"
     if past.links[0].before is None and not parse(text.encode() or b"{}", past.path).values:
         return DaemonGoal(None, conflicts, [note])
     return DaemonGoal(text, conflicts, [note])

@@ -275,7 +275,7 @@ def decision_text(passage: Passage) -> str:
     """The rule or policy that ended a packet's way in a hook."""
     last = next((step for step in reversed(passage.steps) if step.chain is not None), None)
     if passage.verdict not in _WORDS:
-        return "what happens is undetermined" + (f": {passage.undetermined[-1]}" if passage.undetermined else "")
+        return "the verdict is undetermined" + (f": {passage.undetermined[-1]}" if passage.undetermined else "")
     if last is None or last.chain is None:
         return f"the {passage.steps[-1].place if passage.steps else 'ruleset'} hook {_WORDS[passage.verdict]} it"
     place = f"{last.chain.table_name}, chain {last.chain.name}"
@@ -283,7 +283,10 @@ def decision_text(passage: Passage) -> str:
         return f"the policy of {place} {_WORDS[passage.verdict]} it"
     rule = f"rule {last.rule.number} of {place}"
     if passage.steps[-1] is not last:
-        return f"{rule} gives it what another connection has, so connection tracking drops it: {last.rule.text}"
+        return (
+            f"{rule} translates it to addresses that another connection uses, so connection tracking drops it: "
+            f"{last.rule.text}"
+        )
     return f"{rule} {_WORDS[passage.verdict]} it: {last.rule.text}"
 
 

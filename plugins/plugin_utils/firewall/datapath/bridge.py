@@ -101,7 +101,10 @@ class Bridge:
 def separated(incoming: Port, outgoing: Port) -> str:
     """Why a frame from one port is not forwarded to another, empty when it is (should_deliver() of br_forward.c)."""
     if incoming is outgoing and not incoming.link.hairpin:
-        return f"hairpin mode of {incoming.link.name} is off: the bridge sends nothing back by the port it came from"
+        return (
+            f"hairpin mode of {incoming.link.name} is off: the bridge does not send a frame back through the port that "
+            "it arrived on"
+        )
     if incoming.link.isolated and outgoing.link.isolated:
         return f"the bridge ports {incoming.link.name} and {outgoing.link.name} are isolated from each other"
     return ""
@@ -234,8 +237,8 @@ class BridgeNode(NamedTuple):
         entries = self.stack.static_neighbours
         if not entries.read:
             text = address_text(family, neighbour)
-            return f"whether {self.stack.label} has a fixed neighbour entry for {text}: none could be read"
+            return f"whether {self.stack.label} has a permanent neighbour entry for {text}: none could be read"
         if not entries.mac(self.device, family, neighbour):
             return ""
         entry = entries.words(self.device, family, neighbour, "" if self.port is None else self.stack.label)
-        return f"who takes what is sent by a fixed entry: {entry}; see ip neigh show"
+        return f"who receives frames sent by a permanent neighbour entry: {entry}; see ip neigh show"

@@ -183,7 +183,7 @@ class BridgePath:
             return [self._leg.undetermined(branch, decision.why)]
         if flight.family == 6 and decision.kind not in (UNICAST, LOCAL):
             # br_nf_pre_routing_finish_ipv6() frees it where the route is an error.
-            reason = f"after PREROUTING the host has no way to {address_text(6, flight.daddr)}"
+            reason = f"after PREROUTING the host has no route to {address_text(6, flight.daddr)}"
             return [LegResult(LOST, branch.note(self._leg.name, "routing", "drop", reason), reason)]
         forwards = flight.family == 6 or self._view.settings.forwards(4, bridge.name)
         if decision.kind != UNICAST or decision.device != bridge.name or not forwards:

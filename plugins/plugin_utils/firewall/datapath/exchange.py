@@ -126,7 +126,9 @@ class Exchange:
         if proxy is not None:
             return proxied(self._conversation, result, listener, proxy, lambda branch: self._dial(branch, proxy))
         if listener.owner == DOCKER_PROXY:
-            return [self._conversation.unknown(result.branch, f"where docker-proxy on port {listener.port} leads")]
+            return [
+                self._conversation.unknown(result.branch, (f"where docker-proxy on port {listener.port} forwards to"))
+            ]
         reason = self._view.socket_owners.only_held(listener)
         if not reason:
             return self._served(result, listener)
@@ -296,7 +298,10 @@ class Conversation:
             if end.disposition == result.disposition == OUTSIDE and end.device != result.device:
                 # Routers there may keep states of their own, and what MASQUERADE took from one device does not leave by
                 # another (nf_nat_oif_changed()).
-                what = f"whether what is made by {result.device} goes on by {end.device}, where its data leaves"
+                what = (
+                    f"whether a connection opened through {result.device} continues through {end.device}, where its "
+                    "data leaves"
+                )
                 yield self.unknown(end.branch, what)
             elif _socket_of(end) == _socket_of(result):
                 # It takes the same way again; only what decides is worth showing.
@@ -322,7 +327,7 @@ class Conversation:
         if end.disposition in (ARRIVED, OUTSIDE):
             # Who gets it resets it, if there is anybody.
             where = end.stack.label if end.stack is not None else f"the wire behind {end.device}"
-            reason = f"the connection is made, then its data comes to another socket: {where}"
+            reason = f"the connection opens, then its data reaches another socket: {where}"
             yield Ending(DROPPED, UNKNOWN, reason, end.branch)
             return
         resets = end.disposition == REJECTED and is_reset(end.error)
@@ -332,7 +337,7 @@ class Conversation:
                 yield ending
                 continue
             seen = CLOSED if resets and ending.observed == REFUSED else TIMED_OUT
-            reason = f"the connection is made, then its data is lost: {ending.reason}"
+            reason = f"the connection opens, then its data is lost: {ending.reason}"
             yield ending._replace(verdict=DROPPED, observed=seen, reason=reason)
 
 
@@ -346,14 +351,14 @@ def reached_outside(conversation: Conversation, result: LegResult) -> list[Endin
     flight = result.branch.flight
     if is_loopback(flight.family, flight.saddr):
         source = address_text(flight.family, flight.saddr)
-        reason = f"it leaves with the source {source}, which machines outside do not believe"
+        reason = f"it leaves with the source {source}, which machines outside discard"
         return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, translated_source=source)]
     if conversation.start.stack is not None and not _is_known(conversation, flight, result.device):
         source = address_text(flight.family, flight.saddr)
         if is_private(flight.family, flight.saddr):
-            reason = f"it leaves with the source {source}, which machines outside have no way back to"
+            reason = f"it leaves with the source {source}, to which machines outside have no return route"
             return [Ending(NO_ANSWER, TIMED_OUT, reason, result.branch, translated_source=source)]
-        return [conversation.unknown(result.branch, f"whether machines outside have a way back to {source}")]
+        return [conversation.unknown(result.branch, f"whether machines outside have a return route to {source}")]
     if conversation.start == Start(None, result.device) and _is_known(conversation, flight, result.device):
         return _between_neighbours(conversation, result)
     return conversation.answered(result, _MACHINE_OUTSIDE, conversation.reply_path.answer_to(result))
@@ -369,14 +374,14 @@ def _between_neighbours(conversation: Conversation, result: LegResult) -> list[E
         conversation.first.dport,
     ):
         return [
-            Ending(DELIVERED, ANSWERED, "outside answers, past this host", outcome, _MACHINE_OUTSIDE, source)
+            Ending(DELIVERED, ANSWERED, "the reply from outside bypasses this host", outcome, _MACHINE_OUTSIDE, source)
             if isinstance(outcome, Branch)
             else outcome
             for outcome in conversation.data_there(result, branch)
         ]
     if conversation.view.host.has_address(reply.family, reply.daddr):
         return conversation.answered(result, _MACHINE_OUTSIDE, reply)
-    reason = f"the answer goes straight back on {result.device}, past the address translation of this host"
+    reason = f"the reply goes directly back through {result.device} and bypasses the address translation of this host"
     return [Ending(NO_ANSWER, TIMED_OUT, reason, branch, translated_source=source)]
 
 

@@ -138,7 +138,7 @@ class HostPath:
         flight = self._leg.fresh(branch)
         flight.iif = device
         if flight.family == 6 and (is_loopback(6, flight.saddr) or is_loopback(6, flight.daddr)):
-            return [self._dropped(branch, "the kernel takes packets with the address ::1 from the loopback alone")]
+            return [self._dropped(branch, "the kernel accepts packets with the address ::1 only from the loopback")]
         results: list[LegResult] = []
         for passage, after in self._leg.hook(PREROUTING, branch, flight):
             results += self._leg.ended(passage, after) or self.route(after, device)
@@ -162,7 +162,7 @@ class HostPath:
             return [rejected_by_route(self._leg, branch, decision)]
         if not forwards:
             key = self._view.settings.forwarding_key(flight.family, device)
-            return [self._dropped(branch, f"{key} is 0: the host sends nothing on that comes in by {device}")]
+            return [self._dropped(branch, f"{key}=0: the host forwards nothing that arrives on {device}")]
         return self._forward(self._routed(branch, decision), device, decision)
 
     def incoming_route(self, flight: Flight, device: str) -> Decision:
@@ -220,7 +220,7 @@ class HostPath:
         if decision.kind in (UNICAST, LOCAL):
             return None
         flight = branch.flight
-        reason = f"after OUTPUT the host has no way to {address_text(flight.family, flight.daddr)}"
+        reason = f"after OUTPUT the host has no route to {address_text(flight.family, flight.daddr)}"
         return self._dropped(branch, reason, "EHOSTUNREACH")
 
     def _leave_as_loopback(self, branch: Branch, decision: Decision) -> list[LegResult]:
@@ -252,7 +252,7 @@ class HostPath:
             flight.ttl -= 1
             if flight.ttl < 1:
                 return [
-                    self._leg.undetermined(branch, f"who hears of it: its TTL runs out on the way to {decision.device}")
+                    self._leg.undetermined(branch, f"who is notified: its TTL expires on the way to {decision.device}")
                 ]
         results: list[LegResult] = []
         for passage, after in self._leg.hook(FORWARD, branch, flight):
@@ -317,7 +317,7 @@ def egress(leg: LegContext, branch: Branch, decision: Decision, neighbour: int) 
     link = view.host.links.get(device)
     kind = link.kind if link else ""
     if kind in _NOWHERE:
-        reason = f"{device} is a {kind} device: what is sent there vanishes"
+        reason = f"{device} is a {kind} device, which discards packets"
         return [LegResult(LOST, branch.note(leg.name, "routing", "drop", reason), reason)]
     if kind in _ELSEWHERE and link is not None and link.peer_nsid in view.namespaces:
         return [leg.undetermined(branch, f"what is behind {device}, a {kind} device without a bridge")]
@@ -340,7 +340,7 @@ def _sent(leg: LegContext, branch: Branch, decision: Decision, neighbour: int) -
     if by_router and not leg.is_request and is_loopback(flight.family, flight.saddr):
         source = address_text(flight.family, flight.saddr)
         # RFC 1812, 5.3.7; Linux takes it for martian (ip_route_input_slow()).
-        return LegResult(LOST, sent, f"a router, {decision.gateway}, does not pass on what comes from {source}")
+        return LegResult(LOST, sent, f"a router, {decision.gateway}, does not forward packets from {source}")
     kept = misrouted(leg, sent, decision)
     if kept is None and by_router and leg.is_request and neighbour == flight.saddr:
         # IPv4 of Linux drops what comes from an address of its own (fib_validate_source()), IPv6 sends it on.
@@ -420,7 +420,7 @@ def _words(view: HostView, branch: Branch, decision: Decision) -> str:
     bridge = view.bridges.get(subnet.bridge)
     down = f", whose bridge {subnet.bridge} is down" if bridge is not None and not bridge.link.up else ""
     return (
-        f"{address} is an address of {subnet.name} of this host{down}, and {way} sends it out by "
+        f"{address} is an address of {subnet.name} of this host{down}, but {way} sends it out through "
         f"{decision.device}{towards}"
     )
 

@@ -114,7 +114,7 @@ class IpsecPolicies:
         found = self._judged(direction, _as_it_came(flight))
         link = self._links.get(device)
         if found is not None and found.is_certain and link is not None and link.kind in _TUNNELS:
-            return PolicyEffect(f"whether what comes by {device} is what IPsec policies want: {found.text}", False)
+            return PolicyEffect(f"whether packets from {device} match what IPsec policies require: {found.text}", False)
         return found
 
     def _judged(self, direction: str, query: _PolicyQuery) -> PolicyEffect | None:
@@ -157,11 +157,11 @@ def _effect(policy: IpsecPolicy) -> PolicyEffect | None:
     if not policy.templates:
         return None
     if policy.direction == OUT:
-        what = f"what becomes of it as IPsec, as {_words(policy)} has it"
+        what = f"what happens to it as IPsec, by {_words(policy)}"
         return PolicyEffect(f"{what}; see ip -s xfrm policy and ip xfrm state", False)
     if all(template.optional for template in policy.templates):
         return None
-    return PolicyEffect(f"{_words(policy)} wants it as IPsec, which it is not; see ip -s xfrm policy", True)
+    return PolicyEffect(f"{_words(policy)} requires IPsec, which it does not use; see ip -s xfrm policy", True)
 
 
 def _words(policy: IpsecPolicy) -> str:

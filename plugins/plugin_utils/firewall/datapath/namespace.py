@@ -235,7 +235,7 @@ class StaticNeighbours:
     def words(self, device: str, family: int, number: int, owner: str = "") -> str:
         """An entry for people; owner: whose table it is in, empty for the host."""
         where = f"{device} of {owner}" if owner else device
-        return f"neighbour {address_text(family, number)} on {where} is fixed to {self.mac(device, family, number)}"
+        return f"neighbour {address_text(family, number)} on {where} is permanently {self.mac(device, family, number)}"
 
 
 # After these a frame goes on as it was (tcf_action_exec() of net/sched/act_api.c, sch_handle_ingress() of
@@ -284,7 +284,7 @@ class DeviceControls:
         """
         if not self._read:
             where = _where(devices[0], owner, devices[0])
-            return f"whether a tc filter or a queueing discipline is in the way on {where}: none could be read"
+            return f"whether a tc filter or a queueing discipline drops it on {where}: none could be read"
         if not self._found:
             return ""
         keys = [(device, direction, family) for device in devices]

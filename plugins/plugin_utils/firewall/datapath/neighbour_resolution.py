@@ -102,7 +102,7 @@ def arp_problem(stack: Stack, device: str, source: int, target: int) -> str:
     """
     decision = stack.fib.lookup(RouteQuery(4, target, source, device))
     if decision.kind != LOCAL:
-        return decision.why or f"the {stack.label} has no route to {address_text(4, target)} for who asks"
+        return decision.why or f"the {stack.label} has no route to {address_text(4, target)} for the asking machine"
     question = Flight(4, 0, source, 0, target, 0)
     return (
         source_doubt(stack, question, device, decision)

@@ -163,7 +163,7 @@ def departure(view: HostView, packet: Packet) -> tuple[Start, Flight]:
     """The place and the first packet. Raises BadPacketError."""
     family, destination = _address("destination", packet.destination)
     if is_multicast(family, destination) or view.host.is_broadcast(family, destination) or not destination:
-        raise BadPacketError("destination", f"{packet.destination} is the address of no single machine")
+        raise BadPacketError("destination", f"{packet.destination} is not the address of a single machine")
     number = _protocol(packet, family)
     start = _start(view, packet, family)
     source = _source(view, packet, start, family, destination, number)
@@ -208,7 +208,7 @@ def _start(view: HostView, packet: Packet, family: int) -> Start:
     if container is None:
         raise BadPacketError("origin", f"there is no container {origin.name!r}")
     if not container.running:
-        raise BadPacketError("origin", f"container {origin.name} does not run")
+        raise BadPacketError("origin", f"container {origin.name} is not running")
     stack = view.stack_of(container)
     return Start(stack if stack is not None else view.unseen(container))
 
@@ -219,8 +219,8 @@ def _uplink(view: HostView, name: str, family: int) -> str:
     if name:
         allowed = ", ".join(link.name for link in outer_links(view.snapshot, 4, 6)) or "not known"
         if name == "lo":
-            raise BadPacketError("origin", f"no machine outside is behind {name}; the host's ways out are {allowed}")
-        raise BadPacketError("origin", f"the host has no interface {name!r}; its ways out are {allowed}")
+            raise BadPacketError("origin", f"no machine outside is behind {name}; the host's uplinks are {allowed}")
+        raise BadPacketError("origin", f"the host has no interface {name!r}; its uplinks are {allowed}")
     found = default_device(view.snapshot, family) or next(
         (link.name for link in outer_links(view.snapshot, family)), ""
     )

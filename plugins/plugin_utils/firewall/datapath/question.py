@@ -150,12 +150,12 @@ def _origin(snapshot: HostSnapshot, text: str) -> Origin:
     if word == OUTSIDE:
         if name and name in {network.bridge for network in snapshot.networks}:
             ways_out = ", ".join(link.name for link in outer_links(snapshot, 4, 6)) or "not known"
-            raise QuestionError(f"from: no machine outside is behind {name}; the host's ways out are {ways_out}")
+            raise QuestionError(f"from: no machine outside is behind {name}; the host's uplinks are {ways_out}")
         return Origin(OUTSIDE, name)
     _refuse_address(text.strip())
     container = _container(snapshot, text.strip(), "from")
     if not container.running:
-        raise QuestionError(f"from: container {container.name} does not run{_status(container)}")
+        raise QuestionError(f"from: container {container.name} is not running{_status(container)}")
     return Origin(CONTAINER, container.name)
 
 
@@ -179,7 +179,9 @@ def _binding(container: Container, port: int, protocol: str) -> PublishedPort:
     """The binding of a published port: one for other machines before one on loopback, IPv4 before IPv6."""
     found = [item for item in container.published if (item.container_port, item.protocol) == (port, protocol)]
     if not container.running:
-        raise QuestionError(f"to: container {container.name} does not run{_status(container)}, so it publishes nothing")
+        raise QuestionError(
+            f"to: container {container.name} is not running{_status(container)}, so it publishes nothing"
+        )
     if not found:
         ports = [f"{item.container_port}/{item.protocol}" for item in container.published]
         published = ", ".join(dict.fromkeys([*ports, *map(str, container.routed)]))
@@ -211,7 +213,7 @@ def _own_address(snapshot: HostSnapshot, families: tuple[int, ...] = (4, 6)) -> 
         address = main_address(snapshot, family)
         if address is not None:
             return address
-    raise QuestionError("to: no address of the host could be told; give one")
+    raise QuestionError("to: no address of the host could be determined; give one")
 
 
 def _place(snapshot: HostSnapshot, word: str) -> str:
@@ -233,7 +235,7 @@ def _inner_address(snapshot: HostSnapshot, container: Container, origin: Origin)
         if endpoint.address or endpoint.address6:
             return str(endpoint.address or endpoint.address6)
     if not container.running:
-        raise QuestionError(f"to: container {container.name} does not run{_status(container)}, so it has no address")
+        raise QuestionError(f"to: container {container.name} is not running{_status(container)}, so it has no address")
     raise QuestionError(f"to: container {container.name} is on no network, so it has no address")
 
 
@@ -309,7 +311,7 @@ def _of_place(text: str, protocol: str) -> Target:
     if not colon:
         name, port = port, ""
     if not name or ":" in name or "/" in name:
-        raise TargetError(f"{text!r} is none of {_FORMS}")
+        raise TargetError(f"{text!r} is not one of {_FORMS}")
     address = _address(name)
     return Target(address, "" if address else name, _port_number(port) if colon else None, protocol)
 

@@ -147,7 +147,7 @@ class ReplyPath:
             return None
         requester = address_text(family, number)
         return ending_of_reply(
-            self._leg.context.undetermined(end.branch, f"{PASSED_ON} {end.device} hand on what is for {requester}")
+            self._leg.context.undetermined(end.branch, f"{PASSED_ON} {end.device} forward packets for {requester}")
         )
 
     def _mismatch(self, end: LegResult) -> str:
@@ -185,7 +185,7 @@ class ReplyPath:
             elif end.disposition == UNDETERMINED:
                 endings.append(ending_of_reply(end))
             else:
-                reason = f"{ending.reason}; what says so is lost: {end.reason or 'it goes elsewhere'}"
+                reason = f"{ending.reason}; the error message is lost: {end.reason or 'it goes elsewhere'}"
                 endings.append(Ending(DROPPED, TIMED_OUT, reason, end.branch))
         return endings
 

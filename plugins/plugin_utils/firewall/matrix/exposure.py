@@ -101,7 +101,7 @@ def _published(view: HostView, answer: Answer) -> list[tuple[str, list[TargetPor
     """How a published port that machines outside reach is exposed."""
     host_ip, packet = answer.targets.host_ip, answer.packet
     if is_loopback(host_ip):
-        return [(LOOPBACK_LEAK, None, f"published on {host_ip}, and reached at {packet.destination}")]
+        return [(LOOPBACK_LEAK, None, f"published on {host_ip}, but reached at {packet.destination}")]
     if is_loopback(packet.destination):
         return []
     reason = denied_by_host(view, packet)
@@ -110,7 +110,7 @@ def _published(view: HostView, answer: Answer) -> list[tuple[str, list[TargetPor
 
 def _inner(target: list[TargetPort], packet: Packet) -> list[tuple[str, list[TargetPort] | None, str]]:
     """How ports are exposed that machines outside reach at the container's own address."""
-    reason = f"a machine that sends packets for {packet.destination} to this host reaches it"
+    reason = f"a machine that routes packets for {packet.destination} to this host reaches it"
     found: list[tuple[str, list[TargetPort] | None, str]] = []
     for kind in (NOT_PUBLISHED, LOOPBACK_LEAK):
         ports = [item for item in target if exposure_if_reached(item) == kind]

@@ -428,7 +428,7 @@ class Answers:
         if not missing:
             return ""
         why = "the host treats its containers in too many ways, or has too many rules"
-        return f"not all packets {' and '.join(missing)} were followed: {why}"
+        return f"not all packets {' and '.join(missing)} were traced: {why}"
 
 
 def answers_of(view: HostView) -> Answers:

@@ -44,9 +44,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 )
 
 _EXPOSED = {
-    NOT_PUBLISHED: "open though not published",
-    LOOPBACK_LEAK: "open though published on loopback",
-    DENIED_BY_HOST: "open though the host's own rules deny it",
+    NOT_PUBLISHED: "open although not published",
+    LOOPBACK_LEAK: "open although published on loopback",
+    DENIED_BY_HOST: "open although the host's own rules deny it",
 }
 _RELATIONS = {ITSELF: "itself", SAME_NETWORK: "same network", OTHER_NETWORK: "other network"}
 
@@ -184,7 +184,7 @@ def listing_of(matrix: Matrix) -> list[str]:
             lines += [safe(f"from {origin.name}"), *(row.text for row in _rows(matrix, cells))]
     if len(lines) <= MOST_LINES:
         return lines
-    return [*lines[: MOST_LINES - 1], f"... and {len(lines) - MOST_LINES + 1} lines more"]
+    return [*lines[: MOST_LINES - 1], f"... and {len(lines) - MOST_LINES + 1} more lines"]
 
 
 def _of_interest_outside(matrix: Matrix, cells: list[Cell]) -> list[Cell]:
@@ -269,4 +269,6 @@ def _summary(matrix: Matrix) -> list[dict[str, Any]]:
 def exposure_text(exposure: Exposure) -> str:
     """An exposure on one line."""
     ports, at = listed(exposure.ports, _MOST_NAMED), listed(exposure.at or [exposure.example.destination], _MOST_NAMED)
-    return safe(f"{_EXPOSED[exposure.kind]}, from outside by {exposure.uplink}: {ports} at {at} ({exposure.reason})")
+    return safe(
+        f"{_EXPOSED[exposure.kind]}, from outside through {exposure.uplink}: {ports} at {at} ({exposure.reason})"
+    )

@@ -62,7 +62,7 @@ def test_a_network_that_does_what_it_should_stays(run: Any) -> None:
 
 @pytest.mark.parametrize(
     ("outcome", "said"),
-    [("created", "was made, and removed again, as"), ("recreated", "and its containers are as they were:")],
+    [("created", "was created and removed again, because"), ("recreated", "and its containers were restored:")],
 )
 def test_one_that_does_not_is_taken_back(run: Any, outcome: str, said: str) -> None:
     host = Host(outcome=outcome, rules=EMPTY.format("ACCEPT"))
@@ -70,7 +70,7 @@ def test_one_that_does_not_is_taken_back(run: Any, outcome: str, said: str) -> N
     assert host.undone == [[host.name]]
     assert (result["failed"], result["refused"]) == (True, False)
     assert result["msg"].startswith(f"network {host.name} {said} no rule masquerades {host.subnet}")
-    assert result["msg"].endswith("Beside that: other was created")
+    assert result["msg"].endswith("Also: other was created")
     assert result["changed"] is True
     assert outcomes(result) == {host.name: "undone", "other": "created"}
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_taken_back_is_said(run: Any) -> None:
     host = Host(outcome="created", rules=EMPTY.format("ACCEPT"), undo={"failed": True, "msg": "dockerd is gone"})
     result, dummy = run(host)
     assert result["failed"] is True
-    assert "taken back: dockerd is gone" in result["msg"]
+    assert "reverted: dockerd is gone" in result["msg"]
     assert outcomes(result) == {host.name: "failed", "other": "created"}
 
 
@@ -92,7 +92,7 @@ def test_one_that_was_there_before_is_a_warning(run: Any) -> None:
     result, warnings = run(host)
     assert ("failed" in result, host.undone) == (False, [])
     (warning,) = warnings
-    assert warning.startswith(f"network {host.name} is as wanted, ")
+    assert warning.startswith(f"network {host.name} is as configured, ")
     assert "no rule masquerades" in warning
 
 

@@ -101,7 +101,7 @@ def test_a_host_that_has_no_answer_is_passed_on(answer: dict[str, Any]) -> None:
 
 def test_what_was_saved_only_is_not_judged() -> None:
     result = run(Told(), snapshot="save", snapshot_path="/x")
-    assert result["msg"].startswith("Nothing was judged")
+    assert result["msg"].startswith("Nothing was evaluated")
     assert result["msg"].endswith(" /x")
     assert result["sources"]["engine"]["read"] is True
     assert "findings" not in result
@@ -144,7 +144,7 @@ def test_a_host_that_takes_too_long_to_judge_is_unknown(monkeypatch: pytest.Monk
     result = run(Told(), judge_timeout=1)
     assert {item["outcome"] for item in result["findings"]} == {"unknown"}
     (reason,) = {source["reason"] for source in result["sources"].values()}
-    assert "not judged: " in reason
+    assert "not evaluated: " in reason
     assert "deadline of 1 seconds" in reason
 
 
@@ -202,7 +202,7 @@ def test_a_host_without_an_answer_has_no_file(tmp_path: Path, answer: dict[str, 
 
 def test_what_was_saved_only_has_no_file(tmp_path: Path) -> None:
     result = run(Told(), snapshot="save", snapshot_path="/x", document_in="file", output_dir=str(tmp_path))
-    assert result["msg"].startswith("Nothing was judged")
+    assert result["msg"].startswith("Nothing was evaluated")
     assert list(tmp_path.iterdir()) == []
 
 

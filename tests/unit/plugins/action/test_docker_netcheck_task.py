@@ -116,8 +116,8 @@ def test_a_saved_snapshot_is_judged_as_the_host_was(run: Any, tmp_path: Path) ->
     ("text", "words"),
     [
         (None, "cannot be read: No such file"),
-        ("{", "is no snapshot of docker_netcheck: not a JSON document"),
-        ("[" * 100_000, "is no snapshot of docker_netcheck: not a JSON document"),
+        ("{", "is not a snapshot of docker_netcheck: not a JSON document"),
+        ("[" * 100_000, "is not a snapshot of docker_netcheck: not a JSON document"),
         ('{"schema": 99}', "reads snapshots of schema 3, found 99"),
         ('{"schema": 1}', "reads snapshots of schema 3, found 1"),
         ('{"schema": 3}', "the key 'hostname' is missing"),

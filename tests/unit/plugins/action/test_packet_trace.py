@@ -55,16 +55,16 @@ def test_a_saved_snapshot_stands_in_for_the_host(run: Any, tmp_path: Path) -> No
     ("options", "words"),
     [
         ({"from": "nobody", "to": "web", "port": 80}, "from: there is no container 'nobody'; there are web; allowed"),
-        ({"from": "outside lo", "to": "web", "port": 80}, "from: no machine outside is behind lo; the host's ways out"),
+        ({"from": "outside lo", "to": "web", "port": 80}, "from: no machine outside is behind lo; the host's uplinks"),
         (
             {"from": "outside docker0", "to": "web", "port": 80},
-            "from: no machine outside is behind docker0; the host's ways out are eth0",
+            "from: no machine outside is behind docker0; the host's uplinks are eth0",
         ),
         ({"from": "outside", "to": "web"}, "port: tcp to web needs a port"),
         ({"from": "outside", "to": "web", "port": 65536}, "port: 65536"),
         ({"from": "outside", "to": "192.0.2.10", "port": 80, "source": "me"}, "source: 'me'"),
         ({"from": "outside nowhere", "to": "192.0.2.10", "port": 80}, "from: the host has no interface 'nowhere'"),
-        ({"from": "outside", "to": "224.0.0.1", "port": 80}, "to: 224.0.0.1 is the address of no single machine"),
+        ({"from": "outside", "to": "224.0.0.1", "port": 80}, "to: 224.0.0.1 is not the address of a single machine"),
         ({"from": "\x1b[2Jweb", "to": "web", "port": 80}, "from: there is no container '\\x1b[2Jweb'"),
         ({"from": "host", "to": "\x1b[2J:80"}, "to: there is no container '\\x1b[2J'"),
         ({"from": "outside", "to": "host", "port": 80, "snapshot_path": "/nonexistent"}, "snapshot_path: /nonexistent"),
@@ -82,7 +82,7 @@ def test_a_file_that_is_no_snapshot_is_an_error(run: Any, tmp_path: Path, text: 
     saved.write_bytes(text.encode("utf-8", "surrogateescape"))
     result = run(**{"from": "outside", "to": "host", "port": 80}, snapshot_path=str(saved))
     assert result["failed"] is True
-    assert "is no snapshot of docker_netcheck" in result["msg"]
+    assert "is not a snapshot of docker_netcheck" in result["msg"]
 
 
 def test_a_snapshot_with_values_that_cannot_be_is_an_error(run: Any, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_recorded_networks_are_as_they_say(name: str) -> None:
     [
         ("front", NAT, "false", "10.88.1.0/24 is masqueraded, which it must not be, by: "),
         ("front", MODE, "routed", "10.88.1.0/24 is masqueraded, which it must not be, by: "),
-        ("front", ICC, "false", "reach each other by IPv4, though icc is false"),
+        ("front", ICC, "false", "reach each other by IPv4, although icc=false"),
         ("back", ICC, "true", "do not reach each other by IPv4: rule "),
     ],
 )
@@ -153,7 +153,7 @@ def test_what_dockerd_was_told_is_not_known() -> None:
     one, network = made_up()
     found = judge(network, replace(with_rules(one, EMPTY.format("ACCEPT")), daemon=None))
     assert found.problems == []
-    assert all("dockerd is to make rules" in text for text in found.remarks)
+    assert all("dockerd is configured to create rules" in text for text in found.remarks)
 
 
 def test_somebody_elses_wider_rule_is_proof_and_no_fault() -> None:
@@ -200,7 +200,7 @@ def test_bridge_netfilter_that_is_off_lets_containers_reach_each_other() -> None
     dummy, network = made_up()
     (found,) = problems(changed(network, ICC, "false"), told(one.snapshot()))
     assert found.startswith(f"containers on {bridge.device} reach each other ")
-    assert found.endswith("IPv4, though icc is false")
+    assert found.endswith("IPv4, although icc=false")
 
 
 # ---- the bridge itself -----------------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def test_a_purge_forgets_what_is_older(tmp_path: Path, days: int) -> None:
     age(book, 31)
     book.change({file: "second"})
     actions = purge(book, days)
-    assert "could have been taken back" in actions[0]
+    assert "could have been reverted" in actions[0]
     left = book.history().changes
     assert len(left) == (0 if days == 0 else 1)
     assert {copy.read_text() for copy in copies(book)} == (set() if days == 0 else {"first", "second"})

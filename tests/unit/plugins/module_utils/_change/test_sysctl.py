@@ -39,7 +39,7 @@ def test_set_and_reset(root: Path) -> None:
 
 def test_a_kernel_that_does_not_take_it(root: Path) -> None:
     # Two changes of one key: the first is not what the kernel says in the end.
-    with pytest.raises(ChangeFailed, match="the kernel says 2"):
+    with pytest.raises(ChangeFailed, match="the kernel shows 2"):
         set_sysctls([SysctlChange(KEY, "0", "1"), SysctlChange(KEY, "1", "2")], root)
 
 

@@ -94,7 +94,7 @@ def test_what_was_told_before_an_error_or_an_end_counts() -> None:
 
     told = run_in_child(killed, SECONDS)
     assert told.items == [1]
-    assert "was ended" in told.problem
+    assert "was killed" in told.problem
 
 
 def test_one_that_does_not_end_is_ended() -> None:

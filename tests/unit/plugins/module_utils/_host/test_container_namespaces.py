@@ -27,4 +27,4 @@ def test_what_no_time_is_left_for_is_a_gap_and_the_rest_was_read(monkeypatch: py
     assert found.namespaces == [ContainerNamespace(2)]
     (gap,) = found.gaps
     assert gap.name == "c3"
-    assert gap.reason.endswith("no time was left")
+    assert gap.reason.endswith("the time limit was reached")

@@ -65,7 +65,7 @@ def test_sockets_of_this_host(docker_host: str, address: EngineAddress) -> None:
 def test_whatever_else_is_refused_by_name(docker_host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_api, "EngineConnection", None)
     for ask in (parse_engine_address, engine_api.fetch):
-        with pytest.raises(UnreadableError, match=r"docker_host is '.*', .*takes unix:///"):
+        with pytest.raises(UnreadableError, match=r"docker_host is '.*', .*allowed: unix:///"):
             ask(docker_host)
 
 

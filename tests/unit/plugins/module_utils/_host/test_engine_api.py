@@ -1,4 +1,4 @@
-"""Why the Engine API could not be asked, in words that help."""
+"""Why the Engine API could not be reached, in words that help."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_another_machine() -> None:
     kind, words = reason("tcp://192.0.2.1:2375")
     assert kind == "error"
     assert words.startswith("docker_host is 'tcp://192.0.2.1:2375', ")
-    assert "it takes unix:///" in words
+    assert "allowed: unix:///" in words
 
 
 def test_no_socket(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (b"HTTP/1.0 500 Oops\r\nContent-Type: application/json\r\n\r\n" + b'{"message": "broken"}', "broken"),
         (b"HTTP/1.0 200 OK\r\n\r\nhello", "does not answer like a Docker Engine"),
         (b"HTTP/1.0 200 OK\r\n\r\n{}", "does not answer like a Docker Engine"),
-        (b"", "could not be asked"),
+        (b"", "could not be reached"),
     ],
 )
 def test_no_engine_answers(tmp_path: Path, answer: bytes, words: str) -> None:
@@ -92,12 +92,15 @@ LARGE = b'{"Id": "b", "Labels": "' + b"x" * engine_api.MOST_OF_A_CONTAINER + b'"
     [
         (Answer(b'{"Id": "b"}'), ""),
         (Answer(b'{"message": "no such container"}', 404), ""),
-        (Answer(b'{"message": "layer does not exist"}', 500), "the engine refused to tell of it: layer does not exist"),
-        (Answer(LARGE), "what the engine says of it cannot be read: its answer has more than 2 MiB"),
-        (Answer(b"{"), "what the engine says of it cannot be read: its answer is no JSON"),
+        (
+            Answer(b'{"message": "layer does not exist"}', 500),
+            "the engine refused the request for it: layer does not exist",
+        ),
+        (Answer(LARGE), "the engine's answer about it cannot be read: its answer has more than 2 MiB"),
+        (Answer(b"{"), "the engine's answer about it cannot be read: its answer is not JSON"),
         pytest.param(
             Answer(raw=lambda: iter([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n"])),
-            "not answer by HTTP",
+            "not answer with HTTP",
             marks=pytest.mark.skipif(sys.version_info < (3, 10), reason="taken for a connection that broke"),
         ),
     ],
@@ -150,7 +153,7 @@ def test_containers_that_the_engine_hangs_at_cost_themselves_and_a_bounded_time(
         server.close()
     assert [item["Id"] for item in found.containers] == ["first", "between"]
     assert [gap.name for gap in found.gaps] == ["stuck", "held", "last"]
-    assert ["did not answer" in gap.reason for gap in found.gaps] == [True, True, False]
+    assert ["in time" in gap.reason for gap in found.gaps] == [True, True, False]
 
 
 def test_many_large_ones_leave_room_for_small_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

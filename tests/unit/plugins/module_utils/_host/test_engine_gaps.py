@@ -88,7 +88,7 @@ def test_a_strange_container_costs_itself_alone(
     (gap,) = found.gaps
     assert (gap.source, gap.kind) == ("engine", "container")
     assert gap.name == ("web" if path != ("Name",) else "c" * 64)
-    assert gap.reason.startswith("what the engine says ")
+    assert gap.reason.startswith("the engine's answer about it ")
 
 
 @pytest.mark.parametrize("item", [None, 7, "web", [], {}])

@@ -36,7 +36,7 @@ def nothing(argv: list[str]) -> tuple[int, str, str]:
 
 def test_no_docker_at_all(bare: Path) -> None:
     snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock", config_path=str(bare / "daemon.json"))
-    reason = f"no Docker Engine: {bare}/docker.sock does not exist and no dockerd runs"
+    reason = f"no Docker Engine: {bare}/docker.sock does not exist, and no dockerd is running"
     for source in ("engine", "namespaces"):
         assert (snapshot.sources[source].kind, snapshot.sources[source].reason) == ("absent", reason)
     assert snapshot.was_read("sysctl")

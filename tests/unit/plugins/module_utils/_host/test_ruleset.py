@@ -76,7 +76,7 @@ def test_programs_of_the_only_backend(legacy_tables: Path) -> None:
     found = ruleset.read_ruleset(run)
     assert found.save == {"ip6tables-nft-save": "nft rules", "iptables-legacy-save": "legacy rules"}
     (said,) = found.unread
-    assert "ip filter, and no nft" in said
+    assert "ip filter, but no nft" in said
     # Each in the backend it is of, and what is asked for first creates nothing.
     assert calls.index(["iptables-save", "--version"]) < calls.index(["iptables-save"])
 
@@ -146,7 +146,7 @@ def test_legacy_rules_are_of_one_time(legacy_tables: Path) -> None:
     found = ruleset.read_ruleset(run)
     assert found.save == {"iptables-legacy-save": "# at 6\n:INPUT ACCEPT [6:9]\n-A INPUT -s 5\n"}
     (said,) = found.unread
-    assert "ip filter, and no nft" in said
+    assert "ip filter, but no nft" in said
 
 
 def test_a_table_that_iptables_has_no_words_for_is_left_to_nft(legacy_tables: Path) -> None:

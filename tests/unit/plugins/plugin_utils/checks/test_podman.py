@@ -56,4 +56,4 @@ def test_a_socket_of_podman_that_nobody_serves_is_left_alone(bare: Path) -> None
     (bare / "docker.sock").symlink_to(folder / "podman.sock")
     snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources["engine"].kind == "absent"
-    assert "Podman, which does not run" in snapshot.sources["engine"].reason
+    assert "Podman, which is not running" in snapshot.sources["engine"].reason

@@ -101,7 +101,7 @@ def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
         "changed": False,
         "failed": False,
         "refused": True,
-        "msg": "It stops web. Consent with on_disruption: allow",
+        "msg": "It stops web. To allow it, set on_disruption: allow",
         "consents": {"on_disruption": "allow"},
     }
     before = [finding("fail", "proxy.enabled", remediation=remediation)]

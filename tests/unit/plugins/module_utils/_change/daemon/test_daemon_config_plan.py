@@ -256,7 +256,7 @@ def test_on_again_clears_ports_and_loopback_routing() -> None:
         ('{"mtu": "1"}', f"{CONFIG_PATH}:1:2:"),
         ('{"userland_proxy": false}', f"{CONFIG_PATH}:1:2:"),
         ('{"bip": "banana"}', f"{CONFIG_PATH}:1:2:"),
-        ('{"x": {"userland-proxy": false}}', "inside of another object"),
+        ('{"x": {"userland-proxy": false}}', "inside another object"),
     ],
 )
 @pytest.mark.parametrize("wanted", [ON, OFF])
@@ -296,7 +296,7 @@ def test_rootless() -> None:
     assert EMPTY.daemon is not None
     # What a user's program says of itself is no reason to write as root where it points.
     of_user = replace(EMPTY, daemon=replace(EMPTY.daemon, uid=65534))
-    assert "run by user 65534" in str(refusal(of_user, OFF))
+    assert "runs as user 65534" in str(refusal(of_user, OFF))
 
 
 def test_unread_sources() -> None:
@@ -343,7 +343,7 @@ def native(*containers: Container) -> HostSnapshot:
 def test_with_nftables_and_without_docker_proxy_a_port_that_is_published_twice_keeps_its_container_down() -> None:
     refused = refusal(native(TWICE), OFF, NATIVE)
     assert [item.container for item in refused.disruptions] == ["web"]
-    assert "does not start any more" in str(refused)
+    assert "no longer starts" in str(refused)
     assert "(80/tcp)" in str(refused)
     assert plan(native(TWICE), OFF, NATIVE, DISRUPT).outline.disruptions
     assert plan(native(TWICE), OFF, LIVE).outline.disruptions == []
@@ -354,7 +354,7 @@ def test_the_engine_counts_bindings_of_each_family_that_it_translates() -> None:
     six = [PublishedPort("tcp", 80, "::", port) for port in (8080, 8081)]
     assert "does not start" not in str(refusal(native(replace(WEB, published=six)), OFF, NATIVE))
     dual = replace(WEB, endpoints=[replace(WEB.endpoints[0], address6="2001:db8::2")])
-    assert "does not start" in str(refusal(native(replace(dual, published=six)), OFF, NATIVE))
+    assert "no longer starts" in str(refusal(native(replace(dual, published=six)), OFF, NATIVE))
     assert plan(native(replace(dual, published=[*WEB.published, six[0]])), OFF, NATIVE).outline.disruptions == []
 
 
@@ -362,7 +362,7 @@ def test_nftables_that_come_into_force_without_docker_proxy_keep_it_down_as_well
     host = with_proxy_off(with_engine(replace(SAFE, containers=[TWICE]), version="29.1.5", firewall_driver="iptables"))
     text = '{"live-restore": true, "userland-proxy": false}'
     refused = refusal(host, keys_goal([WantedKey("firewall-backend", value="nftables")]), text)
-    assert "does not start any more" in str(refused)
+    assert "no longer starts" in str(refused)
 
 
 def test_nftables_do_not_open_what_iptables_closed() -> None:
@@ -513,7 +513,7 @@ def test_keys_of_the_default_network_wait_where_containers_are_kept() -> None:
     found = plan(SAFE, wanted("mtu", value=1400), LIVE)
     assert does(found) == ["write"]
     assert effects(found) == {"mtu": ("set", "pending")}
-    assert any("not in force yet: mtu" in text for text in found.outline.warnings)
+    assert any("not effective yet: mtu" in text for text in found.outline.warnings)
     # A restart that is due all the same does not bring it in either.
     both = plan(SAFE, keys_goal([WantedKey("mtu", value=1400), WantedKey("log-level", value="warn")]), LIVE)
     assert effects(both) == {"mtu": ("set", "pending"), "log-level": ("set", "restart")}
@@ -525,7 +525,7 @@ def test_keys_of_the_default_network_are_restarted_for_where_that_helps() -> Non
     assert effects(plan(empty, wanted("mtu", value=1400), LIVE)) == {"mtu": ("set", "restart")}
     assert does(plan(HOST, wanted("mtu", value=1400), consent=DISRUPT)) == [RESTART]
     message = str(refusal(HOST, wanted("mtu", value=1400)))
-    assert "Live-restore is no way" in message
+    assert "Live-restore does not help" in message
     assert effects(plan(HOST, wanted("mtu", value=1400), consent=ENABLE)) == {"mtu": ("set", "pending")}
 
 
@@ -534,7 +534,7 @@ def test_what_a_key_reaches_is_said() -> None:
     assert "containers started later" in found.outline.results["settings"][0].note
     pools = [{"base": "10.9.0.0/16", "size": 24}]
     found = plan(SAFE, wanted("default-address-pools", value=pools), LIVE)
-    assert "networks made later" in found.outline.results["settings"][0].note
+    assert "networks created later" in found.outline.results["settings"][0].note
 
 
 def test_a_key_that_was_there_before_and_cannot_be_asked_for() -> None:
@@ -604,8 +604,8 @@ def test_a_restart_for_its_own_sake_is_proved_harmless_like_any_other() -> None:
     found = plan(SAFE, ANEW, LIVE)
     assert steps(found) == [(RESTART, LIVE)]
     (action,) = found.outline.actions
-    assert action.startswith("restart docker.service; 1 running ")
-    assert action.endswith(" kept by live-restore")
+    assert action.startswith("restart docker.service; live-restore keeps 1 ")
+    assert action.endswith(" containers running")
     assert found.kept == [WEB]
     assert does(plan(EMPTY, ANEW)) == [RESTART]
 
@@ -613,8 +613,8 @@ def test_a_restart_for_its_own_sake_is_proved_harmless_like_any_other() -> None:
 def test_a_restart_for_its_own_sake_asks_for_consent() -> None:
     refused = refusal(HOST, ANEW)
     assert [item.container for item in refused.disruptions] == ["web"]
-    assert "dockerd is to be restarted, " in str(refused)
-    assert " felt: web " in str(refused)
+    assert "dockerd must be restarted, " in str(refused)
+    assert " affect: web " in str(refused)
     assert "live_restore: enable" in str(refused)
     assert does(plan(HOST, ANEW, consent=DISRUPT)) == [RESTART]
     assert does(plan(HOST, ANEW, consent=ENABLE)) == [RELOAD, RESTART]

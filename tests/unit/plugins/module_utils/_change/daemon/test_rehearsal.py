@@ -52,7 +52,7 @@ def test_no_user_is_made_for_the_rehearsal(dockerd: Path) -> None:
 def test_a_dockerd_that_never_stops_talking_is_ended(dockerd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dockerd.write_text("#!/bin/sh\nexec yes >&2\n")
     monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 20)
-    with pytest.raises(Refusal, match=r"be asked.*more than 1 MiB"):
+    with pytest.raises(Refusal, match=r"be run.*more than 1 MiB"):
         rehearse([str(dockerd)], "good\n")
 
 
@@ -68,12 +68,12 @@ def test_what_no_engine_can_be_asked_about() -> None:
 
 
 def test_a_program_that_cannot_be_run(dockerd: Path) -> None:
-    with pytest.raises(Refusal, match="could not be asked"):
+    with pytest.raises(Refusal, match="could not be run"):
         rehearse([str(dockerd.parent / "none")], "good\n")
 
 
 def test_the_program_of_the_unit_is_asked_if_it_is_roots_alone(dockerd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    doubts = {str(dockerd): "", "/opt/dockerd": "others than root may write to /opt (mode 0777)"}
+    doubts = {str(dockerd): "", "/opt/dockerd": "users other than root can write to /opt (mode 0777)"}
     monkeypatch.setattr(rehearsal, "doubt_about", doubts.__getitem__)
     assert obstacle_to_rehearsal([str(dockerd), "-H", "fd://"]) == ""
     assert obstacle_to_rehearsal(["/opt/dockerd"]) == doubts["/opt/dockerd"]
@@ -82,10 +82,10 @@ def test_the_program_of_the_unit_is_asked_if_it_is_roots_alone(dockerd: Path, mo
 @pytest.mark.parametrize(
     ("unit", "words"),
     [
-        ([], "no service says which program"),
+        ([], "no service shows which program"),
         (["/usr/local/bin/start-docker.sh"], "its service starts /usr/local/bin/start-docker.sh"),
         (["/snap/docker/1/bin/dockerd"], "a snap's dockerd"),
-        (["dockerd", "-H", "fd://"], "dockerd is no absolute path"),
+        (["dockerd", "-H", "fd://"], "dockerd is not an absolute path"),
         (["/proc/self/cwd/none/dockerd"], "none"),
     ],
 )

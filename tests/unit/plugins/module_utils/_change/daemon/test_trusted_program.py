@@ -43,7 +43,7 @@ def test_a_program_of_root(program: Path) -> None:
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
 def test_a_program_that_others_may_write_to(program: Path, mode: int) -> None:
     program.chmod(mode)
-    assert doubt_about(str(program)).endswith(f" may write to {program} (mode {mode:04o})")
+    assert doubt_about(str(program)).endswith(f" can write to {program} (mode {mode:04o})")
 
 
 @pytest.mark.parametrize(("mode", "trusted"), [(0o755, True), (0o775, False), (0o757, False), (0o1777, True)])
@@ -61,7 +61,7 @@ def test_a_link_in_a_folder_that_others_may_write_to(program: Path) -> None:
     open_folder.mkdir()
     open_folder.chmod(0o777)
     (open_folder / "dockerd").symlink_to(program)
-    assert doubt_about(f"{open_folder}/dockerd").endswith(f" may write to {open_folder} (mode 0777)")
+    assert doubt_about(f"{open_folder}/dockerd").endswith(f" can write to {open_folder} (mode 0777)")
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="to give files away takes root")
@@ -75,9 +75,9 @@ def test_what_belongs_to_somebody_else(program: Path, which: str) -> None:
 
 
 def test_what_is_no_program(program: Path) -> None:
-    assert doubt_about("dockerd") == "dockerd is no absolute path"
-    assert doubt_about(str(program.parent)) == f"{program.parent} is no program"
+    assert doubt_about("dockerd") == "dockerd is not an absolute path"
+    assert doubt_about(str(program.parent)) == f"{program.parent} is not a program"
     assert "none: No such file" in doubt_about(str(program.parent / "none"))
     assert "Not a directory" in doubt_about(str(program / "below"))
     (program.parent / "circle").symlink_to("circle")
-    assert doubt_about(str(program.parent / "circle")) == f"{program.parent}/circle leads in circles"
+    assert doubt_about(str(program.parent / "circle")) == f"{program.parent}/circle is a loop of symbolic links"

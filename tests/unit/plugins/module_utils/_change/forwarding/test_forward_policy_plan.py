@@ -109,7 +109,7 @@ def test_keep_does_nothing() -> None:
         (replace(FIREWALL, systemd=False), "persistent: false"),
         (replace(FIREWALL, programs={}), "no iptables for IPv4"),
         (replace(FIREWALL, ufw={"ipv4": "ACCEPT"}), "DEFAULT_FORWARD_POLICY"),
-        (replace(FIREWALL, boot_order=None), "before what at boot"),
+        (replace(FIREWALL, boot_order=None), "the order of units at boot"),
     ],
 )
 def test_what_would_not_last_is_refused(firewall: Firewall, word: str) -> None:
@@ -131,7 +131,7 @@ def test_a_unit_that_is_not_ours_is_left_alone(unit: UnitState) -> None:
 @pytest.mark.parametrize(
     ("snapshot", "firewall", "instead"),
     [
-        (with_engine(OPEN, firewall_driver="nftables"), FIREWALL, "unless another table closes it"),
+        (with_engine(OPEN, firewall_driver="nftables"), FIREWALL, "unless another table drops that"),
         (OPEN, replace(FIREWALL, firewalld=True), "firewalld decides"),
         (
             with_engine(OPEN, firewall_driver="nftables+firewalld"),
@@ -143,7 +143,7 @@ def test_a_unit_that_is_not_ours_is_left_alone(unit: UnitState) -> None:
 def test_where_the_policy_is_not_the_place(snapshot: HostSnapshot, firewall: Firewall, instead: str) -> None:
     plan = plan_policy(snapshot, firewall, NONE, CLOSED)
     assert (plan.outline.actions, plan.policies, plan.unit) == ([], [], None)
-    assert "left as it is" in plan.outline.warnings[0]
+    assert "left unchanged" in plan.outline.warnings[0]
     assert instead in plan.outline.warnings[0]
 
 
@@ -244,7 +244,7 @@ def test_a_rule_that_accepts_everything_is_told() -> None:
     (warning,) = plan_policy(
         replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: table})), FIREWALL, NONE, CLOSED
     ).outline.warnings
-    assert "closes nothing" in warning
+    assert "has no effect" in warning
 
 
 def test_a_disabled_unit_is_enabled_again() -> None:
@@ -324,7 +324,7 @@ def test_who_is_declared_and_down_is_not_cut_off_unasked() -> None:
 
 def test_who_is_declared_and_brings_rules_or_has_them_goes_on() -> None:
     (action,) = plan_policy(OPEN, FIREWALL, NONE, CLOSED, declared(accepts=("ipv4",))).outline.actions[-1:]
-    assert "interface wg0 goes on" in action
+    assert "interface wg0 keeps working" in action
     rules = "-A FORWARD -i wg0 -j ACCEPT\n-A FORWARD -o wg0 -j ACCEPT\n"
     table = f"*filter\n:FORWARD ACCEPT [0:0]\n:DOCKER - [0:0]\n{rules}COMMIT\n"
     assert plan_policy(replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: table})), FIREWALL, NONE, CLOSED, declared())
@@ -352,5 +352,5 @@ def test_what_is_not_concerned(item: DeclaredForwarders) -> None:
 
 def test_a_file_that_could_not_be_read_may_declare_somebody() -> None:
     unread = DeclaredForwarders([], ["/etc/wireguard/wg0.conf could not be read: it is not a regular file"])
-    with pytest.raises(Refusal, match="not a regular file, and"):
+    with pytest.raises(Refusal, match="not a regular file, so"):
         plan_policy(OPEN, FIREWALL, NONE, CLOSED, unread)

@@ -62,7 +62,7 @@ def whole(forwarding: ForwardingPlan) -> WholePlan:
 def test_a_file_that_does_not_win_is_taken_back(change: ForwardingChange, tmp_path: Path) -> None:
     path = tmp_path / "99-dockernet-baseline.conf"
     plan = ForwardingPlan(Outline(["write"]), files=[OwnFile(str(path), "x\n")], promised={KNOB: "1"})
-    with pytest.raises(ChangeFailed, match=r"set net\.ipv4\.ip_forward to None.*it was"):
+    with pytest.raises(ChangeFailed, match=r"set net\.ipv4\.ip_forward to None.*was restored"):
         change.apply(whole(plan))
     assert not path.exists()
 

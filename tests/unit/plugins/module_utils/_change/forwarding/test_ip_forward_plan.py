@@ -78,7 +78,7 @@ def test_the_file_is_named_so_that_it_wins(rival: str, place: str) -> None:
     ],
 )
 def test_what_cannot_be_outdone_is_named(host: object) -> None:
-    with pytest.raises(Refusal, match=r"line 1 \(0\): "):
+    with pytest.raises(Refusal, match=r"line 1 \(0\)"):
         plan_forwarding(host, FOUR, {})  # type: ignore[arg-type]
 
 
@@ -279,7 +279,7 @@ def test_an_uplink_that_is_deaf_already_is_mended_with_consent() -> None:
     deaf = replace(on, links=[*on.links, eth0])
     refused = plan_forwarding(deaf, replace(SIX, persistent=NEVER), {})
     assert refused.sysctls == []
-    assert "eth0 hears no router advertisements" in refused.outline.warnings[0]
+    assert "eth0 ignores router advertisements" in refused.outline.warnings[0]
     mended = plan_forwarding(deaf, replace(SIX, keep_advertised_routes=True), {})
     assert [(change.key, change.after) for change in mended.sysctls] == [("net.ipv6.conf.eth0.accept_ra", "2")]
     assert mended.promised["net.ipv6.conf.eth0.accept_ra"] == "2"

@@ -81,7 +81,7 @@ def test_a_rule_of_somebody_else_will_do() -> None:
     [
         (replace(OFF, links=[*OFF.links, Link(9, "loopback0")]), FIREWALL, NONE, "WSL2"),
         (OFF, Firewall(), NONE, "no iptables"),
-        (OFF, replace(FIREWALL, boot_order=None), NONE, "before what at boot"),
+        (OFF, replace(FIREWALL, boot_order=None), NONE, "the order of units at boot"),
         (OFF, FIREWALL, UnitState(UNIT, None, "masked"), "masked"),
         (unread("ruleset"), FIREWALL, NONE, "no permission"),
     ],

@@ -158,7 +158,7 @@ def test_drift_takes_consent() -> None:
         assert "labels.a is none, wanted 'b'" in str(error)
         (disruption,) = error.disruptions
         assert disruption.container == "web"
-        assert "cut off from network front" in disruption.how
+        assert "disconnected from network front" in disruption.how
     (item,) = plan(host, *wanted, consent="allow")
     assert item.outcome == "recreated"
     assert item.body is not None
@@ -277,7 +277,7 @@ def test_a_bridge_name_that_is_in_use() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "why"), [("26.1.5", "at its start only"), ("28.5.2", "policy of the FORWARD chain")]
+    ("version", "why"), [("26.1.5", "only at its start"), ("28.5.2", "policy of the FORWARD chain")]
 )
 def test_without_forwarding(version: str, why: str) -> None:
     host = SyntheticHost(version=version)

@@ -65,14 +65,14 @@ def test_added_with_address_and_alias_and_then_as_wanted(scene: Scene) -> None:
     done = scene.run(wish)
     assert done.actions == [
         "connect container cash to network shop as 10.60.1.9",
-        "connect container idle, which does not run, to network shop",
+        "connect container idle, which is not running, to network shop",
     ]
     assert [diff.title for diff in done.diffs] == ["containers of network shop"]
     assert done.diffs[0].before == "db: 10.60.1.4, aliases db-alias\nweb: 10.60.1.2, aliases web-alias\n"
     assert "cash: 10.60.1.9 (fixed), aliases pay\n" in done.diffs[0].after
     assert [(item.name, item.outcome) for item in t.cast("t.Any", done.results["networks"])] == [("shop", "changed")]
     assert [(item.container, item.how) for item in done.disruptions] == [
-        ("cash", "its default route goes by network shop, and no more by till")
+        ("cash", "its default route uses network shop, and no longer till")
     ]
     cash = container(scene, "cash")
     assert (cash.live["shop"].address, cash.live["till"].address) == ("10.60.1.9", "10.60.2.2")
@@ -181,8 +181,8 @@ def test_those_that_are_not_listed_stay_or_go(scene: Scene) -> None:
     wish = shop({"name": "web"}, appends=False)
     found = refusal(scene, wish)
     assert {(item.container, item.how) for item in found.disruptions} == {
-        ("db", "is cut off from network shop, its only one"),
-        ("idle", "is not on network shop any more when it is next started"),
+        ("db", "is disconnected from network shop, its only one"),
+        ("idle", "is no longer on network shop when it is next started"),
     }
     scene.run(wish, disconnect="allow")
     assert [name for name in ("web", "db", "idle") if "shop" in container(scene, name).settings] == ["web"]
@@ -204,7 +204,9 @@ def test_a_network_that_is_made_is_removed_with_its_containers_again(scene: Scen
     before = scene.engine.state("shop")
     scene.unplugged = {"web"}
     wish = net("new", 3, connected=[{"name": "db"}, {"name": "web"}])
-    with pytest.raises(ChangeFailed, match=r"network new is not there: container web: .*does not lead to the bridge"):
+    with pytest.raises(
+        ChangeFailed, match=r"network new does not exist: container web: .*is not attached to the bridge"
+    ):
         scene.run(wish)
     assert scene.engine.state("shop") == before
     assert scene.names() == {"shop", "till"}
@@ -225,7 +227,7 @@ def test_a_network_that_is_made_anew_with_others_on_it(scene: Scene) -> None:
     refusal(scene, wish, consent="allow")
     before = scene.engine.state("shop")
     scene.unplugged = {"cash"}
-    with pytest.raises(ChangeFailed, match="network shop and its containers are as they were"):
+    with pytest.raises(ChangeFailed, match="network shop and its containers were restored"):
         scene.run(wish, consent="allow", disconnect="allow")
     after = scene.engine.state("shop")
     assert (after.pop("network")["Options"], before.pop("network")["Options"]) == ({}, {})
@@ -248,7 +250,7 @@ def test_a_network_that_is_made_anew_with_others_on_it(scene: Scene) -> None:
         (shop({"name": "web", "ipv6_address": "fd00::9"}), "no IPv6 subnet"),
         (shop({"name": "web", "ipv4_address": "fd00::9"}), r"ipv4_address: 'fd00::9'.*an IPv4 address"),
         (shop({"name": "web", "aliases": ["a b"]}), "'a b'"),
-        (shop({"name": "web"}, {"name": "web"}), r"stands at networks\[0\]\.connected\[0\]"),
+        (shop({"name": "web"}, {"name": "web"}), r"is already listed at networks\[0\]\.connected\[0\]"),
         (shop({"name": "web", "ipv4_address": "10.60.1.9"}, {"name": "db", "ipv4_address": "10.60.1.9"}), "already"),
         ({"name": "shop", "appends": False}, "needs connected"),
         ({"name": "shop", "state": "absent", "connected": []}, "has no containers"),
@@ -294,7 +296,7 @@ def test_a_subnet_that_the_engine_chose_takes_no_fixed_address(scene: Scene) -> 
     wish = {"name": "auto", "connected": [{"name": "db", "ipv4_address": "172.20.0.99"}]}
     scene.engine.attach(container(scene, "web"), "auto", {})
     before = scene.engine.state("auto")
-    with pytest.raises(ChangeFailed, match="as they were: user specified IP address is supported only"):
+    with pytest.raises(ChangeFailed, match="were restored: user specified IP address is supported only"):
         scene.run(wish, disconnect="allow")
     assert scene.engine.state("auto") == before
 
@@ -317,7 +319,7 @@ def test_who_comes_meanwhile_is_seen(scene: Scene) -> None:
     plan = change.plan()
     late = scene.engine.run("late", "shop")
     scene.engine.attach(late, "shop", {})
-    with pytest.raises(ChangeFailed, match="changed meanwhile; run it again"):
+    with pytest.raises(ChangeFailed, match="changed meanwhile; run this again"):
         change.apply(plan)
     assert "shop" in late.live
     assert "shop" not in container(scene, "cash").live
@@ -343,7 +345,7 @@ def test_a_killed_run_is_put_back_by_the_next_one(
     change = Recovering(scene.change(wish, disconnect="allow"), scene.engine, tmp_path)
     plan = change.plan()
     assert plan.outline.actions == [
-        "put network shop back as it was before a run that was killed, and connect its containers again: web, db"
+        "restore network shop to its state before a run that was killed, and connect its containers again: web, db"
     ]
     change.apply(plan)
     assert scene.engine.state("shop") == before

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 WRONG: list[tuple[dict[str, t.Any], str]] = [
     ({"name": "-x"}, "networks[0].name: '-x' is not allowed; a name begins with a letter or digit"),
     ({"name": "a b"}, "networks[0].name: 'a b' is not allowed"),
-    ({"name": "host"}, "networks[0].name: 'host' is not allowed; the engine keeps this name for itself"),
+    ({"name": "host"}, "networks[0].name: 'host' is not allowed; the engine reserves this name"),
     (
         {"subnets": [{"subnet": "10.1.0.1"}]},
         "networks[0].subnets[0].subnet: '10.1.0.1' is not allowed; a subnet is written",
@@ -102,7 +102,7 @@ def test_a_value_that_is_not_allowed(network: dict[str, t.Any], said: str) -> No
 
 def test_networks_of_one_list_that_are_in_each_others_way() -> None:
     same_name = refusal_of({"name": "a"}, {"name": "b"}, {"name": "a"})
-    assert re.fullmatch(r"networks\[2\]\.name: 'a' .* networks\[0\] .*", same_name)
+    assert re.fullmatch(r"networks\[2\]\.name: 'a' .* networks\[0\]", same_name)
     same_bridge = refusal_of({"name": "a", "bridge_name": "br0"}, {"name": "b", "bridge_name": "br0"})
     assert re.match(r"networks\[1\]\.bridge_name: 'br0' .* networks\[0\]", same_bridge)
     overlapping = refusal_of(

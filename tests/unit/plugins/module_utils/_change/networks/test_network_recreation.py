@@ -140,7 +140,7 @@ def test_one_failure_anywhere_leaves_all_as_it_was(engine: FakeEngine, data: st.
     engine.fail_after_work = data.draw(st.booleans())
     said = failure_of(engine, plan)
     assert engine.state("shop") == before or (said == "" and engine.state("shop")["network"] == WANTED)
-    assert said == "" or "as they were" in said or "nothing was changed" in said
+    assert said == "" or "were restored" in said or "nothing was changed" in said
 
 
 @given(hosts(), st.data())
@@ -216,7 +216,7 @@ def test_the_next_run_puts_back_what_a_killed_one_left(tmp_path: Path, monkeypat
     run = Recovering(Wanted(), engine, tmp_path)
     plan = run.plan()
     (action,) = plan.outline.actions
-    assert action.startswith("put network shop back ")
+    assert action.startswith("restore network shop ")
     assert action.endswith(": web")
     run.apply(plan)
     assert engine.state("shop") == before
@@ -238,7 +238,7 @@ def test_what_cannot_be_put_back_is_told_with_the_commands() -> None:
     with pytest.raises(ChangeFailed) as caught:
         recreate(engine, plan, links=engine)
     said = str(caught.value)
-    assert "did not succeed either" in said
+    assert "Restoring everything failed, too" in said
     assert "docker network create --driver bridge" in said
     assert "--subnet 10.9.0.0/24 --subnet fd00:9::/64 --ipv6" in said
     assert "'--label=of=the shop' shop" in said
@@ -280,7 +280,7 @@ def test_a_proof_that_fails_takes_all_back() -> None:
         assert engine.bodies[network_id] == WANTED
         raise ChangeFailed("the bridge is not there")
 
-    with pytest.raises(ChangeFailed, match=r"network shop .*were: the bridge"):
+    with pytest.raises(ChangeFailed, match=r"network shop .*were restored: the bridge"):
         recreate(engine, planned(engine), proof, engine)
     assert engine.state("shop") == before
 
@@ -293,7 +293,7 @@ def test_who_joined_the_new_network_comes_along_when_it_is_taken_back() -> None:
         engine.attach(late, "shop", {"Aliases": ["late"]})
         raise ChangeFailed("the bridge is not there")
 
-    assert "as they were" in failure_of(engine, planned(engine), proof)
+    assert "were restored" in failure_of(engine, planned(engine), proof)
     late = engine.state("shop")["late"]
     assert late["order"] == ["shop"]
     assert late["starts"]
@@ -320,7 +320,7 @@ def test_a_fixed_address_that_does_not_fit_is_refused_and_another_is_given_anew(
         planned(engine, moved)
     engine, who = one_container()
     plan = planned(engine, moved)
-    assert any("10.9.0.2 on network shop " in item.how for item in plan.disruptions)
+    assert any("10.9.0.2 is not in " in item.how for item in plan.disruptions)
     recreate(engine, plan, links=engine)
     assert who.live["shop"].address == "10.10.0.2"
     assert who.live["shop"].mac == "02:42:0a:0a:00:02"

@@ -65,8 +65,8 @@ def plan(
         ({"Scope": "swarm"}, "belongs to a swarm"),
         ({"ConfigFrom": {"Network": "template"}}, "configuration of another network"),
         ({"IPAM": {"Driver": "infoblox", "Config": []}}, "IPAM driver infoblox"),
-        ({"Containers": {"ep-4711": {"EndpointID": "e9"}}}, "endpoint ep-4711 is of no container"),
-        ({"Containers": {}}, "container web is on it, and the network does not know"),
+        ({"Containers": {"ep-4711": {"EndpointID": "e9"}}}, "endpoint ep-4711 belongs to no container"),
+        ({"Containers": {}}, "container web is on it, but the network does not list it"),
     ],
 )
 def test_networks_that_cannot_be_made_again(traits: dict[str, t.Any], why: str) -> None:
@@ -124,8 +124,8 @@ def test_everything_that_is_felt_is_said() -> None:
     said = sorted((item.container, item.how) for item in found.disruptions)
     named = [
         ("sidecar", "of container web"),
-        ("web", "cut off from network shop"),
-        ("web", "its eth0 goes by a higher number"),
+        ("web", "disconnected from network shop"),
+        ("web", "its eth0 gets a higher number"),
         ("web", r"its port 90/tcp .* 49153"),
         ("web", r"loses its configured MAC address 02:aa:00:00:00:01"),
         ("web", r"loses the address 10\.9\.0\.77/24,"),

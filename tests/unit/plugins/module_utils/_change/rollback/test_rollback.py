@@ -51,7 +51,7 @@ def test_a_file_comes_back_and_the_next_change_is_the_first_again(book: Book, fi
     book.change({file: None})
     rollback = change(book)
     plan = rollback.plan()
-    assert plan.outline.actions == [f"write {file} as it was before"]
+    assert plan.outline.actions == [f"restore {file}"]
     (diff,) = plan.outline.diffs
     assert (diff.before, diff.after) == ("", "theirs\n")
 
@@ -67,8 +67,8 @@ def test_what_is_gone_and_what_stays_is_said(book: Book, file: Path) -> None:
     book.change({file: "ours\n"}, ports=to_plain([GONE]), networks=[{"name": "shop", "before": None, "after": {}}])
     outline = change(book).plan().outline
     assert outline.actions == [f"remove {file}"]
-    assert any("no longer there" in warning and "veth99" in warning for warning in outline.warnings)
-    assert any("networks are not taken back" in warning and "shop" in warning for warning in outline.warnings)
+    assert any("no longer exists" in warning and "veth99" in warning for warning in outline.warnings)
+    assert any("networks are not reverted" in warning and "shop" in warning for warning in outline.warnings)
 
 
 @pytest.mark.parametrize(("end", "warned"), [("killed", True), ("done", False)])
@@ -102,7 +102,7 @@ def test_somebody_elses_edit_is_refused_or_kept(book: Book, file: Path, tmp_path
     rollback = change(book, keep=True)
     plan = rollback.plan()
     assert plan.outline.actions == [f"remove {other}"]
-    assert any("left as it is" in warning and str(file) in warning for warning in plan.outline.warnings)
+    assert any("left unchanged" in warning and str(file) in warning for warning in plan.outline.warnings)
     rollback.apply(plan)
     assert file.read_text() == "ours\nand theirs\n"
     assert not other.exists()
@@ -113,7 +113,7 @@ def test_without_the_copy_it_refuses(book: Book, file: Path) -> None:
     book.change({file: "ours\n"})
     (copy,) = (path for path in (book.root / "files").iterdir() if path.read_text() == "theirs\n")
     copy.write_text("another\n")
-    with pytest.raises(Refusal, match="no longer the copy"):
+    with pytest.raises(Refusal, match="differs from the copy"):
         change(book).plan()
     copy.unlink()
     with pytest.raises(Refusal, match="cannot be read"):

@@ -59,7 +59,7 @@ def test_other_keys_of_somebody_else_stay_as_they_typed_them(book: Book, file: P
     goal = goal_of(book, file)
     assert goal.text == OLD.replace('"warn"', '"warn",\n    "mtu" :   1400')
     assert goal.conflicts == []
-    assert "changed by somebody else" in goal.notes[0]
+    assert "changed outside this collection" in goal.notes[0]
 
 
 def test_a_file_that_only_we_made_goes_when_nothing_of_others_is_in_it(book: Book, file: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_key_of_ours_that_somebody_else_changed_is_named_and_stays(book: Book,
     goal = goal_of(book, file)
     assert json.loads(goal.text or "") == {"debug": True, "log-level": "debug"}
     (conflict,) = goal.conflicts
-    assert re.findall(r'(is|was|made) "(\w+)"', conflict) == [("is", "debug"), ("was", "warn"), ("made", "info")]
+    assert re.findall(r'(is|was|set) "(\w+)"', conflict) == [("is", "debug"), ("was", "warn"), ("set", "info")]
 
 
 def test_a_key_that_somebody_else_set_between_two_changes_of_ours_is_theirs(book: Book, file: Path) -> None:

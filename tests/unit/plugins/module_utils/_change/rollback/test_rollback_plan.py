@@ -80,7 +80,7 @@ def test_somebody_elses_value_stays_and_is_named() -> None:
     assert back.changes == []
     (conflict,) = back.conflicts
     assert conflict.startswith(f"{key} ")
-    assert re.findall(r"(is|was|made) (\d)", conflict) == [("is", "0"), ("was", "1"), ("made", "2")]
+    assert re.findall(r"(is|was|set) (\d)", conflict) == [("is", "0"), ("was", "1"), ("set", "2")]
     assert sysctls_back({key: RAISED}, {}).gone == [key]
 
 

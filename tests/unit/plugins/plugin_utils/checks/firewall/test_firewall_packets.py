@@ -319,7 +319,7 @@ def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_t
         snapshot, policy_rules=sorted(rules, key=lambda item: item.priority), routes=[*snapshot.routes, out]
     )
     published, egress = only(snapshot, "firewall.publish"), only(snapshot, "firewall.egress")
-    caught = "network net0 of this host, and policy rule 100, by the route 0.0.0.0/0"
+    caught = "network net0 of this host, but policy rule 100, by the route 0.0.0.0/0"
     for finding in (published, egress):
         assert finding.outcome == "fail"
         assert caught in finding.summary
@@ -393,7 +393,7 @@ def test_what_a_wrong_static_neighbour_leaves_open_is_said_with_the_entry() -> N
     host.neighbours.append(Neighbour("172.18.0.2", bridge.index, "02:00:00:00:00:99"))
     finding = only(host, "firewall.publish")
     assert (finding.outcome, finding.resource.name) == ("unknown", "web:80/tcp")
-    assert f"neighbour 172.18.0.2 on {bridge.device} is fixed to 02:00:00:00:00:99" in finding.summary
+    assert f"neighbour 172.18.0.2 on {bridge.device} is permanently 02:00:00:00:00:99" in finding.summary
     host.neighbours[0] = replace(host.neighbours[0], mac=mac_of("172.18.0.2"))
     assert only(host, "firewall.publish").outcome == "pass"
 

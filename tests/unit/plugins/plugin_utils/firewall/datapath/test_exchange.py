@@ -86,7 +86,7 @@ def test_data_that_leaves_by_another_uplink_than_its_syn_may_be_lost(marks: list
     view = HostView.of(replace(snapshot, policy_rules=rules, routes=routes))
     path = predict(view, Packet(Origin(CONTAINER, "web"), "203.0.113.9", "tcp", 443))
     assert path.verdict == verdict
-    doubt = "whether what is made by eth1 goes on by eth0, where its data leaves"
+    doubt = "whether a connection opened through eth1 continues through eth0, where its data leaves"
     assert path.undetermined == ([doubt] if verdict == UNKNOWN else [])
 
 
@@ -181,7 +181,7 @@ def test_what_is_seen_once_data_comes_to_others_is_left_open() -> None:
     host.own_rules["nat", "PREROUTING"] = ["-p tcp -m tcp --dport 7000 -j DNAT --to-destination 172.18.0.2:80"]
     host.own_rules["filter", "FORWARD"] = ["-p tcp -j ACCEPT"]
     path = predict(HostView.of(host.snapshot()), Packet(Origin(OUTSIDE), ADDRESS, "tcp", 7000))
-    reason = "the connection is made, then its data comes to another socket: container web"
+    reason = "the connection opens, then its data reaches another socket: container web"
     assert (path.verdict, path.observed, path.reason) == (DROPPED, UNKNOWN, reason)
 
 

@@ -28,8 +28,8 @@ from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
 
 WEB = "172.18.0.2"
 CAUGHT = (
-    f"{WEB} is an address of network net0 of this host, and policy rule 100, by the route 0.0.0.0/0 in table 226, "
-    "sends it out by eth0 to 192.0.2.1"
+    f"{WEB} is an address of network net0 of this host, but policy rule 100, by the route 0.0.0.0/0 in table 226, "
+    "sends it out through eth0 to 192.0.2.1"
 )
 ELSEWHERE = "203.0.113.9"
 
@@ -115,7 +115,7 @@ def test_without_the_route_of_the_network_the_default_route_takes_it_out() -> No
     path = ask(snapshot, Origin(HOST), WEB, 80)
     assert [hop.action for hop in path.steps].count("misrouted") == 1
     assert path.reason.startswith(f"{WEB} ")
-    for named in ("network net0", "route 0.0.0.0/0 in table 254", "by eth0 to 192.0.2.1"):
+    for named in ("network net0", "route 0.0.0.0/0 in table 254", "through eth0 to 192.0.2.1"):
         assert named in path.reason
 
 
@@ -163,10 +163,10 @@ def test_a_packet_that_forward_ends_on_a_way_that_leads_astray_has_that_way_as_i
         snapshot = caught(host, TO_NETWORK)
     path = ask(snapshot, Origin(OUTSIDE), ADDRESS, 8080)
     assert (path.verdict, path.observed) == ("dropped", "timed out")
-    whose = f", whose bridge {bridge} is down," if down else ", and policy rule 100,"
+    whose = f", whose bridge {bridge} is down," if down else ", but policy rule 100,"
     assert path.reason.startswith(f"{WEB} ")
     assert f" network net0 of this host{whose}" in path.reason
-    assert " by eth0 to 192.0.2.1, where " in path.reason
+    assert " through eth0 to 192.0.2.1, where " in path.reason
     assert path.reason.endswith("chain FORWARD drops it")
     assert [hop.action for hop in path.steps].count("misrouted") == 1
     assert path.decided_at is not None

@@ -97,7 +97,7 @@ def test_what_comes_in_plain_and_was_to_be_ipsec_is_lost() -> None:
     assert found.verdict == "dropped"
     assert found.decided_at is not None
     assert found.steps[found.decided_at].place == "ipsec"
-    assert "wants it as IPsec" in found.reason
+    assert "requires IPsec" in found.reason
     optional = replace(wanted, templates=[IpsecTemplate("tunnel", optional=True)])
     assert path(PUBLISHED, optional).verdict == "delivered"
 

@@ -274,7 +274,7 @@ def test_forwarding_is_asked_of_the_device_that_a_packet_comes_in_by() -> None:
     host = small_host()
     host.sysctls["net.ipv4.conf.eth0.forwarding"] = "0"
     path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
-    assert (path.verdict, path.reason.partition(":")[0]) == ("dropped", "net.ipv4.conf.eth0.forwarding is 0")
+    assert (path.verdict, path.reason.partition(":")[0]) == ("dropped", "net.ipv4.conf.eth0.forwarding=0")
     # Only what comes in by eth0 is concerned, but the answer to a container does.
     path = ask(host.snapshot(), container("web"), "203.0.113.9", port=443)
     assert (path.verdict, path.observed) == ("no answer", "timed out")
@@ -379,7 +379,7 @@ def test_what_was_not_read_is_not_guessed(source: str) -> None:
     [
         (Packet(container("ghost"), ADDRESS, port=1), "no container 'ghost'"),
         (Packet(NEIGHBOUR, "somewhere", port=1), "destination: 'somewhere'"),
-        (Packet(NEIGHBOUR, "224.0.0.1", port=1), "no single machine"),
+        (Packet(NEIGHBOUR, "224.0.0.1", port=1), "address of a single machine"),
         (Packet(NEIGHBOUR, ADDRESS, "sctp", 1), "protocol: 'sctp'"),
         (Packet(NEIGHBOUR, ADDRESS, "tcp", 65536), "port: 65536"),
         (Packet(NEIGHBOUR, ADDRESS, "icmp", 7), "port: icmp"),
@@ -397,7 +397,7 @@ def test_packet_that_nobody_can_send(packet: Packet, words: str) -> None:
 def test_container_that_does_not_run_sends_nothing() -> None:
     snapshot = small_host().snapshot()
     stopped = [replace(item, pid=None, netns=None, nsid=None) for item in snapshot.containers]
-    with pytest.raises(BadPacketError, match="does not run"):
+    with pytest.raises(BadPacketError, match="is not running"):
         ask(replace(snapshot, containers=stopped), container("web"), ADDRESS)
 
 

@@ -179,7 +179,7 @@ def test_with_another_source_it_arrives_but_its_answer_finds_no_way_to_1() -> No
     snat = f"POSTROUTING -s ::1/128 -j SNAT --to-source {GATEWAY6}"
     path = ask(with_ipv6(host_with_web(), OUT_OF_THE_HOST, snat), HOST, "::1", 8080)
     assert (path.verdict, path.observed) == ("no answer", "timed out")
-    assert "no way to ::1" in path.reason
+    assert "no route to ::1" in path.reason
 
 
 def test_whether_a_reset_from_elsewhere_comes_to_1_is_open() -> None:

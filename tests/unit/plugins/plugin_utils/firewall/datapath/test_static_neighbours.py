@@ -28,7 +28,8 @@ GATEWAY, WEB, OTHER, THIRD = (f"172.18.0.{place}" for place in (1, 2, 3, 4))
 NOBODY = "02:00:00:00:00:99"
 ELSEWHERE = "203.0.113.9"
 BRIDGE = Bridge(0)
-WRONG = f"who takes what is sent by a fixed entry: neighbour {{}} is fixed to {NOBODY}; see ip neigh show"
+_SENT = "who receives frames sent by a permanent neighbour entry"
+WRONG = f"{_SENT}: neighbour {{}} is permanently {NOBODY}; see ip neigh show"
 WRONG_ON_HOST = WRONG.format(f"{WEB} on {BRIDGE.device}")
 WRONG_INSIDE = WRONG.format(f"{GATEWAY} on eth0 of container web")
 
@@ -92,8 +93,8 @@ def test_right_entries_change_nothing(host: DockerHost) -> None:
 def test_an_entry_with_the_hardware_address_of_another_leaves_it_open(host: DockerHost, mac: str) -> None:
     host.neighbours.append(Neighbour(WEB, BRIDGE.index, mac))
     path = ask(host, Origin(HOST), WEB)
-    entry = f"neighbour {WEB} on {BRIDGE.device} is fixed to {mac}"
-    assert path.undetermined == [f"who takes what is sent by a fixed entry: {entry}; see ip neigh show"]
+    entry = f"neighbour {WEB} on {BRIDGE.device} is permanently {mac}"
+    assert path.undetermined == [f"who receives frames sent by a permanent neighbour entry: {entry}; see ip neigh show"]
 
 
 def test_an_entry_for_an_address_that_no_container_has_leaves_it_open(host: DockerHost) -> None:

@@ -198,7 +198,7 @@ def test_a_summary_counts_and_the_whole_has_every_cell() -> None:
     assert sum(sum(row["observed"].values()) for row in summary["summary"]) == len(full["cells"])
     exposure = summary["exposures"][0]
     assert (exposure["uplink"], exposure["ports"], exposure["at"]) == ("eth0", ["web:80/tcp"], ["127.0.0.1"])
-    assert "by eth0: web:80/tcp at 127.0.0.1" in exposure["text"]
+    assert "through eth0: web:80/tcp at 127.0.0.1" in exposure["text"]
 
 
 def test_with_rules_unread_nothing_is_told_but_that() -> None:

@@ -109,4 +109,4 @@ def test_endless_matrices_are_cut_and_the_rest_is_counted() -> None:
     cells = [cell(number, "answered") for number in range(500)]
     lines = listing_of(Matrix(FOUND.origins[:1], destinations, cells))
     assert len(lines) == MOST_LINES
-    assert lines[-1] == "... and 302 lines more"
+    assert lines[-1] == "... and 302 more lines"
