@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -297,6 +297,13 @@ _BY_DEFAULT = frozenset(
 _NAMED = 5
 
 
+def _means(held: Iterable[str], where: str) -> list[str]:
+    """What a process in a container can do with each capability."""
+    found = [f"With {name}, a process in {where} {_MEANS[name]}." for name in held if name in _MEANS]
+    others = ", ".join(name for name in held if name not in _MEANS)
+    return [*found, f"A process in {where} that runs as root, or becomes root, has {others}."] if others else found
+
+
 def _judge_capabilities(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     forbidden = CAPABILITIES.parameter(context, _FORBIDDEN)
@@ -322,14 +329,13 @@ def _kept_from_default(snapshot: HostSnapshot, forbidden: list[str]) -> list[Ver
     if not held:
         return []
     containers = sorted({name for names in held.values() for name in names})
-    means = [f"With {name}, a process in one of them {_MEANS[name]}." for name in held if name in _MEANS]
     return [
         failed(
             resources.host(snapshot),
             f"{', '.join(held)}: {len(containers)} running containers have it, which is Docker's default: "
             f"{listed(containers, _NAMED)}",
             {f"containers with {name}": sorted(names) for name, names in held.items()},
-            " ".join(means) or f"A process in one of them that runs as root, or becomes root, has {', '.join(held)}.",
+            " ".join(_means(held, "one of them")),
             Remediation(
                 f"Start containers without it (--cap-drop {' --cap-drop '.join(held)}) where they do not need it; "
                 "ping, for one, needs NET_RAW"
@@ -350,7 +356,7 @@ def _judge_capabilities_container(item: Container, forbidden: list[str], *, host
     if item.privileged:
         evidence["HostConfig.Privileged"] = True
     evidence.update({"HostConfig.CapAdd": item.cap_add, "HostConfig.CapDrop": item.cap_drop})
-    means = [f"With {name}, a process in it {_MEANS[name]}." for name in held if name in _MEANS]
+    means = _means(held, "it")
     if host_netns is not None and item.netns == host_netns:
         means.append("It is in the host's network namespace: all this applies to the host's network.")
     names = ", ".join(held)
@@ -359,7 +365,7 @@ def _judge_capabilities_container(item: Container, forbidden: list[str], *, host
             resource,
             f"{item.name}: it can have {names}{' (privileged)' if item.privileged else ''}",
             evidence,
-            " ".join(means) or f"A process in it that runs as root, or becomes root, has {names}.",
+            " ".join(means),
             Remediation(
                 "Decide whether it needs them. If not, run it without --privileged and with --cap-drop "
                 f"{' --cap-drop '.join(held)}; if so, waive this finding with the reason"

@@ -41,6 +41,14 @@ def test_what_dockerd_gives_by_default_passes_and_net_raw_counts_where_it_is_for
     assert "--cap-drop NET_RAW" in finding.remediation.text
 
 
+@pytest.mark.parametrize("forbidden", [("NET_RAW",), ("CHOWN",), ("CHOWN", "NET_RAW")])
+def test_the_impact_names_what_a_default_container_has_and_nothing_else(forbidden: tuple[str, ...]) -> None:
+    (finding,) = judge(SyntheticHost().container("web").container("tight", bounding=0), *forbidden)
+    named = {name for name in BITS if name in finding.impact}
+    assert named == set(forbidden)
+    assert finding.evidence == {f"containers with {name}": ["web"] for name in forbidden}
+
+
 def test_a_privileged_container_is_found_by_its_bounding_set() -> None:
     (finding,) = judge(SyntheticHost().container("vpn", privileged=True, bounding=ALL))
     assert "NET_ADMIN (privileged)" in finding.summary
@@ -51,9 +59,13 @@ def test_what_it_was_given_does_not_count_where_the_kernel_does_not_let_it() -> 
     assert judge(SyntheticHost().container("web", cap_add=["NET_ADMIN"]))[0].outcome == "pass"
 
 
-def test_in_the_hosts_namespace_it_is_the_hosts_network() -> None:
+@pytest.mark.parametrize("forbidden", ["NET_ADMIN", "SYS_ADMIN"])
+def test_in_the_hosts_namespace_it_is_the_hosts_network(forbidden: str) -> None:
     host = SyntheticHost().container("agent", networks=(), mode="host", netns=HOST_NETNS, bounding=ALL)
-    assert "host's network namespace" in judge(host)[0].impact
+    assert "host's network namespace" in judge(host, forbidden)[0].impact
+    assert {name for name in BITS if name in judge(host, forbidden)[0].impact} == {forbidden}
+    inside = SyntheticHost().container("agent", bounding=ALL)
+    assert "host's network namespace" not in judge(inside, forbidden)[0].impact
 
 
 @pytest.mark.parametrize("forbidden", [("NET_ADMIN",), ("SYS_ADMIN",)])
