@@ -180,7 +180,7 @@ def _judge_orphan(context: AuditContext) -> list[Verdict]:
     verdicts = [verdict for proxy in live for verdict in _judge_process(snapshot, proxy, targets)]
     if verdicts:
         return verdicts
-    count = len(snapshot.proxies)
+    count = len(live)
     words = f"Each of {count} docker-proxy processes serves a published port" if count else "No docker-proxy runs"
     return [passed(resources.daemon(), words, {"processes": count})]
 

@@ -29,7 +29,15 @@ def judge(snapshot: HostSnapshot, check: str) -> list[Finding]:
 
 def test_each_docker_proxy_of_a_published_port_is_fine() -> None:
     (finding,) = judge(published(WEB, PublishedPort("tcp", 80, "::", 8081)).snapshot(), "proxy.orphan")
-    assert (finding.outcome, finding.evidence) == ("pass", {"processes": 2})
+    assert (finding.outcome, finding.evidence, "2" in finding.summary) == ("pass", {"processes": 2}, True)
+
+
+def test_only_what_serves_a_port_is_counted() -> None:
+    host = published(WEB)
+    host.proxies.append(STRAY)
+    assert judge(host.snapshot(), "proxy.orphan")[0].evidence == {"processes": 1}
+    (finding,) = judge(published(WEB, proxy=False).snapshot(), "proxy.orphan")
+    assert (finding.outcome, finding.evidence, "0" in finding.summary) == ("pass", {"processes": 0}, False)
 
 
 def test_a_docker_proxy_that_no_container_publishes() -> None:
