@@ -206,11 +206,11 @@ ADVISORIES = (
 
 def _judge(context: AuditContext) -> list[Verdict]:
     engine = context.snapshot.engine
-    if engine is None or engine.release == (0, 0):
-        version = engine.version if engine is not None else ""
-        return [
-            unknown(resources.daemon(), f"the engine reports its release as {version!r}, which is not a version number")
-        ]
+    if engine is None:
+        return [unknown(resources.daemon(), "the engine did not answer")]
+    if engine.release == (0, 0):
+        reason = f"the engine reports its release as {engine.version!r}, which is not a version number"
+        return [unknown(resources.daemon(), reason, {"version": engine.version})]
     concerned = [(item, item.condition(context.snapshot)) for item in ADVISORIES if item.concerns(engine.full_release)]
     verdicts = [_met(engine, item, condition) for item, condition in concerned if condition.met]
     verdicts += [_undetermined(engine, item, condition) for item, condition in concerned if condition.met is None]

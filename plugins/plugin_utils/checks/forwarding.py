@@ -379,7 +379,8 @@ class _UplinkPair:
     @property
     def is_open(self) -> bool:
         """Whether it leaves by the other interface, and no rule that is about the two of them says so."""
-        return self.path.verdict in (DELIVERED, NO_ANSWER) and self._left_by == self.end and not self._is_wanted
+        arrived = self.path.verdict in (DELIVERED, NO_ANSWER)
+        return arrived and self._asked[-1].outgoing == self.end and not self._is_wanted
 
     @property
     def rules(self) -> list[str]:
@@ -389,11 +390,6 @@ class _UplinkPair:
     @property
     def _asked(self) -> list[PathStep]:
         return [step for step in self.path.steps if step.leg == REQUEST]
-
-    @property
-    def _left_by(self) -> str:
-        sent = [step.outgoing for step in self._asked if (step.place, step.action) == ("wire", "send")]
-        return sent[-1] if sent else ""
 
     @property
     def _accepted(self) -> list[PathStep]:

@@ -64,7 +64,10 @@ def test_without_the_ruleset_it_is_unknown() -> None:
 
 def test_a_release_without_weakness_passes_and_one_without_number_is_unknown() -> None:
     assert judge("29.9.3", ruleset=FIREWALLD)[""].outcome == "pass"
-    assert judge("dev")[""].outcome == "unknown"
+    finding = judge("dev")[""]
+    assert (finding.outcome, finding.evidence) == ("unknown", {"version": "dev"})
+    assert "dev" in finding.summary
+    assert judge("26.1.5", engine=None)[""].outcome == "unknown"
 
 
 def test_the_engine_says_itself_that_it_works_with_firewalld() -> None:
@@ -84,6 +87,41 @@ def test_a_container_with_ipv6_on_a_network_without() -> None:
     assert "CVE-2024-32473" not in judge("26.0.1", host)
     host.networks[1] = replace(host.networks[1], ipv6=True)
     assert "CVE-2024-32473" not in judge("26.0.1", host, container_namespaces=[inside])
+
+
+@pytest.mark.parametrize("source", ["namespaces", "container_namespaces"])
+def test_without_the_namespaces_it_is_unknown_what_containers_have(source: str) -> None:
+    found = judge("26.0.1", SyntheticHost().container("web").unread(source))
+    assert found["CVE-2024-32473"].outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("traits", "attached", "has"),
+    [
+        ({}, ("inner",), True),
+        ({"internal": False}, ("inner",), False),
+        ({"driver": "overlay", "scope": "swarm"}, ("inner",), False),
+        ({}, ("inner", "front"), False),
+        ({}, (), False),
+    ],
+)
+def test_who_sends_names_out_is_on_internal_bridge_networks_alone(
+    traits: dict[str, Any], attached: tuple[str, ...], has: bool
+) -> None:
+    host = SyntheticHost(nameservers=["127.0.0.53"]).network("inner", "10.88.9.0/24", internal=True)
+    host.container("vault", networks=attached, mode="host")
+    host.networks[-1] = replace(host.networks[-1], **traits)
+    assert ("CVE-2024-29018" in judge("20.10.24", host)) is has
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "has"),
+    [("overlay", {"encrypted": ""}, True), ("overlay", {}, False), ("bridge", {"encrypted": ""}, False)],
+)
+def test_an_overlay_network_is_encrypted_by_its_option(driver: str, options: dict[str, str], has: bool) -> None:
+    host = SyntheticHost(engine={"firewall_driver": "iptables+firewalld"})
+    host.networks.append(Network(identity("mesh"), "mesh", driver, options=options))
+    assert ("CVE-2026-115538" in judge("29.1.0", host)) is has
 
 
 def test_an_internal_network_and_a_resolver_of_the_hosts_own() -> None:

@@ -52,6 +52,14 @@ def test_recorded_hosts_are_not_divided(name: str) -> None:
     assert only(recorded_host(name), "network.endpoint").outcome == "pass"
 
 
+def test_each_port_is_counted_once_for_each_network_and_family() -> None:
+    host = two()
+    (count,) = only(host.snapshot(), "network.connectivity").evidence.values()
+    host.container("third", [host.networks[0]], listen=[("tcp", 80), ("tcp", 81)])
+    (more,) = only(host.snapshot(), "network.connectivity").evidence.values()
+    assert (count, more) == (1, 3)
+
+
 def test_a_rule_between_them_is_named() -> None:
     host = two()
     host.own_rules["mangle", "FORWARD"] = [f"-i {host.networks[0].device} -j DROP"]

@@ -254,6 +254,13 @@ def test_who_routes_between_its_uplinks_by_policy_alone_is_open() -> None:
     assert only(routed(two_uplinks("DROP")), "forwarding.open-router").outcome == "pass"
 
 
+def test_what_goes_back_where_it_came_from_is_not_routed_between_uplinks() -> None:
+    snapshot = routed(two_uplinks())
+    back = Route("198.51.100.2/32", 254, gateways=["192.0.2.9"], interfaces=[2])
+    finding = only(replace(snapshot, routes=[*snapshot.routes, back]), "forwarding.open-router")
+    assert list(finding.evidence) == ["from lan1 to eth0 (IPv4)"]
+
+
 def test_a_host_with_one_uplink_is_no_router_for_anyone() -> None:
     host = DockerHost(layout=28, forward_policy="ACCEPT")
     host.network()

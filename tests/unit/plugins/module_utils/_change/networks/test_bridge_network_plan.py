@@ -11,6 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     NetworkFacts,
     decide,
     first_free,
+    outcome_of,
     outline,
     overlapping,
     without_network,
@@ -197,6 +198,23 @@ def test_an_ipv6_subnet_that_goes_is_in_nobodys_way() -> None:
     (item,) = plan(host, {"name": "front", "ipv6": False}, consent="unused", networks=[network])
     assert item.body is not None
     assert item.body["IPAM"]["Config"] == [{"Subnet": "10.88.1.0/24"}]
+
+
+def test_a_network_that_is_made_anew_stays_in_its_subnet_if_a_pool_has_it() -> None:
+    wish = {"name": "front", "mtu": 1400, "pools": POOLS}
+    assert made(plan(SyntheticHost(), wish, consent="unused")) == {"front": ["10.88.1.0/24"]}
+    wish["pools"] = [{"base": "10.99.0.0/16", "size": 24}]
+    assert made(plan(SyntheticHost(), wish, consent="unused")) == {"front": ["10.99.0.0/24"]}
+
+
+def test_the_subnets_of_what_is_there_or_will_be_are_returned() -> None:
+    new = {"name": "a", "subnets": [{"subnet": "10.88.9.0/24"}]}
+    decisions = plan(SyntheticHost(), new, {"name": "front"}, {"name": "gone", "state": "absent"})
+    assert {item.name: item.subnets for item in map(outcome_of, decisions)} == {
+        "a": ["10.88.9.0/24"],
+        "front": ["10.88.1.0/24"],
+        "gone": [],
+    }
 
 
 @pytest.mark.parametrize(

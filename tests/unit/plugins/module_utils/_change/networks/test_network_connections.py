@@ -264,6 +264,18 @@ def test_what_cannot_be_had_is_refused_with_the_value_and_what_is_allowed(
         scene.change(wish, disconnect="allow").plan()
 
 
+def test_an_address_that_an_endpoint_of_no_container_has_is_taken(scene: Scene) -> None:
+    inspect = scene.engine._inspect
+
+    def with_another(key: str) -> dict[str, t.Any]:
+        found = inspect(key)
+        return {**found, "Containers": {**found["Containers"], "ep-1": {"Name": "vip", "IPv4Address": "10.60.1.50/24"}}}
+
+    scene.engine._inspect = with_another  # type: ignore[method-assign]
+    assert "vip" in str(refusal(scene, shop({"name": "cash", "ipv4_address": "10.60.1.50"})))
+    assert scene.change(shop({"name": "cash", "ipv4_address": "10.60.1.51"})).plan().outline.actions
+
+
 @pytest.mark.parametrize("mode", ["host", "container:abc", "none"])
 def test_a_container_without_a_network_of_its_own(scene: Scene, mode: str) -> None:
     who = scene.engine.run("odd", mode)
@@ -291,6 +303,11 @@ def test_a_subnet_that_the_engine_chose_takes_no_fixed_address(scene: Scene) -> 
     scene.run({"name": "auto", "appends": False, "connected": [{"name": "cash"}, {"name": "db"}]}, disconnect="allow")
     found = refusal(scene, {"name": "auto", "connected": [{"name": "cash", "aliases": ["more"]}]}, disconnect="allow")
     assert "container cash would lose its address 172.20.0.4 on the network auto" in str(found)
+
+    # Who leaves cannot be given back the address that the engine would not choose again.
+    scene.run({"name": "auto", "appends": False, "connected": [{"name": "db"}]}, disconnect="allow")
+    (begun,) = scene.events()[-2]["networks"]
+    assert [(item["name"], item["address"], item["pins"]) for item in begun["record"]["before"]] == [("cash", "", [])]
 
     # An address that is asked for is the engine's to refuse: all is as it was then.
     wish = {"name": "auto", "connected": [{"name": "db", "ipv4_address": "172.20.0.99"}]}

@@ -236,6 +236,7 @@ def test_a_file_that_turned_them_off_is_found_whatever_is_left(left: bool) -> No
     assert ("are stale" in finding.impact) is left
     assert finding.remediation is not None
     assert (finding.remediation.module, finding.remediation.args) == ("daemon_config", {"absent": ["iptables"]})
+    assert "IPv6" not in finding.remediation.text
 
 
 def test_a_flag_that_turned_them_off_is_decided_by_hand() -> None:
@@ -260,6 +261,7 @@ def test_ip6tables_counts_where_there_is_an_ipv6_network_and_brings_what_the_eng
     assert "which is false by default" in finding.summary
     assert finding.remediation is not None
     assert finding.remediation.args == {"config": {"ip6tables": True, "experimental": True}}
+    assert "IPv6" in finding.remediation.text
     finding = only(with_config(with_ipv6(snapshot), ip6tables=False), "firewall.disabled")
     assert finding.remediation is not None
     assert finding.remediation.args == {"absent": ["ip6tables"]}
