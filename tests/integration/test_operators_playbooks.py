@@ -149,6 +149,7 @@ def check_facts(host: Host, folder: Path) -> None:
     networks = {row["network"]: row for row in found["networks"]}
     assert (networks["front"]["subnets"], networks["front"]["internal"]) == ("10.88.1.0/24", "no")
     assert (networks["back"]["subnets"], networks["back"]["internal"]) == ("10.88.2.0/24", "yes")
+    assert [networks[name]["gateways"] for name in ("front", "back")] == ["10.88.1.1", "10.88.2.1"]
     (proxy,) = found["proxy"]
     assert proxy["processes"] == host.run(["pgrep", "--count", "--exact", "docker-proxy"]).out.strip()
     assert (proxy["default"], proxy["configured"], proxy["in force"]) == ("on", "on", "on")

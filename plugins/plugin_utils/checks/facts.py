@@ -11,12 +11,13 @@ None means that it is not known.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, NONE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,
@@ -92,23 +93,36 @@ def engine_of(snapshot: HostSnapshot) -> dict[str, Any] | None:
 
 
 def _networks(snapshot: HostSnapshot) -> list[dict[str, Any]] | None:
-    return [_network(network) for network in snapshot.networks] if snapshot.was_read(ENGINE) else None
+    return [_network(snapshot, network) for network in snapshot.networks] if snapshot.was_read(ENGINE) else None
 
 
 def _default_network(snapshot: HostSnapshot) -> dict[str, Any] | None:
-    return next((_network(network) for network in snapshot.networks if network.is_default_bridge), None)
+    return next((_network(snapshot, network) for network in snapshot.networks if network.is_default_bridge), None)
 
 
-def _network(network: Network) -> dict[str, Any]:
+def _network(snapshot: HostSnapshot, network: Network) -> dict[str, Any]:
     return {
         "name": network.name,
         "driver": network.driver,
         "bridge": network.bridge,
         "subnets": [subnet.subnet for subnet in network.subnets],
-        "gateways": [subnet.gateway for subnet in network.subnets if subnet.gateway],
+        "gateways": list(filter(None, (_gateway(snapshot, network, subnet) for subnet in network.subnets))),
         "internal": network.internal,
         "ipv6": network.ipv6,
     }
+
+
+def _gateway(snapshot: HostSnapshot, network: Network, subnet: Subnet) -> str | None:
+    """The one that the engine names; of a subnet that was given without, the address that its bridge has there."""
+    if subnet.gateway or network.bridge is None:
+        return subnet.gateway
+    texts = [text for link in snapshot.links if link.name == network.bridge for text in link.addresses]
+    try:
+        within = ipaddress.ip_network(subnet.subnet, strict=False)
+        found = [address for address in (ipaddress.ip_interface(text).ip for text in texts) if address in within]
+    except ValueError:
+        return None
+    return str(found[0]) if found else None
 
 
 def _shared_namespaces(snapshot: HostSnapshot) -> list[list[str]] | None:

@@ -33,6 +33,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 
 _PROXY = "docker-proxy"
 _LOOPBACK = "lo"
+_LOOP = "loop"
+"""Action of a step: a container asks itself, and nothing leaves its namespace."""
 _Ports = dict[tuple[str, str], str]
 _BY_THE_HOST = frozenset({"routing", "input", "output"})
 """Places that a packet passes only where the host itself handles it, unlike a bridge that switches it."""
@@ -42,7 +44,7 @@ _TRANSLATIONS = {"dnat": "destination", "redirect": "destination", "snat": "sour
 def hops_of(snapshot: HostSnapshot, packet: Packet, path: Path) -> list[dict[str, str]]:
     """Return ``leg`` and ``hops`` of each leg of a path, in their order; names are made safe for terminals."""
     origin = packet.origin.name if packet.origin.kind == CONTAINER else packet.origin.kind
-    answering = _receiver(snapshot, path)
+    answering = origin if any(step.action == _LOOP for step in path.steps) else _receiver(snapshot, path)
     ports = _ports(snapshot)
     proxied = any(step.leg == PROXY_REQUEST for step in path.steps)
     ends = {
@@ -89,6 +91,8 @@ def _addresses(attachment: Attachment) -> tuple[str | None, str | None]:
 
 
 def _hops(steps: Sequence[PathStep], start: str, end: str, ports: _Ports) -> list[str]:
+    if any(step.action == _LOOP for step in steps):
+        return [start, _LOOPBACK, start]
     begin = HOST if start == _PROXY else start
     hops = [HOST] if begin == HOST else []
     changes: list[str] = []

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DELIVERED,
     PROXY_REQUEST,
+    REFUSED,
     REQUEST,
     Path,
     PathStep,
@@ -62,7 +63,9 @@ def _path(plain: Mapping[str, Any]) -> Path:
 def _deciding(path: Path) -> int | None:
     """Index of the step that stopped a packet, or of the last rule that accepted a request; None where none is."""
     if path.verdict != DELIVERED:
-        return path.decided_at
+        # What decides on a refusal is where nothing listens; the refusal's own way back is no reason for it.
+        refusing = [index for index, step in enumerate(path.steps) if step.action == "refuse"]
+        return refusing[-1] if path.verdict == REFUSED and refusing else path.decided_at
     passed = [
         index
         for index, step in enumerate(path.steps)
@@ -82,6 +85,7 @@ def _stopping(path: Path, index: int | None) -> str:
     if index is None:
         return "not known"
     step = path.steps[index]
-    told = "" if step.rule and step.rule in path.because else step.rule or step.note
+    told = step.rule or step.note
+    told = "" if told in path.because else told
     parts = (f"{step.leg}, {step.place}, {step.action}", place_of(step), told)
     return ": ".join(part for part in parts if part)

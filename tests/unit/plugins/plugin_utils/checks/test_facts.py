@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -115,3 +116,12 @@ def test_ten_times_the_containers_are_ten_times_the_work() -> None:
         return events
 
     assert calls(400) < 12 * calls(40)
+
+
+def test_a_subnet_that_was_given_without_a_gateway_has_that_of_its_bridge() -> None:
+    host = SyntheticHost()
+    host.networks = [
+        replace(item, subnets=[replace(subnet, gateway=None) for subnet in item.subnets]) for item in host.networks
+    ]
+    found = {item["name"]: item["gateways"] for item in told(host.snapshot())["networks"]}
+    assert found == {"bridge": ["172.18.0.1"], "front": ["10.88.1.1"], "host": [], "none": []}

@@ -88,6 +88,18 @@ def test_the_hops_go_from_the_sender_by_its_devices_to_the_receiver(
     assert hops.get("reply") == back
 
 
+def test_a_container_that_asks_itself_reaches_its_own_loopback() -> None:
+    hops = {item["leg"]: item["hops"] for item in traced(operators_host(), "web", "127.0.0.1:81")["hops"]}
+    assert hops == {"request": "web -> lo -> web -> X refused", "reply": "web -> lo -> web"}
+
+
+def test_a_refusal_is_decided_where_nothing_listens() -> None:
+    lines = shown("host", "web", 81)
+    (marked,) = [line for line in lines if line.startswith("  =>")]
+    assert marked.split()[1:4] == ["request", "socket", "refuse"]
+    assert "  decided by    request, socket, refuse" in lines
+
+
 def test_a_connection_by_docker_proxy_has_its_second_connection() -> None:
     hops = traced(operators_host(), "host", "127.0.0.1:8080")["hops"]
     assert [item["leg"] for item in hops] == ["request", "reply", "proxy request", "proxy reply"]
