@@ -36,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_do
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import HostRun, run_summary
 
 from tests.hostile.fake_kernel import FakeKernel, Space
 from tests.hostile.world import HOST, World
@@ -217,7 +218,9 @@ def _report(result: dict[str, Any], outcome: Outcome) -> None:
     outcome.wrong += [f"{SCHEMA}: {item[:300]}" for item in problems(document)[:3]]
     audit = Audit.from_document("alpha", document)
     gate = Gate(fail_on="info")
-    lines = [line.text for line in audit.lines(100)]
+    shown = [*audit.lines(100), *audit.screen(100), *audit.brief(100)]
+    shown += run_summary([HostRun(audit, audit.complaint(gate))] * 2, 2, 100)
+    lines = [line.text for line in shown]
     told = [*lines, audit.complaint(gate), json.dumps(document), junit(audit.suite(), gate)]
     ElementTree.fromstring(told[-1])  # noqa: S314
     for text in told:
