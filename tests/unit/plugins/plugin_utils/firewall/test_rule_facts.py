@@ -17,9 +17,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_f
     ADDRESS,
     DEVICE,
     Maps,
+    Mention,
     Names,
     Partition,
+    addresses_in,
+    facts_of,
     form_of_result,
+    form_of_test,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     InElements,
@@ -135,6 +139,35 @@ def test_a_result_has_names_in_place_of_single_values_and_only_of_those(
     result: Verdict | Nat | SetMark, form: Hashable
 ) -> None:
     assert form_of_result(result, NAMES) == form
+
+
+@pytest.mark.parametrize(
+    ("nat", "found"),
+    [
+        (Nat("dnat", (1, 1), (80, 80)), (("address", 1),)),
+        (Nat("dnat", (1, 2)), ()),
+        (Nat("dnat", None, (80, 80)), ()),
+    ],
+)
+def test_a_translation_speaks_of_the_single_address_that_it_leads_to(nat: Nat, found: tuple[Mention, ...]) -> None:
+    assert addresses_in(nat) == found
+    assert facts_of(Rule(1, (nat,), "")).mentions == frozenset(found)
+
+
+@pytest.mark.parametrize(
+    ("field", "test", "form"),
+    [
+        ("daddr", OneOf(frozenset({1})), "@own"),
+        ("daddr", OneOf(frozenset({2})), ("address", 2)),
+        ("daddr", OneOf(frozenset({1, 2})), OneOf(frozenset({1, 2}))),
+        ("dport", OneOf(frozenset({80})), "@port"),
+        ("dport", InRanges(((80, 81),)), InRanges(((80, 81),))),
+        ("daddr", InRanges(((1, 2),)), ("range", (1, 2))),
+        ("mark", OneOf(frozenset({1})), OneOf(frozenset({1}))),
+    ],
+)
+def test_a_test_has_a_name_in_place_of_the_one_value_that_it_asks_for(field: str, test: Test, form: Hashable) -> None:
+    assert form_of_test((field,), test, NAMES) == form
 
 
 VALUES = range(32)

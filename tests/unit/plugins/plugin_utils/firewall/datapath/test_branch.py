@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    DROPPED,
+    NO_ANSWER,
+    REFUSED,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
     LOST,
+    MISROUTED,
+    NEIGHBOUR_UNREACHABLE,
+    NOT_SENT,
     REJECTED,
+    UNDETERMINED,
     Branch,
+    Ending,
     LegResult,
+    decision_text,
+    ending_of_reply,
+    ending_of_request,
     error_about,
     united,
 )
@@ -18,7 +34,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Stack,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    Connection,
+    Flight,
+    Passage,
+    Step,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ICMP,
     ICMPV6,
@@ -26,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
     address_text,
     parse_address,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import DROP, REJECT, Chain, Rule
 
 # What comes from CLIENT by eth1 has its way back by eth0.
 LINKS = [
@@ -126,3 +148,78 @@ def test_a_mark_tells_ends_apart_where_what_is_sent_in_reply_can_have_it(
     found = united(several)
     assert len(found) == count
     assert {doubt for result in found for doubt in result.branch.undetermined} == {"condition 7", "condition 8"}
+
+
+@pytest.mark.parametrize(
+    ("disposition", "error", "protocol", "verdict", "seen"),
+    [
+        (UNDETERMINED, "", "tcp", UNKNOWN, UNKNOWN),
+        (LOST, "", "tcp", DROPPED, TIMED_OUT),
+        (LOST, "EPERM", "tcp", DROPPED, TIMED_OUT),
+        (LOST, "EPERM", "udp", DROPPED, UNREACHABLE),
+        (LOST, "", "udp", DROPPED, TIMED_OUT),
+        (MISROUTED, "", "tcp", UNREACHABLE, UNKNOWN),
+        (NEIGHBOUR_UNREACHABLE, "", "tcp", UNREACHABLE, NO_ANSWER),
+        (NOT_SENT, "ENETUNREACH", "tcp", UNREACHABLE, UNREACHABLE),
+        (REJECTED, "tcp reset", "tcp", REFUSED, REFUSED),
+        (REJECTED, "port-unreachable", "udp", REFUSED, REFUSED),
+        (REJECTED, "admin-prohibited", "tcp", UNREACHABLE, UNREACHABLE),
+        (REJECTED, "admin-prohibited", "udp", UNREACHABLE, UNREACHABLE),
+        (REJECTED, "host-unreachable", "tcp", UNREACHABLE, UNREACHABLE),
+        (REJECTED, "host-unreachable", "udp", UNREACHABLE, TIMED_OUT),
+        (REJECTED, "net-unreachable", "udp", UNREACHABLE, TIMED_OUT),
+        (REJECTED, "no-route", "udp", UNREACHABLE, TIMED_OUT),
+        (REJECTED, "addr-unreachable", "udp", UNREACHABLE, TIMED_OUT),
+    ],
+)
+def test_what_is_seen_of_a_request_that_reached_no_one(
+    disposition: str, error: str, protocol: str, verdict: str, seen: str
+) -> None:
+    branch = Branch(packet(4))
+    ending = ending_of_request(LegResult(disposition, branch, "why", error=error), protocol)
+    assert ending == Ending(verdict, seen, "why", branch)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "verdict", "seen"),
+    [
+        (UNDETERMINED, UNKNOWN, UNKNOWN),
+        (NEIGHBOUR_UNREACHABLE, NO_ANSWER, NO_ANSWER),
+        (LOST, NO_ANSWER, TIMED_OUT),
+        (REJECTED, NO_ANSWER, TIMED_OUT),
+    ],
+)
+def test_what_is_seen_of_an_answer_that_did_not_come_back(disposition: str, verdict: str, seen: str) -> None:
+    ending = ending_of_reply(LegResult(disposition, Branch(packet(4)), "why"))
+    assert (ending.verdict, ending.observed) == (verdict, seen)
+    assert ending.reason.endswith("why")
+
+
+_RULE = Rule(3, (), "the words of a rule")
+_CHAIN = Chain("nft", "inet", "t", "c", (_RULE,))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "steps", "named"),
+    [
+        (DROP, [(_CHAIN, _RULE)], "rule 3 of inet t, chain c drops it: the words of a rule"),
+        (REJECT, [(_CHAIN, _RULE)], "rule 3 of inet t, chain c rejects it: the words of a rule"),
+        (DROP, [(_CHAIN, _RULE), (_CHAIN, None)], "the policy of inet t, chain c drops it"),
+        (DROP, [], "the ruleset hook drops it"),
+        (DROP, [(None, None)], "the forward hook drops it"),
+    ],
+)
+def test_what_ended_a_packet_is_named(verdict: str, steps: list[tuple[Chain | None, Rule | None]], named: str) -> None:
+    flight = packet(4)
+    made = tuple(Step("forward", chain, rule, verdict, 1, 2, 3, 4) for chain, rule in steps)
+    assert decision_text(Passage(verdict, flight, made, ())) == named
+
+
+def test_a_rule_whose_translation_is_taken_is_named_and_so_is_what_is_not_known() -> None:
+    steps = (Step("postrouting", _CHAIN, _RULE, "snat", 1, 2, 3, 4), Step("postrouting", None, None, DROP, 1, 2, 3, 4))
+    said = decision_text(Passage(DROP, packet(4), steps, ()))
+    assert said.startswith("rule 3 of inet t, chain c ")
+    assert said.endswith(f" connection tracking drops it: {_RULE.text}")
+    said = decision_text(Passage("unpredictable", packet(4), (), ("one", "other")))
+    assert said.endswith(": other")
+    assert "one" not in decision_text(Passage("unpredictable", packet(4), (), ()))

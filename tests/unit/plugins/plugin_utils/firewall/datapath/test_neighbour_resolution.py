@@ -36,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import (
     arp_problem,
+    source_doubt,
     source_problem,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
@@ -344,6 +345,7 @@ WAYS_OUT = [
     Route("10.0.0.0/8", 254, "unreachable"),
     Route("192.0.2.10/32", 255, "local", interfaces=[2]),
     Route("198.51.100.10/32", 255, "local", interfaces=[3]),
+    Route("127.0.0.0/8", 255, "local", interfaces=[1]),
     Route("192.0.2.255/32", 255, "broadcast", interfaces=[2]),
 ]
 
@@ -388,7 +390,19 @@ def test_sources_that_a_stack_does_not_believe(source: str, device: str, setting
     decision = stack.fib.lookup(RouteQuery(4, own, asked, device))
     said = source_problem(stack, Flight(4, TCP, asked, 40000, own, 80), device, decision)
     assert problem in said
-    assert bool(said) is bool(problem)
+    assert (source in said) is bool(said) is bool(problem)
+
+
+@pytest.mark.parametrize(("forwards", "is_believed"), [("0", True), ("1", False)])
+def test_the_way_back_of_what_is_not_for_the_host_counts_where_it_is_sent_on(
+    forwards: str, *, is_believed: bool
+) -> None:
+    values = {"net.ipv4.conf.all.rp_filter": "1", "net.ipv4.ip_forward": forwards, "net.ipv6.conf.all.forwarding": "1"}
+    stack = Stack("host", WAYS, WAYS_OUT, [], None, settings=NamespaceSettings(values))
+    source, there = (parse_address(text)[1] for text in ("198.51.100.7", "8.8.8.8"))
+    decision = stack.fib.lookup(RouteQuery(4, there, source, "eth0"))
+    said = source_problem(stack, Flight(4, TCP, source, 40000, there, 80), "eth0", decision)
+    assert bool(said) is not is_believed
 
 
 @pytest.mark.parametrize(
@@ -407,6 +421,49 @@ def test_arp_filter_asks_where_packets_to_who_asks_leave(asking: str, settings: 
     said = arp_problem(two_ways(settings), "eth0", source, own)
     assert problem in said
     assert bool(said) is bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("level", "asking", "asked", "answers"),
+    [
+        (0, "198.51.100.7", "198.51.100.10", True),
+        (1, "198.51.100.7", "198.51.100.10", False),
+        (1, "198.51.100.7", "192.0.2.10", True),
+        (2, "198.51.100.7", "192.0.2.10", False),
+        (2, "192.0.2.77", "192.0.2.10", True),
+        (3, "192.0.2.77", "192.0.2.10", True),
+        (3, "192.0.2.77", "198.51.100.10", True),
+        (8, "192.0.2.77", "192.0.2.10", False),
+        (0, "192.0.2.77", "127.0.0.1", True),
+        (3, "192.0.2.77", "127.0.0.1", False),
+    ],
+)
+def test_arp_ignore_asks_whose_address_it_is_and_who_asked(
+    level: int, asking: str, asked: str, *, answers: bool
+) -> None:
+    source, own = (parse_address(text)[1] for text in (asking, asked))
+    said = arp_problem(two_ways(f"arp_ignore={level} route_localnet"), "eth0", source, own)
+    assert bool(said) is not answers
+    assert answers or ("arp_ignore" in said and asked in said)
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "is_open"),
+    [("203.0.113.9", "rp_filter", True), ("203.0.113.9", "", False), ("192.0.2.77", "rp_filter", False)],
+)
+def test_a_route_back_that_is_not_known_leaves_it_open_whether_a_source_is_believed(
+    source: str, settings: str, *, is_open: bool
+) -> None:
+    stack = two_ways(settings)
+    asked, own = (parse_address(text)[1] for text in (source, "192.0.2.10"))
+    decision = stack.fib.lookup(RouteQuery(4, own, asked, "eth0"))
+    flight = Flight(4, TCP, asked, 40000, own, 80)
+    said = source_doubt(stack, flight, "eth0", decision)
+    assert said == (stack.fib.lookup(RouteQuery(4, asked, own, "lo")).why if is_open else "")
+    assert bool(said) is is_open
+    # IPv6 has no such check.
+    flight.family = 6
+    assert source_doubt(stack, flight, "eth0", decision) == source_problem(stack, flight, "eth0", decision) == ""
 
 
 # The kernel lists an IPv6 address that was added later before the earlier ones.

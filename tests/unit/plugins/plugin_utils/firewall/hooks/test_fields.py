@@ -11,6 +11,12 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import ABSENT, reader
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, TCP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    CT_STATUS_CONFIRMED,
+    CT_STATUS_DNAT,
+    CT_STATUS_SEEN_REPLY,
+    CT_STATUS_SNAT,
+)
 
 from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings
 
@@ -63,3 +69,36 @@ def test_ports_of_a_connection_are_0_for_an_echo_and_may_be_unknown_for_others(
     assert [one(flight) for one in readers] == [ABSENT, ABSENT]
     flight.connection = Connection(protocol, (SOURCE, ports[0], DESTINATION, ports[1]))
     assert tuple(one(flight) for one in readers) == read
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, 0),
+        ({"dnat": True}, CT_STATUS_DNAT),
+        ({"snat": True, "dnat": True}, CT_STATUS_SNAT | CT_STATUS_DNAT),
+        ({"seen_reply": True}, CT_STATUS_SEEN_REPLY | CT_STATUS_CONFIRMED),
+    ],
+)
+def test_what_rules_read_of_a_connection(changes: dict[str, bool], status: int) -> None:
+    flight = Flight(4, TCP, SOURCE, 40000, DESTINATION, 80)
+    readers = [reader(f"ct_{name}", FixedSurroundings()) for name in ("status", "direction", "mark", "protocol")]
+    assert [one(flight) for one in readers] == [ABSENT] * 4
+    connection = flight.connection = Connection(TCP, (SOURCE, 40000, DESTINATION, 80))
+    connection.mark = 5
+    for name, value in changes.items():
+        setattr(connection, name, value)
+    assert [one(flight) for one in readers] == [status, 0, 5, TCP]
+    flight.reply = True
+    assert [one(flight) for one in readers] == [status | CT_STATUS_CONFIRMED, 1, 5, TCP]
+
+
+@pytest.mark.parametrize(("change", "is_confirmed"), [({}, False), ({"iif": "lo"}, True), ({"state": 2}, True)])
+def test_a_connection_is_confirmed_once_its_first_packet_has_left(
+    change: dict[str, object], *, is_confirmed: bool
+) -> None:
+    flight = Flight(4, TCP, SOURCE, 40000, DESTINATION, 80)
+    flight.connection = Connection(TCP, (SOURCE, 40000, DESTINATION, 80))
+    for name, value in change.items():
+        setattr(flight, name, value)
+    assert reader("ct_status", FixedSurroundings())(flight) == (CT_STATUS_CONFIRMED if is_confirmed else 0)
