@@ -432,6 +432,17 @@ def test_the_larger_of_both_settings_holds(for_all: str, own: str, names: list[s
     assert [item.resource.name for item in findings if item.outcome == "fail"] == names
 
 
+@pytest.mark.parametrize("interface", ["all", "eth0", "eth1"])
+def test_a_filter_that_the_kernel_does_not_show_is_unknown(interface: str) -> None:
+    host = strict("1", "1")
+    host.sysctls["net.ipv4.conf.eth0.rp_filter"] = "1"
+    del host.sysctls[f"net.ipv4.conf.{interface}.rp_filter"]
+    finding = only(host.snapshot(), "forwarding.rp-filter")
+    assert finding.outcome == "unknown"
+    assert f"net.ipv4.conf.{interface}.rp_filter" in finding.summary
+    assert len(finding.evidence) == 2
+
+
 def test_with_one_uplink_sources_do_not_matter() -> None:
     host = SyntheticHost()
     host.sysctls["net.ipv4.conf.all.rp_filter"] = "1"

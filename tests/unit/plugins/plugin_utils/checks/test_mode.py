@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
@@ -53,6 +55,25 @@ def test_a_privileged_container_is_found_by_its_bounding_set() -> None:
     (finding,) = judge(SyntheticHost().container("vpn", privileged=True, bounding=ALL))
     assert "NET_ADMIN (privileged)" in finding.summary
     assert finding.evidence["CapBnd of process 1000"] == "000001ffffffffff"
+    assert finding.evidence["HostConfig.Privileged"] is True
+    (given,) = judge(SyntheticHost().container("vpn", cap_add=["ALL"], bounding=ALL))
+    assert "HostConfig.Privileged" not in given.evidence
+
+
+@pytest.mark.parametrize(
+    ("traits", "shown"),
+    [
+        ({}, None),
+        ({"privileged": True}, ["privileged"]),
+        ({"cap_add": ["NET_ADMIN"]}, ["NET_ADMIN"]),
+        ({"privileged": True, "cap_add": ["NET_ADMIN"]}, ["privileged"]),
+    ],
+)
+def test_what_a_container_in_the_hosts_namespace_may_do_is_shown(traits: dict[str, Any], shown: object) -> None:
+    host = SyntheticHost().container("agent", networks=(), mode="host", netns=HOST_NETNS, **traits)
+    settings = Settings(checks=("mode.host",))
+    (finding,) = run_checks(AuditContext(host.snapshot(), settings))
+    assert (finding.outcome, finding.evidence.get("capabilities")) == ("fail", shown)
 
 
 def test_what_it_was_given_does_not_count_where_the_kernel_does_not_let_it() -> None:

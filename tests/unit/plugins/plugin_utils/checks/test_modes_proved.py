@@ -57,6 +57,12 @@ def test_what_could_not_be_read_is_not_proved() -> None:
         assert _proved(WEB, replace(SNAPSHOT, sources=sources, links=[])) == ("bridge", None)
 
 
+def test_what_stopped_is_told_from_what_could_not_be_read() -> None:
+    found = modes(replace(SNAPSHOT, containers=[STOPPED, replace(WEB, netns=None)]))
+    assert "running" in found[STOPPED.id].detail
+    assert "namespace" in found[WEB.id].detail
+
+
 def test_containers_in_one_namespace_are_named_together_without_the_host() -> None:
     also_hosted = replace(HOSTED, id="7" * 64, name="hosted-too")
     groups = sharers(replace(SNAPSHOT, containers=[*SNAPSHOT.containers, also_hosted]))
