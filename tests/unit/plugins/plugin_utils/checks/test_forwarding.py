@@ -203,6 +203,13 @@ def test_ipv6_is_judged_by_the_one_setting_that_the_kernel_asks() -> None:
     assert only(SyntheticHost().snapshot(), "forwarding.ipv6").outcome == "not_applicable"
 
 
+def test_the_settings_of_ipv6_interfaces_are_shown_beside_it() -> None:
+    host = with_ipv6().link(Link(72, "eth1", up=True, addresses=["2001:db8:7::1/64"]))
+    keys = [f"net.ipv6.conf.{name}.forwarding" for name in ("eth1", host.networks[-1].bridge)]
+    host.sysctls.update(dict.fromkeys(keys, "0"))
+    assert {ALL6: "1", **dict.fromkeys(keys, "0")}.items() <= only(host.snapshot(), "forwarding.ipv6").evidence.items()
+
+
 def test_a_network_that_does_not_use_its_ipv6_subnet_needs_no_forwarding() -> None:
     host = with_ipv6(forwarding="0")
     host.networks[-1] = replace(host.networks[-1], ipv6=False)
