@@ -9,13 +9,20 @@ from typing import NamedTuple
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import ABSENT, reader
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import (
+    ABSENT,
+    reader,
+    set_hops,
+    set_mark,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, TCP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_STATUS_CONFIRMED,
     CT_STATUS_DNAT,
     CT_STATUS_SEEN_REPLY,
     CT_STATUS_SNAT,
+    SetHops,
+    SetMark,
 )
 
 from tests.unit.plugins.plugin_utils.firewall.surroundings import FixedSurroundings
@@ -102,3 +109,57 @@ def test_a_connection_is_confirmed_once_its_first_packet_has_left(
     for name, value in change.items():
         setattr(flight, name, value)
     assert reader("ct_status", FixedSurroundings())(flight) == (CT_STATUS_CONFIRMED if is_confirmed else 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "of_connection", "goes_on", "marks"),
+    [
+        (SetMark("mark", 0, 9), 6, True, (9, 6)),
+        (SetMark("mark", 0xFF, 1), 6, True, (4, 6)),
+        (SetMark("mark", 0xFF, 0, "ct_mark", 0), 6, True, (6, 6)),
+        (SetMark("mark", 2, 0, "ct_mark", 1), 6, True, (3, 6)),
+        (SetMark("ct_mark", 0xFF, 0, "mark", 0), 6, True, (5, 5)),
+        (SetMark("ct_mark", 0, 9), 6, True, (5, 9)),
+        # Without a connection nothing is read from it, and nothing written to it.
+        (SetMark("mark", 0xFF, 0, "ct_mark", 0), None, False, (5, None)),
+        (SetMark("ct_mark", 0xFF, 1), None, False, (5, None)),
+        (SetMark("ct_mark", 0, 9), None, True, (5, None)),
+        (SetMark("mark", 0, 9), None, True, (9, None)),
+    ],
+)
+def test_marks_are_set_and_copied(
+    change: SetMark, of_connection: int | None, marks: tuple[int, int | None], *, goes_on: bool
+) -> None:
+    flight = Flight(4, TCP, SOURCE, 40000, DESTINATION, 80)
+    flight.mark = 5
+    if of_connection is not None:
+        flight.connection = Connection(TCP, (SOURCE, 40000, DESTINATION, 80))
+        flight.connection.mark = of_connection
+    assert set_mark(change, flight) is goes_on
+    assert (flight.mark, flight.connection.mark if flight.connection else None) == marks
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        (SetHops(9), 64, 9),
+        (SetHops(9), None, 9),
+        (SetHops(added=-1), 64, 63),
+        (SetHops(added=-9), 5, 0),
+        (SetHops(added=9), 250, 255),
+        (SetHops(added=9), None, None),
+    ],
+)
+def test_hops_stay_between_0_and_255(change: SetHops, before: int | None, after: int | None) -> None:
+    flight = Flight(4, TCP, SOURCE, 40000, DESTINATION, 80)
+    flight.ttl = before
+    set_hops(change, flight)
+    assert flight.ttl == after
+
+
+def test_the_way_back_of_what_comes_in_by_the_loopback_is_that_device() -> None:
+    around = FixedSurroundings(devices={SOURCE: "eth1"})
+    flight = Flight(4, TCP, SOURCE, 40000, DESTINATION, 80)
+    for device, back in (("lo", "lo"), ("eth0", "eth1")):
+        flight.iif = device
+        assert reader("saddr_route_iif", around)(flight) == back
