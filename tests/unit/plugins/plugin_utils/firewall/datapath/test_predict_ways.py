@@ -53,7 +53,7 @@ def test_what_is_sent_to_a_device_that_leads_nowhere_vanishes() -> None:
 @pytest.mark.parametrize(
     ("routes", "words"),
     [
-        ([Route("198.51.100.0/24", 254, "unreachable")], "after OUTPUT the host has no way to 198.51.100.7"),
+        ([Route("198.51.100.0/24", 254, "unreachable")], "after OUTPUT the host has no route to 198.51.100.7"),
         ([Route("198.51.100.0/24", 254, interfaces=[2, 10])], "the route to 198.51.100.0/24 has several ways"),
     ],
 )
