@@ -115,7 +115,7 @@ def _section(check: Check) -> str:
 
 
 def _modules(check: Check) -> str:
-    return ", ".join(f"`{name}`" for name in check.remediated_by) or "decide by hand"
+    return ", ".join(f"`{name}`" for name in check.remediated_by) or "manual action"
 
 
 def _cis(numbers: dict[str, str]) -> str:

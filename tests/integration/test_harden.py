@@ -245,7 +245,7 @@ def test_what_is_waived_is_left_as_it_is_and_named(broken_host: Host, lab: Lab) 
     waivers = [{"check": "hairpin.*", "selector": "container == 'web'", **accepted}]
     done = harden(lab, broken_host, harden_checks=["hairpin.*", "forwarding.*"], harden_waivers=waivers)
     assert set(changes(done)) == {"ip_forward"}
-    assert "Waived, and left as it is: * hairpin.missing, until 2999-12-31 by netops" in table(done)
+    assert "Waived: * hairpin.missing, until 2999-12-31 by netops" in table(done)
     assert "1 waived" in table(done)
 
 

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Before and after a hardening run: what was wrong, what became of it, and what is left to decide by hand."""
+"""Before and after a hardening run: what was wrong, what became of it, and what needs manual action."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class Run:
 # What became of a row.
 REPAIRED = "repaired"
 NOT_DONE = "not done"
-BY_HAND = "to decide by hand"
-NOTE = "to note"
+BY_HAND = "manual action required"
+NOTE = "informational"
 NOT_JUDGED = "unknown"
 
 _WELL = "pass"
@@ -182,13 +182,13 @@ def _development(run: Run, before: Finding, after: Finding | None, now: str) -> 
         return "would pass", REPAIRED, f"would be repaired by {repair.module}"
     along = _repaired_along(run, repair)
     if run.check_mode and before.outcome == FAIL and along:
-        return "would pass", REPAIRED, f"would be repaired along by {along}"
+        return "would pass", REPAIRED, f"would be resolved indirectly by {along}"
     if after is not None and _notable(after):
         return now, *_why_still(run, before if after.outcome == FAIL else after)
     if repair is not None and repair.outcome == CHANGED:
         return now, REPAIRED, f"repaired by {repair.module}"
     changed = any(repair.outcome == CHANGED for repair in run.repairs.values())
-    return now, REPAIRED, "repaired with the rest" if changed else "better since the first audit"
+    return now, REPAIRED, "resolved indirectly" if changed else "resolved since the first audit"
 
 
 def _repaired_along(run: Run, repair: Repair | None) -> str:
@@ -208,13 +208,13 @@ def _why_still(run: Run, finding: Finding) -> tuple[str, str]:
     """Return what becomes of a finding that is still not good, and why it is so."""
     repair = _repair_of(run, finding)
     if finding.outcome == UNKNOWN:
-        return NOT_JUDGED, "not judged, see below"
+        return NOT_JUDGED, "not evaluated, see below"
     if is_note(finding):
         return NOTE, finding.summary
     if finding.check in run.waiting:
         return BY_HAND, f"waits for {run.waiting[finding.check]}"
     if repair is None or repair.outcome == NOT_RUN:
-        return BY_HAND, "decide by hand, see below"
+        return BY_HAND, "manual action required, see below"
     reasons = {
         CHANGED: f"{repair.module} made changes that did not repair it",
         UNCHANGED: f"not done: {repair.module} found nothing to change",
@@ -280,12 +280,12 @@ def _actions(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
     failed = [f"{repair.module} failed: {repair.message}" for repair in _with(run, FAILED)]
     warned = [f"{repair.module}: {warning}" for repair in run.repairs.values() for warning in repair.warnings]
     return [
-        ("Would be done:" if run.check_mode else "Done:", done),
-        ("Would not be done:" if run.check_mode else "Not done:", [*refused, *failed]),
-        ("Could not be judged:", not_judged(sorted(run.last, key=rank))),
-        ("To decide by hand:", _by_hand(rows)),
-        ("Waived, and left as it is:", _waived(run.last)),
-        ("To know:", warned),
+        ("Planned changes:" if run.check_mode else "Changes applied:", done),
+        ("Changes that would be refused:" if run.check_mode else "Changes not applied:", [*refused, *failed]),
+        ("Unknown (not evaluated):", not_judged(sorted(run.last, key=rank))),
+        ("Manual action required:", _by_hand(rows)),
+        ("Waived:", _waived(run.last)),
+        ("Warnings:", warned),
     ]
 
 
@@ -328,9 +328,9 @@ def _summary(run: Run, rows: Sequence[Row]) -> str:
     parts = [
         f"{count[REPAIRED]} {would}repaired",
         f"{count[NOT_DONE]} not done",
-        f"{count[BY_HAND]} to decide by hand",
+        f"{count[BY_HAND]} manual action required",
         f"{count[NOT_JUDGED]} unknown",
-        f"{count[NOTE]} to note",
+        f"{count[NOTE]} informational",
         *([f"{waived} waived"] if waived else []),
         f"{sum(finding.outcome == PASS for finding in run.last)} pass",
     ]

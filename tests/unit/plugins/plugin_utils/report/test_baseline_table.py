@@ -56,7 +56,7 @@ def test_check_mode_says_would() -> None:
     done = repairs(bridge_hairpin={"changed": True, "actions": ["turn hairpin on"]})
     lines = baseline_table(Run([finding("fail")], None, done, check_mode=True), 120)
     assert cells(rows(lines)[0])[-2:] == ["would pass", "would be repaired by bridge_hairpin"]
-    assert "Would be done:" in lines
+    assert "Planned changes:" in lines
     assert counted(lines[-1]) == {"would be repaired": 1}
 
 
@@ -68,7 +68,7 @@ def test_check_mode_says_what_one_module_does_for_another(hairpin: dict[str, Any
     )
     *dummy, after, verdict = cells(rows(lines)[0])
     assert after == "would pass"
-    assert verdict.endswith(" along by daemon_config")
+    assert verdict.endswith("indirectly by daemon_config")
     alone = baseline_table(Run([finding("fail")], None, repairs(bridge_hairpin=hairpin), check_mode=True), 140)
     assert "would" not in rows(alone)[0]
 
@@ -81,7 +81,7 @@ def test_what_waits_for_a_wish_is_not_taken_for_repaired() -> None:
     for check_mode in (True, False):
         lines = baseline_table(Run(before, None, done, check_mode, waiting), 140)
         assert "waits for harden_live_restore: enable" in rows(lines)[0]
-        assert "1 to decide by hand" in lines[-1]
+        assert "1 manual action required" in lines[-1]
 
 
 def test_what_is_waived_is_named_apart_and_counted() -> None:
@@ -89,7 +89,7 @@ def test_what_is_waived_is_named_apart_and_counted() -> None:
     waived = [replace(finding("fail", name=name), waiver=waiver) for name in ("web", "db")]
     lines = baseline_table(Run(waived, None, {}), 120)
     assert rows(lines) == []
-    where = lines.index("Waived, and left as it is:")
+    where = lines.index("Waived:")
     by = f"until {waiver.expires} by {waiver.owner}: {waiver.reason}"
     assert lines[where + 1] == f"* hairpin.missing, {by} (container web, container db)"
     assert counted(lines[-1]) == {"waived": 2}
@@ -123,8 +123,8 @@ def test_who_agrees_to_lose_a_container_has_not_agreed_to_cut_off_others() -> No
 def test_without_findings_there_are_only_the_deeds() -> None:
     done = repairs(baseline_rollback={"changed": True, "actions": ["remove it"], "warnings": ["veth1 is gone"]})
     assert baseline_table(Run([], None, done), 120) == [
-        *("Done:", "* baseline_rollback: remove it", ""),
-        *("To know:", "* baseline_rollback: veth1 is gone", ""),
+        *("Changes applied:", "* baseline_rollback: remove it", ""),
+        *("Warnings:", "* baseline_rollback: veth1 is gone", ""),
     ]
 
 
@@ -140,7 +140,7 @@ def test_a_failure_is_no_refusal() -> None:
     [
         ({"changed": False}, "not done: bridge_hairpin found nothing to change"),
         ({"changed": True}, "bridge_hairpin made changes that did not repair it"),
-        ({"skipped": True, "changed": False}, "decide by hand, see below"),
+        ({"skipped": True, "changed": False}, "manual action required, see below"),
     ],
 )
 def test_what_still_fails_is_never_called_repaired(result: dict[str, Any], words: str) -> None:
@@ -153,14 +153,14 @@ def test_what_no_module_repairs_is_decided_by_hand() -> None:
     remediation = Remediation("Decide whether it needs the host's network.")
     before = [finding("fail", "mode.host", remediation=remediation)]
     lines = baseline_table(Run(before, None, {}), 140)
-    assert "decide by hand, see below" in rows(lines)[0]
+    assert "manual action required, see below" in rows(lines)[0]
     assert f"* mode.host: {before[0].summary}. {remediation.text}" in lines
-    assert counted(lines[-1]) == {"to decide by hand": 1}
+    assert counted(lines[-1]) == {"manual action required": 1}
 
 
 def test_what_could_not_be_judged_says_why() -> None:
     lines = baseline_table(Run([finding("unknown")], None, {}), 120)
-    assert rows(lines)[0].endswith("not judged, see below")
+    assert rows(lines)[0].endswith("not evaluated, see below")
     assert "* hairpin.missing: web: unknown" in lines
     assert "1 unknown" in lines[-1]
 
@@ -210,14 +210,14 @@ def test_a_check_that_judges_only_afterwards_shows_both() -> None:
     assert len(rows(lines)) == 1
     assert "container web  unknown  FAIL" in rows(lines)[0]
     lines = baseline_table(Run([host("unknown")], [host("pass")], {}), 120)
-    assert cells(rows(lines)[0])[-3:] == ["unknown", "pass", "better since the first audit"]
+    assert cells(rows(lines)[0])[-3:] == ["unknown", "pass", "resolved since the first audit"]
 
 
 def test_what_no_module_was_run_for_can_be_repaired_by_one_all_the_same() -> None:
     before = [finding("fail", "firewall.egress", remediation=Remediation("Look."))]
     after = [finding("pass", "firewall.egress", remediation=None)]
     lines = baseline_table(Run(before, after, repairs(daemon_config={"changed": True})), 120)
-    assert cells(rows(lines)[0])[-3:] == ["FAIL", "pass", "repaired with the rest"]
+    assert cells(rows(lines)[0])[-3:] == ["FAIL", "pass", "resolved indirectly"]
 
 
 def test_what_vanished_with_its_check_is_gone() -> None:
@@ -237,7 +237,7 @@ def test_resources_with_the_same_fate_share_a_row() -> None:
 
 def test_a_good_host_takes_one_line() -> None:
     (line,) = baseline_table(Run([finding("pass")], None, {}), 120)
-    assert list(counts(line)) == ["repaired", "not done", "to decide by hand", "unknown", "to note", "pass"]
+    assert list(counts(line)) == ["repaired", "not done", "manual action required", "unknown", "informational", "pass"]
     assert counted(line) == {"pass": 1}
 
 
@@ -266,4 +266,4 @@ def test_what_is_only_information_is_a_note() -> None:
     note = Finding("proxy.memory", "fail", "info", Resource("daemon", "dockerd"), "2 processes, 3 MiB in all")
     lines = baseline_table(Run([note], None, {}), 120)
     assert cells(rows(lines)[0]) == ["proxy.memory", "info", "daemon dockerd", "note", "note", note.summary]
-    assert counted(lines[-1]) == {"to note": 1}
+    assert counted(lines[-1]) == {"informational": 1}
