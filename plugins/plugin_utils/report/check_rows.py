@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
@@ -33,14 +34,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import GAP, blocks, cells, wrap
 
-LABELS = {
-    HIGH: "HIGH",
-    MEDIUM: "MEDIUM",
-    LOW: "LOW",
-    INFO: "INFORMATIONAL",
-    UNKNOWN: "UNKNOWN",
-    WAIVED: "WAIVED",
-}
+LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        HIGH: "HIGH",
+        MEDIUM: "MEDIUM",
+        LOW: "LOW",
+        INFO: "INFORMATIONAL",
+        UNKNOWN: "UNKNOWN",
+        WAIVED: "WAIVED",
+    }
+)
 """What stands before a row, in the order of the rows."""
 _LIMITS = (14, 46)
 """Cells of the columns for group and check at most."""
@@ -49,7 +52,7 @@ _NAME = 40
 _LEAST = 24
 """Cells that a list of names has at least."""
 _CUT = "..."
-TWO_LINES: Mapping[str, int] = {HIGH: 2, MEDIUM: 2}
+TWO_LINES: Mapping[str, int] = MappingProxyType({HIGH: 2, MEDIUM: 2})
 """Lines that a row of a group may take where there is room; one for others."""
 ONE_LINE: Mapping[str, int] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import conntrack, procfs
@@ -63,7 +64,7 @@ def test_few_flows_are_asked_for_at_once_and_many_by_family(
         def __init__(self, dummy_protocol: int) -> None:
             pass
 
-        def __enter__(self) -> Kernel:
+        def __enter__(self) -> Any:
             return self
 
         def __exit__(self, *dummy: object) -> None:
