@@ -300,7 +300,7 @@ def test_absent_and_a_failure_in_the_middle(fresh_host: Host) -> None:
     assert not failed["refused"]
     assert "network second was created and removed again, because 10.81.2.0/24 is masqueraded" in failed["msg"]
     assert stale in failed["msg"]
-    assert "Beside that: free was removed; first was created; third was created" in failed["msg"]
+    assert "Also: free was removed; first was created; third was created" in failed["msg"]
     assert failed["changed"]
     assert outcomes(failed) == {"free": "removed", "first": "created", "second": "undone", "third": "created"}
     assert names(host) & {"free", "first", "second", "third"} == {"first", "third"}

@@ -200,7 +200,7 @@ def test_whatever_happens_in_the_middle(fresh_host: Host, lab: Lab) -> None:
     assert "shop" not in host.container("hub").inspect()["NetworkSettings"]["Networks"]
     done = ansible_module(host, MODULE, {"networks": [{"name": "shop", "mtu": 1300}]})
     assert done["changed"], done
-    assert "put network shop back" in done["actions"][0]
+    assert "restore network shop" in done["actions"][0]
     assert state(host) == before
     assert reach(host, lab) == reached
     host.docker("start", "spare", "fresh")

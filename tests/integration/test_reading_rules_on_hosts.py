@@ -142,7 +142,7 @@ def check_what_was_read(found: dict[str, Any]) -> None:
     places = {(chain.backend, chain.family, chain.table) for chain in whole.chains.values() if chain.rules}
     both = {(backend, "ip", table) for backend in (NFT, LEGACY) for table in ("filter", "nat")}
     assert places == both | {(NFT, "ip6", "filter"), (LEGACY, "ip6", "filter")}
-    assert book(found["nft"]).problems == ("there is a table inet other, and no nft to show it; install nftables",)
+    assert book(found["nft"]).problems == ("there is a table inet other, but no nft to show it; install nftables",)
     # nft alone knows the rules, but not what only iptables has words for: there, chains are asked for one by one.
     assert opened(book(found[".*tables(-nft)?-save"])) == set()
     assert opened(book(found[".*tables.*"])) == {(NFT, "FORWARD"), (NFT, "PREROUTING")}
