@@ -248,7 +248,7 @@ def test_a_dockerd_started_by_hand_is_reloaded_and_not_restarted(fresh_host: Hos
         assert run(host, config={"debug": True})["changed"]
         assert info(host)["Debug"]
         before = host_state(host)
-        assert_refused(run(host, config={"log-level": "warn"}), "systemd", "by hand")
+        assert_refused(run(host, config={"log-level": "warn"}), "systemd", "manually")
         assert_refused(run(host, config={"hosts": ["fd://"]}), "--hosts")
         assert host_state(host) == before
         assert dockerd(host) == pid

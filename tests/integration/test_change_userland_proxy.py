@@ -336,7 +336,7 @@ def test_a_daemon_that_does_not_come_back_is_said_in_plain_words(safe_host: Host
 
     assert done["failed"]
     assert "DOWN" in done["msg"]
-    assert "3 containers run on" in done["msg"]
+    assert "3 containers keep running" in done["msg"]
     assert any("not today" in line for line in done["log"]), done["log"]
     assert host.read(DAEMON_JSON) == content
     assert host.run(["test", "-d", f"/proc/{pid}"], check=False).rc == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -345,11 +346,11 @@ def test_a_broken_daemon_json_is_shown_with_its_place_and_left_as_it_is(fresh_ho
         assert "not done: daemon_config refused" in table(done), (fault, table(done))
 
 
-def test_a_stopped_daemon_is_one_clear_message(fresh_host: Host, lab: Lab) -> None:
+def test_a_stopped_daemon_is_one_clear_message(fresh_host: Host, lab: Lab, tmp_path: Path) -> None:
     fresh_host.break_("daemon-stopped")
-    audit = run(lab, fresh_host, AUDIT, audit_fail_on="high")
+    audit = run(lab, fresh_host, AUDIT, audit_fail_on="high", audit_output_dir=str(tmp_path))
     assert audit.rc != 0
-    result = audits(audit)[0]
+    result = json.loads((tmp_path / f"{fresh_host.name}.json").read_text(encoding="utf-8"))
     assert result["sources"]["engine"]["kind"] == "stopped"
     unknown = {item["check"] for item in result["findings"] if item["outcome"] == "unknown"}
     assert {"hairpin.missing", "publish.wildcard", "mode.host"} <= unknown
@@ -472,6 +473,6 @@ def test_no_way_to_a_repository_is_said_in_one_message(host_without_pyroute2: Ho
     ]
     told = [text for text in said if "cannot import pyroute2" in text]
     assert len(told) == 1
-    assert "by hand" in told[0]
+    assert "manually" in told[0]
     assert "bridge_hairpin lacks a library" in said[-1]
     assert "not done: bridge_hairpin refused" in table(done)

@@ -152,7 +152,7 @@ def check_facts(host: Host, folder: Path) -> None:
     assert [networks[name]["gateways"] for name in ("front", "back")] == ["10.88.1.1", "10.88.2.1"]
     (proxy,) = found["proxy"]
     assert proxy["processes"] == host.run(["pgrep", "--count", "--exact", "docker-proxy"]).out.strip()
-    assert (proxy["default"], proxy["configured"], proxy["in force"]) == ("on", "on", "on")
+    assert (proxy["default"], proxy["configured"], proxy["effective"]) == ("on", "on", "on")
     assert found["forwarding"][0]["now"] == "on"
 
 

@@ -67,7 +67,7 @@ def words(done: PlaybookResult) -> str:
 def test_pip_takes_a_word_of_consent(tmp_path: Path, bare: Path) -> None:
     done = prepare(tmp_path, bare)
     assert done.rc != 0
-    assert "prerequisites_pip: true allows it" in words(done)
+    assert "prerequisites_pip: true to allow it" in words(done)
     assert not (tmp_path / "venv").exists()
 
 
