@@ -41,6 +41,6 @@ class ActionModule(ActionBase):
         except (OSError, ValueError) as error:
             return {"failed": True, "changed": False, "msg": f"results: not what docker_netcheck returned: {error}"}
         lines = run_summary(runs, len(results), arguments["width"])
-        failed = [run.audit.host for run in runs if run.closed]
+        failed = [run.host for run in runs if run.closed]
         said = f"gate failed on {len(failed)} of {len(runs)} hosts" if failed else f"gate passed on {len(runs)} hosts"
         return {"changed": False, **show_toned(lines), "msg": said, "gate_failed": failed}

@@ -219,7 +219,7 @@ def _report(result: dict[str, Any], outcome: Outcome) -> None:
     audit = Audit.from_document("alpha", document)
     gate = Gate(fail_on="info")
     shown = [*audit.lines(100), *audit.screen(100), *audit.brief(100)]
-    shown += run_summary([HostRun(audit, audit.complaint(gate))] * 2, 2, 100)
+    shown += run_summary([HostRun.of(audit, audit.complaint(gate))] * 2, 2, 100)
     lines = [line.text for line in shown]
     told = [*lines, audit.complaint(gate), json.dumps(document), junit(audit.suite(), gate)]
     ElementTree.fromstring(told[-1])  # noqa: S314

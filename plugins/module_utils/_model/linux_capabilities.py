@@ -23,8 +23,7 @@ BITS = {name: number for number, name in enumerate(_NAMES)}
 """Number by name, without ``CAP_``."""
 
 _ALL = "ALL"
-# moby, oci/caps/defaults.go, the same in all releases.
-_BY_DEFAULT = frozenset(
+BY_DEFAULT = frozenset(
     {
         "AUDIT_WRITE",
         "CHOWN",
@@ -42,6 +41,7 @@ _BY_DEFAULT = frozenset(
         "SYS_CHROOT",
     }
 )
+"""What Docker gives to every container (moby, oci/caps/defaults.go, the same in all releases)."""
 
 
 def allowed(bounding: int, name: str) -> bool:
@@ -68,7 +68,7 @@ def _given(container: Container, name: str) -> bool:
         return name not in dropped
     if _ALL in dropped:
         return name in added
-    return name in added or (name in _BY_DEFAULT and name not in dropped)
+    return name in added or (name in BY_DEFAULT and name not in dropped)
 
 
 def _names(given: Iterable[str]) -> set[str]:

@@ -14,7 +14,11 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import BITS, allowed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import (
+    BITS,
+    BY_DEFAULT,
+    allowed,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
@@ -274,26 +278,6 @@ _MEANS = {
     "NET_RAW": "can forge packets: answer for its neighbours' addresses (ARP) and bypass icc=false",
 }
 
-
-_BY_DEFAULT = frozenset(
-    (
-        "AUDIT_WRITE",
-        "CHOWN",
-        "DAC_OVERRIDE",
-        "FOWNER",
-        "FSETID",
-        "KILL",
-        "MKNOD",
-        "NET_BIND_SERVICE",
-        "NET_RAW",
-        "SETFCAP",
-        "SETGID",
-        "SETPCAP",
-        "SETUID",
-        "SYS_CHROOT",
-    )
-)
-"""What Docker gives to every container (moby, oci/caps/defaults.go)."""
 _NAMED = 5
 
 
@@ -308,11 +292,11 @@ def _judge_capabilities(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
     forbidden = CAPABILITIES.parameter(context, _FORBIDDEN)
     host = snapshot.daemon.netns if snapshot.daemon else None
-    given = [name for name in forbidden if name not in _BY_DEFAULT]
+    given = [name for name in forbidden if name not in BY_DEFAULT]
     verdicts = [
         verdict for item in running(snapshot) for verdict in _judge_capabilities_container(item, given, host_netns=host)
     ]
-    verdicts += _kept_from_default(snapshot, [name for name in forbidden if name in _BY_DEFAULT])
+    verdicts += _kept_from_default(snapshot, [name for name in forbidden if name in BY_DEFAULT])
     if verdicts:
         return verdicts
     words = f"No running container can have {', '.join(forbidden)}" if forbidden else "No capability is forbidden"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import INFO, Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, INFO, Finding
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
     FAILED,
     MARGIN,
@@ -46,14 +46,25 @@ _REASONS = 10
 
 @dataclass(frozen=True)
 class HostRun:
-    """What a run came to on one host."""
+    """What a run came to on one host, without its document: there can be thousands of them."""
 
-    audit: Audit
+    host: str
+    """As the inventory calls it."""
+    error_kind: str
+    """See Audit."""
+    rows: Sequence[Row]
+    failed: Sequence[Finding]
     closed: str
     """Why the gate failed there; empty where it passed."""
     passed: str = ""
     """What the gate says where it passed."""
     files: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, audit: Audit, closed: str, passed: str = "", files: Sequence[str] = ()) -> HostRun:
+        """Keep of an audit what the summary shows."""
+        failed = [finding for finding in audit.findings if finding.outcome == FAIL]
+        return cls(audit.host, audit.error_kind, rows_of(audit.findings), failed, closed, passed, files)
 
     @classmethod
     def from_results(cls, host: str, result: Mapping[str, Any], report: Mapping[str, Any]) -> HostRun:
@@ -62,16 +73,16 @@ class HostRun:
         said = str(report.get("msg") or "")
         is_closed = bool(report.get("failed") or report.get("unreachable"))
         closed = said if is_closed else audit.complaint(Gate())
-        return cls(audit, closed, "" if closed else said, [str(path) for path in (report.get("files") or {}).values()])
+        files = [str(path) for path in (report.get("files") or {}).values()]
+        return cls.of(audit, closed, "" if closed else said, files)
 
     @property
     def state(self) -> str:
         """The worst of it: why there was no audit, a group of check_rows, or that all is well."""
-        if self.audit.error_kind:
-            return self.audit.error_kind
-        rows = rows_of(self.audit.findings)
-        # What nobody could judge may be anything; what is accepted is well.
-        groups = [row.group for row in rows if row.group != WAIVED]
+        if self.error_kind:
+            return self.error_kind
+        # Unknown may be anything; what is waived is well.
+        groups = [row.group for row in self.rows if row.group != WAIVED]
         return min(groups, key=_ORDER.index, default=_WELL)
 
 
@@ -94,7 +105,7 @@ def run_summary(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
 def _states(runs: Sequence[HostRun], width: int) -> list[Line]:
     hosts: dict[str, list[str]] = {}
     for run in runs:
-        hosts.setdefault(run.state, []).append(run.audit.host)
+        hosts.setdefault(run.state, []).append(run.host)
     rows = [Row(state, counted(len(hosts[state]), "host"), "", hosts[state]) for state in _ORDER if state in hosts]
     return row_lines(rows, width, _STATES)
 
@@ -103,8 +114,8 @@ def _checks(runs: Sequence[HostRun], width: int) -> list[Line]:
     """The failing checks: worst severity first, and of one severity that of most hosts."""
     found: dict[tuple[str, str], list[tuple[str, Row]]] = {}
     for run in runs:
-        for row in rows_of(run.audit.findings):
-            found.setdefault((row.group, row.check), []).append((run.audit.host, row))
+        for row in run.rows:
+            found.setdefault((row.group, row.check), []).append((run.host, row))
     order = list(LABELS)
     ordered = sorted(found.items(), key=lambda item: (order.index(item[0][0]), -len({host for host, dummy in item[1]})))
     rows = [_row(group, check, of_hosts) for (group, check), of_hosts in ordered if group != INFO]
@@ -129,7 +140,7 @@ def _informational(found: Sequence[tuple[str, Sequence[tuple[str, Row]]]]) -> li
 
 
 def _remediations(runs: Sequence[HostRun], width: int) -> list[Line]:
-    findings: list[Finding] = [finding for run in runs for finding in run.audit.findings]
+    findings: list[Finding] = [finding for run in runs for finding in run.failed]
     return remediation_lines(findings, width, _REMEDIATIONS)
 
 
@@ -137,7 +148,7 @@ def _files(runs: Sequence[HostRun], width: int) -> list[Line]:
     folders: dict[str, set[str]] = {}
     for run in runs:
         for path in run.files:
-            folders.setdefault(str(Path(path).parent), set()).add(run.audit.host)
+            folders.setdefault(str(Path(path).parent), set()).add(run.host)
     return [
         Line(line)
         for folder, hosts in folders.items()
@@ -153,7 +164,7 @@ def _gate(runs: Sequence[HostRun], width: int) -> list[Line]:
     named = [
         line
         for run in closed[:_REASONS]
-        for line in indented(MARGIN, shortened(f"{run.audit.host}: {run.closed}", width - len(MARGIN), 1), width)
+        for line in indented(MARGIN, shortened(f"{run.host}: {run.closed}", width - len(MARGIN), 1), width)
     ]
     more = [f"{MARGIN}... and {counted(len(closed) - _REASONS, 'host')} more"] if len(closed) > _REASONS else []
     title = f"Gate failed on {len(closed)} of {counted(len(runs), 'host')}:"
