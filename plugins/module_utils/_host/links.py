@@ -3,7 +3,7 @@
 
 """Network interfaces of a namespace, by one rtnetlink dump of links and one of addresses.
 
-Where there are bridges, with one more of what somebody put into their forwarding databases.
+Where there are bridges, with one more of the static entries of their forwarding databases.
 """
 
 from __future__ import annotations

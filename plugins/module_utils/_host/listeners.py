@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sockets that wait for somebody, as sock_diag(7) lists them.
+"""Listening sockets, as sock_diag(7) lists them.
 
 The kernel may load tcp_diag and udp_diag for the question, as it does for ss(8); there is nothing else that says which
 IPv6 sockets take IPv4 as well. It needs no privilege.

@@ -452,7 +452,7 @@ class SourceReadings:
         except OSError as error:
             problem = from_os_error(error, str(error.filename or reading.name))
             source = model.Source(False, problem.kind, problem.reason)
-        except Exception as error:  # noqa: BLE001 (what nobody foresaw has no type; the other sources are read all the same)
+        except Exception as error:  # noqa: BLE001 (what was not foreseen has no type; the other sources are read all the same)
             defect = defect_of(f"source {reading.name}" if reading.name else "looking for dockerd", error)
             source, given = model.Source(False, DEFECT, str(defect)), {"defects": [defect]}
         seconds = round(time.monotonic() - began, 6)

@@ -216,7 +216,7 @@ def config_path(daemon: Optional[procfs.Process], unit_argv: list[str]) -> str:
     running = parse_flags(procfs.argv(daemon.pid)).get("config-file") if daemon else None
     named = running or parse_flags(unit_argv).get("config-file")
     if isinstance(named, str) and named:
-        # A service's working directory is the root, if nobody says otherwise (systemd.exec(5)).
+        # A service's working directory is the root, unless it is set (systemd.exec(5)).
         return os.path.join("/", named)
     if daemon is None:
         return DEFAULT_PATH

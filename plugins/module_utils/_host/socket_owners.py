@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sockets of the host that wait for somebody, and who holds them, as far as that can be seen."""
+"""The listening sockets of the host, and the processes that hold them, as far as that can be seen."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]
 
     A socket that was handed down (by systemd to a service, by dockerd to docker-proxy) is held by the giver, too; who
     accepts is the youngest. Those in other namespaces come last, and only so many of their open files are looked at:
-    whoever runs there can open a million.
+    a process there can open a million.
     """
     owners: dict[int, int] = {}
     own = _namespace("self")

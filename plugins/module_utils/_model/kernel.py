@@ -50,7 +50,7 @@ class Link:
     vlan_filtering: bool = False
     """IFLA_BR_VLAN_FILTERING: this bridge keeps VLANs apart."""
     forwarding_entries: list[str] = field(default_factory=list)
-    """Hardware addresses that somebody led to this port, so that its bridge does not learn them (``bridge fdb``)."""
+    """Hardware addresses of static entries for this port, so that its bridge does not learn them (``bridge fdb``)."""
     calls_iptables: Optional[bool] = None
     """IFLA_BR_NF_CALL_IPTABLES: this bridge does what net.bridge.bridge-nf-call-iptables does for all."""
     calls_ip6tables: Optional[bool] = None

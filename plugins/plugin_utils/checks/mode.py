@@ -304,7 +304,7 @@ def _judge_capabilities(context: AuditContext) -> list[Verdict]:
 
 
 def _kept_from_default(snapshot: HostSnapshot, forbidden: list[str]) -> list[Verdict]:
-    """One finding for the host: nobody decided about each of its containers."""
+    """One finding for the host: Docker gives it to each of its containers by default."""
     held: dict[str, list[str]] = {}
     for item in running(snapshot):
         for name in forbidden:

@@ -73,7 +73,7 @@ _CIS_PARAMETERS: Mapping[str, Mapping[str, Any]] = {
 
 PROFILES: Mapping[str, Profile] = {
     "default": Profile(),
-    # Whoever is measured by the benchmark has to answer for each of its items, and for no more.
+    # The benchmark asks for each of its items, and for no more.
     "cis": Profile(
         userland_proxy=DISABLED,
         beside_items=_BESIDE_CIS,

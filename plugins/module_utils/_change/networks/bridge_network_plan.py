@@ -131,7 +131,7 @@ class NetworkPlan:
     recreations: dict[str, Recreation] = field(default_factory=dict)
     """By name of the network."""
     connections: dict[str, Connections] = field(default_factory=dict)
-    """Likewise, of networks whose containers change."""
+    """The same for networks whose containers change."""
 
 
 def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) -> list[NetworkDecision]:

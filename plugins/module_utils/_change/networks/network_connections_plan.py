@@ -85,7 +85,7 @@ class Connections:
 def chosen_by_engine(network: dict[str, Any], engine: Engine | None) -> set[int]:
     """The IP versions of which the engine may have chosen the subnet: then it takes no fixed addresses in it.
 
-    It shows such a network like one that somebody gave the same subnet and gateway.
+    It shows such a network like one that was created with the same subnet and gateway.
     """
     pools = [(pool.base, pool.size) for pool in engine.address_pools] if engine else []
     found: set[int] = set()
@@ -95,7 +95,7 @@ def chosen_by_engine(network: dict[str, Any], engine: Engine | None) -> set[int]
         subnet = ipaddress.ip_network(config["Subnet"], strict=False)
         gateway = (config.get("Gateway") or "").split("/")[0]
         if gateway and int(ipaddress.ip_address(gateway)) == int(subnet.network_address) + 1:
-            # Somebody may have changed the pools since.
+            # The pools may have been changed since.
             for base, size in [*pools, *_BUILT_IN]:
                 known = ipaddress.ip_network(base, strict=False)
                 if subnet.version == known.version and subnet.prefixlen == size and subnet.network_address in known:
@@ -213,7 +213,7 @@ class _Planner:
     def _check_addresses(
         self, listed: Mapping[str, ConnectionRequest], touched: set[str], coming: Sequence[EndpointState]
     ) -> None:
-        """Raise Refusal for addresses that the network does not have, or somebody else has after the change."""
+        """Raise Refusal for addresses that the network does not have, or another container has after the change."""
         staying = [item.endpoint for key, item in self._on.items() if key not in touched]
         holders = [
             (text, endpoint.container, endpoint.name)

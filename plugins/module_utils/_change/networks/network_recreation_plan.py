@@ -377,7 +377,7 @@ def hindrance(container: dict[str, Any]) -> str:
 
 
 def lost_sysctl(item: Affected) -> str:
-    """What keeps an endpoint from being made anew, likewise."""
+    """What keeps an endpoint from being recreated, too."""
     for key in item.host_config.get("Sysctls") or {}:
         found = _OF_INTERFACE.match(key)
         if found and item.endpoint.interface in ("", found.group(1)):

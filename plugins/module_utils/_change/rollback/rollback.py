@@ -3,7 +3,7 @@
 
 """The host as it was before the first change that was not taken back yet: read, done, proved, and undone on failure.
 
-And the journal forgotten, by somebody's word: what it no longer tells cannot be taken back.
+And the journal forgotten, with consent: what it no longer tells cannot be taken back.
 """
 
 from __future__ import annotations

@@ -387,7 +387,7 @@ class DaemonGoal:
     text: str | None
     """None: no file."""
     conflicts: list[str] = field(default_factory=list)
-    """Keys that somebody else has changed since; they stay."""
+    """Keys that were changed by others since; they stay."""
     notes: list[str] = field(default_factory=list)
 
 

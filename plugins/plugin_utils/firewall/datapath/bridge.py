@@ -62,7 +62,7 @@ class Bridge:
     """Whether nothing but hairpin mode keeps its ends apart."""
     _ports_by_address: dict[tuple[int, int], Port] = field(default_factory=dict)
     _entries: dict[str, str] = field(default_factory=dict)
-    """Of its forwarding database: ports by the hardware addresses that somebody led to them."""
+    """Of its forwarding database: ports by the hardware addresses of static entries."""
 
     @property
     def name(self) -> str:
