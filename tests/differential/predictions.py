@@ -79,7 +79,7 @@ def prediction(spoken: Mapping[str, Mapping[str, Any]], before: Facts) -> Predic
             found.reload |= action.startswith("reload ")
         if any(_CLOSES.search(str(warning)) for warning in words.get("warnings") or []):
             found.possible["policy:ipv4 filter FORWARD"] = "DROP"
-        found.disrupted += [item["container"] for item in words.get("disruptions") or []]
+        found.disrupted += [item["name"] for item in words.get("disruptions") or []]
     return found
 
 

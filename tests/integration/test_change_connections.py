@@ -139,7 +139,7 @@ def test_connected_changed_and_disconnected(fresh_host: Host) -> None:
     assert in_bridge(host, "hub", "office") == {"10.78.0.2"}
     # Networks with IPv6 come first, whatever their names.
     assert done["disruptions"] == [
-        {"container": "hub", "how": "its default route uses network shop, and no longer office"}
+        {"kind": "container", "name": "hub", "how": "its default route uses network shop, and no longer office"}
     ]
     assert default_route(host, "hub") == "10.77.0.1"
     assert [host.container("web").run(["ping", "-c1", "-W2", name]).rc for name in ("desk", "front", "hub")] == [0] * 3
@@ -175,7 +175,7 @@ def test_connected_changed_and_disconnected(fresh_host: Host) -> None:
     only = [shop([{"name": "hub"}], appends=False)]
     refused = run(host, only)
     assert refused["refused"]
-    assert {item["container"] for item in refused["disruptions"]} == {"web", "db", "idle"}
+    assert {item["name"] for item in refused["disruptions"]} == {"web", "db", "idle"}
     done = run(host, only, disconnect="allow")
     assert not done["failed"], done
     assert [name for name in (*RUNNING, "idle") if "shop" in endpoints(host, name)] == ["hub"]
@@ -240,7 +240,7 @@ def test_refused_or_undone(fresh_host: Host) -> None:
     assert outcomes(done) == {"new": "created"}, done
     # Of networks alike, the one goes first whose name does.
     assert done["disruptions"] == [
-        {"container": "hub", "how": "its default route uses network new, and no longer office"}
+        {"kind": "container", "name": "hub", "how": "its default route uses network new, and no longer office"}
     ]
     assert [default_route(host, name) for name in ("hub", "web")] == ["10.79.0.1", "10.77.0.1"]
     assert in_bridge(host, "hub", "new") == {"10.79.0.50"}

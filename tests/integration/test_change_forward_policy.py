@@ -185,7 +185,7 @@ def test_others_whom_the_host_forwards_for_are_not_cut_off(fresh_host: Host, gue
         return
     assert refused["failed"]
     assert refused["refused"]
-    assert [item["container"] for item in refused["disruptions"]] == ["interface virbr0"]
+    assert [(item["kind"], item["name"]) for item in refused["disruptions"]] == [("interface", "virbr0")]
     for word in ("vnet0", "libvirt", "on_disruption: allow", "forward_policy: keep"):
         assert word in refused["msg"], refused["msg"]
     assert host_state(host) == before
@@ -226,7 +226,7 @@ def test_a_vpn_that_is_down_is_not_cut_off_unasked(fresh_host: Host) -> None:
     refused = run(host)
 
     assert refused["refused"], refused
-    assert [item["container"] for item in refused["disruptions"]] == ["interface wg0"]
+    assert [(item["kind"], item["name"]) for item in refused["disruptions"]] == [("interface", "wg0")]
     assert WG0 in refused["msg"]
     assert KEY not in str(refused)
     assert host_state(host) == before

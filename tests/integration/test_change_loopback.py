@@ -131,7 +131,7 @@ def test_iptables_sees_what_passes_the_bridge(fresh_host: Host) -> None:
     host.run("ip link set vmbr0 up && ip link set vm0 master vmbr0 up && ip link set vm1 up")
     refused = run(host)
     assert refused["refused"]
-    assert [item["container"] for item in refused["disruptions"]] == ["bridge vmbr0"]
+    assert [(item["kind"], item["name"]) for item in refused["disruptions"]] == [("bridge", "vmbr0")]
     assert host.sysctl(KEY) == "0"
     assert run(host, bridge_netfilter="keep")["actions"] == []
 

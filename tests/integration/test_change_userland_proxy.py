@@ -96,7 +96,7 @@ def test_what_would_stop_somebody_is_refused_by_name(shop_host: Host) -> None:
         for check in (True, False):
             done = run(host, check=check, state="disabled")
             assert_refused(done, "web", "restart policy no", "on_disruption: allow", "live_restore: enable")
-            how = {item["container"]: item["how"] for item in done["disruptions"]}
+            how = {item["name"]: item["how"] for item in done["disruptions"]}
             assert set(how) == {*NAMES, "service bound.service"}
             assert "started again" in how["steady"]
         other = "/etc/docker/other.json"
@@ -167,7 +167,7 @@ def test_with_consent_containers_are_restarted_as_their_policy_says(shop_host: H
     done = run(host, state="disabled", on_disruption="allow")
 
     assert done["changed"], done
-    assert {item["container"] for item in done["disruptions"]} == set(NAMES)
+    assert {item["name"] for item in done["disruptions"]} == set(NAMES)
     host.wait_for(lambda: host.container("steady").running, 20, "the container with restart policy always")
     assert not host.container("web").running
     assert not live_restore(host)
@@ -201,7 +201,7 @@ def test_auto_remove_under_live_restore(safe_host: Host) -> None:
 
     done = run(host, state="disabled")
     assert_refused(done, "temporary", "--rm", "on_disruption: allow")
-    assert [item["container"] for item in done["disruptions"]] == ["temporary"]
+    assert [item["name"] for item in done["disruptions"]] == ["temporary"]
     assert start_times(host) == started
     assert run(host, state="disabled", on_disruption="allow")["changed"]
     del started["temporary"]

@@ -195,7 +195,7 @@ def test_a_container_that_would_stay_down_is_left_alone(fresh_host: Host, lab: L
     assert fresh_host.container("web").started_at == started
     assert fresh_host.container("web").running
     assert changes(done)["daemon_config"]["refused"] is True
-    assert {"web", "sidecar", "agent"} <= {item["container"] for item in changes(done)["daemon_config"]["disruptions"]}
+    assert {"web", "sidecar", "agent"} <= {item["name"] for item in changes(done)["daemon_config"]["disruptions"]}
     shown = table(done)
     assert "not done: daemon_config refused" in shown
     assert "harden_on_disruption: allow" in shown

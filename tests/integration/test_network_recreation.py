@@ -152,7 +152,7 @@ def test_containers_keep_what_they_have(fresh_host: Host, lab: Lab) -> None:
     assert [host.container("web").run(["ping", "-c1", "-W2", name]).rc for name in ("reserve", "new")] == [0, 0]
     if engine >= LOWEST_FREE_NAME:
         assert [link["name"] for link in in_kernel(host, "hub")] == names
-    felt = {(item["container"], item["how"].split(":")[0]) for item in done["disruptions"]}
+    felt = {(item["name"], item["how"].split(":")[0]) for item in done["disruptions"]}
     assert ("hub", "its address 10.77.0.4 on network shop becomes a fixed one") in felt
     assert (("db", "loses its configured MAC address 02") in felt) == (engine >= FORGETS_MAC)
     assert any(re.search("gets a higher number", how) for dummy, how in felt) == (engine < LOWEST_FREE_NAME)

@@ -23,7 +23,7 @@ BEFORE = {
 
 def spoken(*diffs: tuple[str, str, str], actions: list[str] | None = None, who: str = "") -> dict[str, dict[str, Any]]:
     shown = [{"before_header": title, "before": before, "after": after} for title, before, after in diffs]
-    disruptions = [{"container": who, "how": "is restarted"}] if who else []
+    disruptions = [{"kind": "container", "name": who, "how": "is restarted"}] if who else []
     return {"module": {"diff": shown, "actions": actions or ["something"], "disruptions": disruptions}}
 
 

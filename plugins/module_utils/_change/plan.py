@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
@@ -33,12 +33,35 @@ class Diff:
         }
 
 
+DisruptionKind = Literal[
+    "bridge",
+    "chain",
+    "connection",
+    "container",
+    "file",
+    "interface",
+    "load-balancer",
+    "network",
+    "rule",
+    "service",
+    "setting",
+    "table",
+    "tunnel",
+]
+
+
 @dataclass(frozen=True)
 class Disruption:
-    """A container that would feel the change, and how."""
+    """One thing that the change would affect, and how."""
 
-    container: str
+    kind: DisruptionKind
+    name: str
     how: str
+
+    @property
+    def label(self) -> str:
+        """``container web``, ``service registry.service``..."""
+        return f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True)

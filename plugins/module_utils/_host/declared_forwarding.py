@@ -89,7 +89,7 @@ def _networkd(files: Files) -> Iterator[DeclaredForwarder]:
         device = _section(files.sections(path), "netdev")
         kind, name = device.last("kind").lower(), device.last("name")
         if name and kind in _NETDEVS:
-            yield DeclaredForwarder(f"interface {name}", f"{_NETDEVS[kind]}, declared in {path}", name)
+            yield DeclaredForwarder("interface", name, f"{_NETDEVS[kind]}, declared in {path}", name)
     for path in _winning(files, _NETWORKD_FOLDERS, ".network"):
         yield from _network_file(files, path)
 
@@ -100,7 +100,7 @@ def _network_file(files: Files, path: str) -> Iterator[DeclaredForwarder]:
     for name in _section(sections, "match").last("name").split():
         if families and not name.startswith("!"):
             what = f"systemd-networkd is configured to forward for it, in {path}"
-            yield DeclaredForwarder(f"interface {name}", what, name, families=families)
+            yield DeclaredForwarder("interface", name, what, name, families=families)
 
 
 def _forwarded(network: Section) -> tuple[str, ...]:
@@ -145,7 +145,8 @@ def _network_manager(files: Files) -> Iterator[DeclaredForwarder]:
         name = profile.last("interface-name")
         what = "NetworkManager shares its uplink with it" if shared else _PROFILES[kind]
         yield DeclaredForwarder(
-            f"interface {name}" if name else f"connection {profile.last('id')}",
+            "interface" if name else "connection",
+            name or profile.last("id"),
             f"{what}, declared in {path}",
             name,
             starts=profile.last("autoconnect").lower() not in ("false", "no", "0"),
@@ -174,7 +175,7 @@ def _ifupdown(files: Files) -> Iterator[DeclaredForwarder]:
             elif name and "wireguard" in words:
                 found[name] = ("WireGuard", path)
     for name, (what, path) in found.items():
-        yield DeclaredForwarder(f"interface {name}", f"{what}, declared in {path}", name, starts=name in started)
+        yield DeclaredForwarder("interface", name, f"{what}, declared in {path}", name, starts=name in started)
 
 
 # ---- virtual machines and containers of others -----------------------------------------------------------------------
@@ -192,7 +193,8 @@ def _libvirt(files: Files) -> Iterator[DeclaredForwarder]:
             continue
         addresses = re.findall(r"<ip\s[^>]*?address=['\"]([^'\"]+)['\"]", text)
         yield DeclaredForwarder(
-            f"interface {bridge[1]}",
+            "interface",
+            bridge[1],
             f"a network of libvirt, declared in {path}",
             bridge[1],
             starts=os.path.basename(path) in started and files.is_on(*_LIBVIRT),
@@ -205,7 +207,7 @@ def _containers(files: Files) -> Iterator[DeclaredForwarder]:
         for path in [path for folder in folders for path in files.folder(folder)]:
             name = os.path.basename(path)
             what = f"a network of {software}, kept in {path}"
-            yield DeclaredForwarder(f"interface {name}", what, name, starts=files.is_on(*units))
+            yield DeclaredForwarder("interface", name, what, name, starts=files.is_on(*units))
 
 
 _IPSEC_UNITS = ("strongswan*.service", "ipsec.service", "libreswan.service")
@@ -223,7 +225,8 @@ def wg_quick(files: Files) -> Iterator[DeclaredForwarder]:
         commands = [value for section in own for item in ("preup", "postup") for value in section.all(item)]
         addresses = [word for section in own for value in section.all("address") for word in _words(value)]
         yield DeclaredForwarder(
-            f"interface {name}",
+            "interface",
+            name,
             f"WireGuard, declared in {path}",
             name,
             subnets=[word if "/" in word else f"{word}/{128 if ':' in word else 32}" for word in addresses],
@@ -287,7 +290,8 @@ def _swanctl(files: Files, path: str, *, starts: bool) -> Iterator[DeclaredForwa
 def _connection(name: str, path: str, networks: list[str], *, starts: bool, accepts: bool) -> DeclaredForwarder:
     what = f"networks that IPsec joins, declared in {path}"
     return DeclaredForwarder(
-        f"IPsec connection {name}",
+        "connection",
+        name,
         what,
         starts=starts,
         accepts=FAMILIES if accepts else (),
@@ -308,7 +312,8 @@ def openvpn(files: Files) -> Iterator[DeclaredForwarder]:
             device = devices[-1] if devices and devices[-1] not in ("tun", "tap") else ""
             started = files.is_on(unit.format(name)) or (folder == "etc/openvpn" and files.is_on("openvpn.service"))
             yield DeclaredForwarder(
-                f"interface {device}" if device else f"tunnel {name}",
+                "interface" if device else "tunnel",
+                device or name,
                 f"OpenVPN, declared in {path}",
                 device,
                 starts=started,
@@ -371,7 +376,7 @@ class Files:
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
-        self.unread: list[str] = []
+        self.unread: dict[str, str] = {}
         self._on = self._units_that_are_on()
 
     def is_on(self, *patterns: str) -> bool:
@@ -386,10 +391,10 @@ class Files:
         except FileNotFoundError:
             return []
         except OSError as error:
-            self.unread.append(f"/{folder} could not be read: {error.strerror}")
+            self.unread[f"/{folder}"] = f"could not be read: {error.strerror}"
             return []
         if len(names) > MOST_FILES:
-            self.unread.append(f"/{folder} has more than {MOST_FILES} files, and the rest was not read")
+            self.unread[f"/{folder}"] = f"has more than {MOST_FILES} files, and the rest was not read"
         return [f"/{folder}/{name}" for name in sorted(names[:MOST_FILES]) if name.endswith(suffix)]
 
     def text(self, path: str) -> str:
@@ -399,7 +404,7 @@ class Files:
         except FileNotFoundError:
             return ""
         except OSError as error:
-            self.unread.append(f"{path} could not be read: {error.strerror}")
+            self.unread[path] = f"could not be read: {error.strerror}"
             return ""
 
     def sections(self, path: str) -> list[Section]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Literal, Optional
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ FAMILIES = ("ipv4", "ipv6")
 class DeclaredForwarder:
     """A VPN, a tunnel or a network of virtual machines that some file declares."""
 
+    kind: Literal["connection", "interface", "tunnel"]
     name: str
-    """``interface wg0``, ``IPsec connection office``..."""
     what: str
     """What it is, and the file that says so; nothing else of that file."""
     interface: str = ""
@@ -63,11 +63,16 @@ class DeclaredForwarder:
     families: Optional[tuple[str, ...]] = None
     """``ipv4``, ``ipv6``; None where it may be either."""
 
+    @property
+    def label(self) -> str:
+        """``interface wg0``, ``connection office``..."""
+        return f"{self.kind} {self.name}"
+
 
 @dataclass(frozen=True)
 class DeclaredForwarders:
     """All that was found, and why the rest could not be read."""
 
     found: list[DeclaredForwarder] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    """A sentence for each file that could not be read, though the software that it belongs to is on."""
+    unread: dict[str, str] = field(default_factory=dict)
+    """What was wrong with each file or folder that was not read whole, though the software that it belongs to is on."""

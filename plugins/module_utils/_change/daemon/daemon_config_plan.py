@@ -533,7 +533,7 @@ def _refuse_unmanaged(snapshot: HostSnapshot) -> None:
 
 
 def _refusal(context: DaemonContext, carried: CarryOver, felt: RestartImpact, disruptions: list[Disruption]) -> Refusal:
-    who = "; ".join(f"{item.container} {item.how}" for item in disruptions)
+    who = "; ".join(f"{item.label} {item.how}" for item in disruptions)
     needing = ", ".join(sorted(name for name in context.pending if not reloadable(name)))
     cause = f"{needing} needs a restart of dockerd" if needing else "dockerd must be restarted"
     text = f"nothing was changed: {cause}, which would affect: {who}. To allow it, set on_disruption: allow"

@@ -97,12 +97,14 @@ def impact(snapshot: HostSnapshot, traits: ServiceTraits, *, carried_over: bool)
     """Return who feels a restart when live-restore does, or does not, carry the containers over it."""
     alive = running(snapshot)
     bound = f"is restarted, because it is bound to {_unit(snapshot)}"
-    others = [Disruption(f"service {name}", bound) for name in traits.dependents]
+    others = [Disruption("service", name, bound) for name in traits.dependents]
     if not carried_over or _kills_shims(snapshot, traits):
-        return RestartImpact([Disruption(container.name, _fate(container)) for container in alive] + others)
+        return RestartImpact(
+            [Disruption("container", container.name, _fate(container)) for container in alive] + others
+        )
     removed = [container for container in alive if container.auto_remove] if _removes_kept(snapshot) else []
     how = "is stopped and removed (--rm), which Docker Engine before release 25 does despite live-restore"
-    felt = [Disruption(container.name, how) for container in removed]
+    felt = [Disruption("container", container.name, how) for container in removed]
     return RestartImpact(felt + others, [container for container in alive if container not in removed])
 
 
@@ -121,7 +123,7 @@ def moved_state(snapshot: HostSnapshot, changing: frozenset[str]) -> list[Disrup
             f"running without a daemon: {alive}. Stop them first"
         )
     how = f"is no longer found by a dockerd with another {keys}, nor are its image, volumes and networks"
-    return [Disruption(container.name, how) for container in snapshot.containers]
+    return [Disruption("container", container.name, how) for container in snapshot.containers]
 
 
 def others_in_file(snapshot: HostSnapshot, wanted: frozenset[str]) -> list[str]:
@@ -201,8 +203,8 @@ def cut_off(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Disruption
     """
     publishing = [container for container in running(snapshot) if container.published]
     if settings.get("iptables") is False:
-        how = "are no longer reachable: with iptables set to false, only docker-proxy serves them"
-        return [Disruption("all published ports", how)]
+        how = "is false, so no published port is reachable any more: only docker-proxy serves them"
+        return [Disruption("setting", "iptables", how)]
     return [*_other_networks(snapshot), *_ipv6_clients(publishing)]
 
 
@@ -223,6 +225,7 @@ def _other_networks(snapshot: HostSnapshot) -> Iterator[Disruption]:
         others = sorted(everywhere - joined.get(container.name, everywhere))
         if container.published and others:
             yield Disruption(
+                "container",
                 container.name,
                 "is no longer reachable at its published ports, through any address of the host, from containers of "
                 f"other bridge networks ({', '.join(others)}); Docker Engine 29 and later accepts them",
@@ -233,6 +236,7 @@ def _ipv6_clients(publishing: list[Container]) -> Iterator[Disruption]:
     for container in publishing:
         if _needs_proxy_for_ipv6(container):
             yield Disruption(
+                "container",
                 container.name,
                 "is no longer reachable at the host's IPv6 addresses, including [::1], because it has IPv4 only",
             )
@@ -288,15 +292,17 @@ def closed_forward(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[Dis
         for command, text in snapshot.ruleset.save.items()
         if parse_table(text, "filter").policies.get("FORWARD") == "DROP"
     }
-    concerned = [4, 6] if any(network.bridge and network.ipv6 for network in snapshot.networks) else [4]
     return [
         Disruption(
-            "all bridge networks",
-            f"no longer publish ports nor reach the outside by IPv{version}: the policy of FORWARD is DROP, which "
+            "network",
+            network.name,
+            f"no longer publishes ports nor reaches the outside by IPv{version}: the policy of FORWARD is DROP, which "
             "only rules of iptables override, not those of nftables; decide what else it must block, then run "
             f"{'iptables' if version == 4 else 'ip6tables'} -P FORWARD ACCEPT",
         )
-        for version in concerned
+        for network in snapshot.networks
+        if network.bridge and not network.internal
+        for version in ((4, 6) if network.ipv6 else (4,))
         if version in closed
     ]
 
@@ -314,6 +320,7 @@ def refused_bindings(snapshot: HostSnapshot, settings: dict[str, Any]) -> list[D
         return []
     return [
         Disruption(
+            "container",
             container.name,
             "is no longer reachable at its published ports, and no longer starts: with nftables and without "
             f"docker-proxy, dockerd refuses two ports of the host for one port of a container ({', '.join(twice)})",

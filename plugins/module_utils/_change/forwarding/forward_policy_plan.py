@@ -221,10 +221,10 @@ def _concerned(
     snapshot: HostSnapshot, firewall: Firewall, family: str, declared: DeclaredForwarders
 ) -> list[Forwarder]:
     later = find_declared(snapshot, firewall, family, declared)
-    going_on = {item.name.partition(" ")[2] for item in later if item.goes_on}
+    going_on = {item.name for item in later if item.goes_on}
     seen = _docker_itself(snapshot, firewall, family) + find_forwarders(snapshot, firewall, family, going_on)
-    known = {item.name for item in seen}
-    return seen + [item for item in later if item.name not in known]
+    known = {item.label for item in seen}
+    return seen + [item for item in later if item.label not in known]
 
 
 def _docker_itself(snapshot: HostSnapshot, firewall: Firewall, family: str) -> list[Forwarder]:
@@ -237,11 +237,13 @@ def _docker_itself(snapshot: HostSnapshot, firewall: Firewall, family: str) -> l
             if item.bridge and not item.internal and (family == "ipv4" or item.ipv6)
         ]
         what = f"no rule of dockerd accepts its {NAMES[family]} traffic"
-        found += [Forwarder(f"network {name}", what) for name in names]
+        found += [Forwarder("network", name, what) for name in names]
     if leaves_forward_open(snapshot):
         found.append(
             Forwarder(
-                "ip-forward-no-drop", ("dockerd is configured to leave FORWARD open, so something may rely on it")
+                "setting",
+                "ip-forward-no-drop",
+                "dockerd is configured to leave FORWARD open, so something may rely on it",
             )
         )
     return found
@@ -249,7 +251,9 @@ def _docker_itself(snapshot: HostSnapshot, firewall: Firewall, family: str) -> l
 
 def _disruptions(concerned: dict[str, list[Forwarder]]) -> list[Disruption]:
     return [
-        Disruption(item.name, f"{NAMES[family]} is no longer forwarded for it where no rule accepts it: {item.what}")
+        Disruption(
+            item.kind, item.name, f"{NAMES[family]} is no longer forwarded for it where no rule accepts it: {item.what}"
+        )
         for family, items in concerned.items()
         for item in items
         if not item.goes_on
@@ -257,7 +261,7 @@ def _disruptions(concerned: dict[str, list[Forwarder]]) -> list[Disruption]:
 
 
 def _refusal(disruptions: list[Disruption], concerned: dict[str, list[Forwarder]]) -> str:
-    shown = "; ".join(f"{item.container} ({item.how})" for item in disruptions)
+    shown = "; ".join(f"{item.label} ({item.how})" for item in disruptions)
     names = " and ".join(NAMES[family] for family in concerned)
     return (
         f"nothing was changed: closing FORWARD for {names} would cut off others that this host forwards for: {shown}. "
@@ -279,7 +283,7 @@ def _purpose(after: UnitState) -> str:
 
 def _action(change: PolicyChange, concerned: list[Forwarder]) -> str:
     text = f"set the policy of FORWARD ({NAMES[change.family]}) from {change.before} to {change.after}"
-    going_on = [item.name for item in concerned if item.goes_on]
+    going_on = [item.label for item in concerned if item.goes_on]
     return f"{text}; {', '.join(going_on)} keeps working by its own rules" if going_on else text
 
 

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptable
     filter_save,
     parse_table,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import DisruptionKind
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import FOLDER, OWN_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     DeclaredForwarder,
@@ -94,12 +95,17 @@ _KNOWN_NFT = {"filter", "nat", "raw", "mangle", "security", "docker-bridges"}
 class Forwarder:
     """One thing that the host forwards for."""
 
+    kind: DisruptionKind
     name: str
-    """``interface virbr0``, ``chain KUBE-FORWARD``..."""
     what: str
     """What it seems to be, and what shows it."""
     goes_on: bool = False
     """Whether rules of its own accept its traffic, so that the policy does not concern it."""
+
+    @property
+    def label(self) -> str:
+        """``interface virbr0``, ``chain KUBE-FORWARD``..."""
+        return f"{self.kind} {self.name}"
 
 
 def find_forwarders(
@@ -115,15 +121,15 @@ def find_forwarders(
         if what is not None:
             subnets = _subnets(link, family)
             covered += subnets
-            found.append(Forwarder(f"interface {link.name}", what, _accepted(table, link.name, subnets)))
-    names = {item.name.partition(" ")[2] for item in found} | set(going_on)
+            found.append(Forwarder("interface", link.name, what, _accepted(table, link.name, subnets)))
+    names = {item.name for item in found} | set(going_on)
     found += list(_software_chains(snapshot, family))
     found += list(_foreign_rules(snapshot, table, names))
     found += list(_masquerades(snapshot, family, covered, names))
     found += list(_nft_tables(snapshot, family))
     if firewall.ipvs_services:
         services = f"{firewall.ipvs_services} virtual service(s) in /proc/net/ip_vs"
-        found.append(Forwarder("IPVS", f"a load balancer: {services}; in mode NAT its answers pass FORWARD"))
+        found.append(Forwarder("load-balancer", "IPVS", f"{services}; in mode NAT its answers pass FORWARD"))
     return found or list(_router(snapshot, family))
 
 
@@ -137,14 +143,17 @@ def find_declared(
         if item.starts and _is_concerned(snapshot, item, family):
             subnets = [subnet for subnet in item.subnets if (":" in subnet) == (VERSIONS[family] == 6)]
             goes_on = family in item.accepts or (bool(item.interface) and _accepted(table, item.interface, subnets))
-            found.append(Forwarder(item.name, item.what, goes_on))
-    return found + [Forwarder("a file", f"{reason}, so what it declares is not known") for reason in declared.unread]
+            found.append(Forwarder(item.kind, item.name, item.what, goes_on))
+    return found + [
+        Forwarder("file", path, f"it {problem}, so what it declares is not known")
+        for path, problem in declared.unread.items()
+    ]
 
 
 def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: DeclaredForwarders) -> list[str]:
     """Warn, in one sentence, of those that boot does not start, with their files."""
     found = [
-        f"{item.name} ({item.what})"
+        f"{item.label} ({item.what})"
         for item in declared.found
         for family in families
         if not item.starts and family not in item.accepts and _is_concerned(snapshot, item, family)
@@ -213,7 +222,7 @@ def _software_chains(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]
     for prefix, software in _CHAINS:
         own = sorted({chain for chain in chains if chain.startswith(prefix)})
         if own:
-            yield Forwarder(f"chain {listed(own, 1)}", f"{software}, whose pods or containers are routed by this host")
+            yield Forwarder("chain", listed(own, 1), f"{software}, whose pods or containers are routed by this host")
 
 
 def _all_chains(save: str) -> list[str]:
@@ -232,7 +241,7 @@ def _foreign_rules(snapshot: HostSnapshot, table: SavedTable, covered: set[str])
             continue
         if set(rule.matches) <= {"--ctstate", "--state", "--comment"}:
             continue
-        yield Forwarder(f"rule {rule.text}", "a rule of another program, which may not cover the other direction")
+        yield Forwarder("rule", rule.text, "a rule of another program, which may not cover the other direction")
 
 
 def _masquerades(snapshot: HostSnapshot, family: str, covered: list[str], names: set[str]) -> Iterator[Forwarder]:
@@ -250,7 +259,7 @@ def _masquerades(snapshot: HostSnapshot, family: str, covered: list[str], names:
             # Docker's for a published port that a container calls itself, maybe one that is gone.
             if _names_one_of(rule, bridges | names) or (source and source == rule.matches.get("-d")):
                 continue
-            yield Forwarder(f"rule {rule.text}", f"source NAT for {source or 'all that the host forwards'}")
+            yield Forwarder("rule", rule.text, f"source NAT for {source or 'all that the host forwards'}")
 
 
 def _names_one_of(rule: SavedRule, interfaces: set[str]) -> bool:
@@ -283,7 +292,9 @@ def _nft_tables(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]:
         elif "accept" in verdicts and (hook == "forward" or "forward" in str(rule.get("chain", "")).lower()):
             found.setdefault((rule["family"], rule["table"]), "rules that accept forwarded packets")
     for (kind, name), what in found.items():
-        yield Forwarder(f"nft table {kind} {name}", f"{what}, which a closed FORWARD chain of iptables overrides")
+        yield Forwarder(
+            "table", f"{kind} {name}", f"of nftables, with {what}, which a closed FORWARD chain of iptables overrides"
+        )
 
 
 def _nft_items(snapshot: HostSnapshot) -> list[dict[str, Any]]:
@@ -312,7 +323,8 @@ def _router(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]:
     ]
     if len(outer) > 1:
         where = f"{boot.path} turns forwarding on, and the host has addresses on {', '.join(outer)}"
-        yield Forwarder(f"routing between {', '.join(outer)}", f"this may be a router: {where}")
+        for name in outer:
+            yield Forwarder("interface", name, f"this may be a router: {where}")
 
 
 def _is_concerned(snapshot: HostSnapshot, item: DeclaredForwarder, family: str) -> bool:

@@ -169,7 +169,7 @@ def _refuse_unknown(what: str, names: list[str] | None, known: list[str]) -> Non
 
 
 def _refusal(netfilter: NetfilterPlan) -> str:
-    bridges = ", ".join(item.container for item in netfilter.disruptions)
+    bridges = ", ".join(item.label for item in netfilter.disruptions)
     keys = ", ".join([change.key for change in netfilter.sysctls] or list(netfilter.promised))
     return (
         f"nothing was changed: hairpin traffic needs {keys} = 1, which is one setting for all bridges, including "
@@ -231,7 +231,7 @@ def plan_netfilter(snapshot: HostSnapshot, networks: list[Network], *, wanted: b
     files, actions = persist(boot, promised)
     others = _other_bridges(snapshot) if sysctls or files else []
     disruptions = [
-        Disruption(f"bridge {name}", "iptables then filters its traffic as well, and a closed FORWARD drops it")
+        Disruption("bridge", name, "iptables then filters its traffic as well, and a closed FORWARD drops it")
         for name in others
     ]
     return NetfilterPlan(sysctl_actions(sysctls) + actions, sysctls, files, promised, disruptions)

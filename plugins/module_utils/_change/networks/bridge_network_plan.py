@@ -201,7 +201,7 @@ def _removal(request: NetworkRequest, facts: NetworkFacts) -> NetworkDecision:
         raise Refusal(
             f"nothing was changed: {request.place}: network {request.name} has containers, running or stopped: "
             f"{', '.join(users)}. Disconnect or remove them first (docker network disconnect {request.name} NAME)",
-            [Disruption(name, f"would lose network {request.name}") for name in users],
+            [Disruption("container", name, f"would lose network {request.name}") for name in users],
         )
     return NetworkDecision(request, REMOVED, network)
 
@@ -396,7 +396,8 @@ def _demand_consent(
             f"(containers on it: {', '.join(users) or 'none'})"
         )
         disruptions += [
-            Disruption(name, f"would be disconnected from network {request.name} for a moment") for name in users
+            Disruption("container", name, f"would be disconnected from network {request.name} for a moment")
+            for name in users
         ]
     if named:
         raise Refusal(

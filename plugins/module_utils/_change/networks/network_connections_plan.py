@@ -333,17 +333,23 @@ class _Planner:
         for item in leaving:
             who = item.endpoint.name
             if not item.runs:
-                found.append(Disruption(who, f"is no longer on network {name} when it is next started"))
+                found.append(Disruption("container", who, f"is no longer on network {name} when it is next started"))
                 continue
             more = "" if item.siblings else ", its only one"
-            found.append(Disruption(who, f"is disconnected from network {name}{more}"))
+            found.append(Disruption("container", who, f"is disconnected from network {name}{more}"))
             if item.gateway == name and item.siblings:
                 found.append(
-                    Disruption(who, (f"no longer has its default route through network {name}, and may have none"))
+                    Disruption(
+                        "container", who, (f"no longer has its default route through network {name}, and may have none")
+                    )
                 )
-                found += [Disruption(who, how) for how in chosen_ports(item)]
+                found += [Disruption("container", who, how) for how in chosen_ports(item)]
             found += [
-                Disruption(other["Name"].lstrip("/"), f"shares the network of container {who} and is affected, too")
+                Disruption(
+                    "container",
+                    other["Name"].lstrip("/"),
+                    f"shares the network of container {who} and is affected, too",
+                )
                 for other in self._host.containers
                 if shares(other, item)
             ]
@@ -353,14 +359,14 @@ class _Planner:
         affected = [item for item, dummy in running]
         found += disruptions(affected, list(record.after), disordered, self._host.containers, release)
         found += [
-            Disruption(item.endpoint.name, how)
+            Disruption("container", item.endpoint.name, how)
             for item, dummy in changed
             if not item.runs
             for how in loses_mac(item, release)
         ]
         for item, wanted in running:
             found += [
-                Disruption(wanted.name, f"its address {old} on network {name} becomes {new}")
+                Disruption("container", wanted.name, f"its address {old} on network {name} becomes {new}")
                 for version in (4, 6)
                 for old, new in [(item.endpoint.address_of(version), wanted.address_of(version))]
                 if old and new and old != new
@@ -377,15 +383,15 @@ class _Planner:
         if not endpoint.runs or self._network.get("Internal") or is_isolated(self._network, 4):
             return
         if now is None:
-            moves.append(Disruption(endpoint.name, f"gets a default route through network {name}"))
+            moves.append(Disruption("container", endpoint.name, f"gets a default route through network {name}"))
             return
         rank = (-now.config.get("GwPriority", 0), not now.address6, now.network)
         if rank > (0, not self._network.get("EnableIPv6"), name):
             how = f"its default route uses network {name}, and no longer {now.network}"
-            moves.append(Disruption(endpoint.name, how))
+            moves.append(Disruption("container", endpoint.name, how))
             # Ports are published by the network of the default route.
             item = affected_by(container, {"Name": now.network, "Id": now.network_id}, self._host)
-            ports += [Disruption(endpoint.name, how) for how in (chosen_ports(item) if item else [])]
+            ports += [Disruption("container", endpoint.name, how) for how in (chosen_ports(item) if item else [])]
 
 
 def container_named(word: str, containers: Iterable[dict[str, Any]]) -> dict[str, Any] | None:

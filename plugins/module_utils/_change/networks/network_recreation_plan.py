@@ -412,10 +412,12 @@ def disruptions(
     found = []
     for item in affected:
         own = [endpoint for endpoint in after if endpoint.container == item.endpoint.container]
-        found += [Disruption(item.endpoint.name, how) for how in _feels(item, own, disordered, release)]
+        found += [Disruption("container", item.endpoint.name, how) for how in _feels(item, own, disordered, release)]
         found += [
             Disruption(
-                other["Name"].lstrip("/"), f"shares the network of container {item.endpoint.name} and is affected, too"
+                "container",
+                other["Name"].lstrip("/"),
+                f"shares the network of container {item.endpoint.name} and is affected, too",
             )
             for other in containers
             if item.runs and shares(other, item)

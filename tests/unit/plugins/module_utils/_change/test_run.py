@@ -29,7 +29,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 
 from tests.unit.planted_secrets import PLANTED, SECRET
 
-OUTLINE = Outline(["do it"], [Diff("file", "a\n", "b\n")], [Disruption("web", "is stopped")], ["mind the gap"])
+OUTLINE = Outline(
+    ["do it"], [Diff("file", "a\n", "b\n")], [Disruption("container", "web", "is stopped")], ["mind the gap"]
+)
 
 
 def test_the_second_is_told_who_holds_it(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_check_mode_says_the_same_and_does_nothing(capsys: pytest.CaptureFixture
         assert predicted[key] == done[key]
     assert predicting.applied == []
     assert len(doing.applied) == 1
-    assert done["disruptions"] == [{"container": "web", "how": "is stopped"}]
+    assert done["disruptions"] == [{"kind": "container", "name": "web", "how": "is stopped"}]
     assert done["diff"] == [{"before_header": "file", "after_header": "file", "before": "a\n", "after": "b\n"}]
 
 
@@ -151,9 +153,11 @@ def test_what_another_run_did_meanwhile_is_not_done_twice(capsys: pytest.Capture
 
 
 def test_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
-    answer = result(capsys, Change(failure=Refusal("no", [Disruption("web", "is stopped")], consents={"a": "b"})))
+    answer = result(
+        capsys, Change(failure=Refusal("no", [Disruption("container", "web", "is stopped")], consents={"a": "b"}))
+    )
     assert (answer["failed"], answer["refused"], answer["msg"]) == (True, True, "no")
-    assert answer["disruptions"] == [{"container": "web", "how": "is stopped"}]
+    assert answer["disruptions"] == [{"kind": "container", "name": "web", "how": "is stopped"}]
     assert answer["consents"] == {"a": "b"}
 
 
@@ -164,10 +168,12 @@ def test_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_failure_that_leaves_something_changed(capsys: pytest.CaptureFixture[str]) -> None:
-    failure = ChangeFailed("half of it", results={"changed": True, "disruptions": [Disruption("web", "is stopped")]})
+    failure = ChangeFailed(
+        "half of it", results={"changed": True, "disruptions": [Disruption("container", "web", "is stopped")]}
+    )
     answer = result(capsys, Change(OUTLINE, OUTLINE, failure=failure))
     assert (answer["failed"], answer["changed"]) == (True, True)
-    assert answer["disruptions"] == [{"container": "web", "how": "is stopped"}]
+    assert answer["disruptions"] == [{"kind": "container", "name": "web", "how": "is stopped"}]
 
 
 def test_without_root(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,11 +197,11 @@ def test_no_secret_leaves_in_a_result(capsys: pytest.CaptureFixture[str], monkey
 
     for text in (*PLANTED, known):
         outline = Outline(
-            [text], [Diff(text, text, text)], [Disruption(text, text)], [text], {"settings": [Shown(text)]}
+            [text], [Diff(text, text, text)], [Disruption("container", text, text)], [text], {"settings": [Shown(text)]}
         )
         for change in (
             Change(outline, outline),
-            Change(failure=Refusal(text, [Disruption(text, text)])),
+            Change(failure=Refusal(text, [Disruption("container", text, text)])),
             Change(outline, outline, failure=ChangeFailed(text, [text])),
             Change(OUTLINE, OUTLINE, failure=ChangeFailed(text, [text])),
         ):

@@ -134,7 +134,7 @@ def test_without_live_restore_it_names_who_would_stop() -> None:
         replace(WEB, id="5" * 64, name="stopped", pid=None),
     ]
     refused = refusal(replace(HOST, containers=containers), OFF)
-    how = {item.container: item.how for item in refused.disruptions}
+    how = {item.name: item.how for item in refused.disruptions}
     assert set(how) == {"web", "job", "db", "cron"}
     assert "stays stopped" in how["web"]
     assert "removed" in how["job"]
@@ -146,7 +146,7 @@ def test_without_live_restore_it_names_who_would_stop() -> None:
 
 def test_with_consent_they_are_listed() -> None:
     found = plan(HOST, OFF, consent=DISRUPT)
-    assert [item.container for item in found.outline.disruptions] == ["web"]
+    assert [item.label for item in found.outline.disruptions] == ["container web"]
     assert (does(found), found.kept, found.ports) == ([RESTART], [], [])
     assert "new_ports" in found.outline.results["follows"]
     assert "new_ports" not in plan(SAFE, OFF, LIVE).outline.results["follows"]
@@ -204,7 +204,7 @@ def test_before_25_live_restore_does_not_save_auto_remove() -> None:
     host = replace(SAFE, containers=[WEB, job])
     assert plan(host, OFF, LIVE).kept == [WEB, job]
     older = with_engine(host, version="24.0.7")
-    assert [item.container for item in refusal(older, OFF, LIVE).disruptions] == ["job"]
+    assert [item.label for item in refusal(older, OFF, LIVE).disruptions] == ["container job"]
     found = plan(older, OFF, LIVE, DISRUPT)
     assert found.kept == [WEB]
     assert len(found.outline.disruptions) == 1
@@ -312,7 +312,7 @@ def test_other_networks_lose_published_ports_before_29() -> None:
     other = replace(WEB, id="2" * 64, name="pc", published=[], endpoints=[Endpoint("office", office.id)])
     host = replace(SAFE, networks=[SHOP, office], containers=[WEB, other])
     refused = refusal(host, OFF, LIVE)
-    assert [item.container for item in refused.disruptions] == ["web"]
+    assert [item.label for item in refused.disruptions] == ["container web"]
     assert "other bridge networks (office)" in str(refused)
     assert plan(host, OFF, LIVE, DISRUPT).kept == [WEB, other]
     assert plan(with_engine(host, version="29.1.0"), OFF, LIVE).outline.disruptions == []
@@ -324,7 +324,7 @@ def test_other_networks_lose_published_ports_before_29() -> None:
 def test_ipv6_clients_of_ipv4_containers() -> None:
     host = replace(SAFE, containers=[hosts.WEB])
     refused = refusal(host, OFF, LIVE)
-    assert [item.container for item in refused.disruptions] == ["web"]
+    assert [item.label for item in refused.disruptions] == ["container web"]
     assert "[::1]" in str(refused)
     assert "live_restore: enable" not in str(refused)
     six = replace(hosts.WEB, endpoints=[replace(hosts.WEB.endpoints[0], address6="2001:db8::2")])
@@ -342,7 +342,7 @@ def native(*containers: Container) -> HostSnapshot:
 
 def test_with_nftables_and_without_docker_proxy_a_port_that_is_published_twice_keeps_its_container_down() -> None:
     refused = refusal(native(TWICE), OFF, NATIVE)
-    assert [item.container for item in refused.disruptions] == ["web"]
+    assert [item.label for item in refused.disruptions] == ["container web"]
     assert "no longer starts" in str(refused)
     assert "(80/tcp)" in str(refused)
     assert plan(native(TWICE), OFF, NATIVE, DISRUPT).outline.disruptions
@@ -369,7 +369,7 @@ def test_nftables_do_not_open_what_iptables_closed() -> None:
     native_rules = keys_goal([WantedKey("firewall-backend", value="nftables")])
     host = with_engine(SAFE, version="29.1.5", firewall_driver="iptables")
     refused = refusal(host, native_rules, LIVE)
-    assert [item.container for item in refused.disruptions] == ["all bridge networks"]
+    assert [item.label for item in refused.disruptions] == ["network shop"]
     assert "by IPv4: the policy of" in str(refused)
     closed = "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n"
     opened = {"iptables-nft-save": closed.replace("DROP", "ACCEPT"), "ip6tables-nft-save": closed}
@@ -570,7 +570,7 @@ def test_containers_are_not_left_to_a_daemon_that_does_not_know_them() -> None:
     moved = wanted("data-root", value="/srv/docker")
     assert "Stop them first" in str(refusal(SAFE, moved, LIVE, DISRUPT))
     stopped = replace(SAFE, containers=[replace(WEB, pid=None)])
-    assert [item.container for item in refusal(stopped, moved, LIVE).disruptions] == ["web"]
+    assert [item.label for item in refusal(stopped, moved, LIVE).disruptions] == ["container web"]
     assert does(plan(stopped, moved, LIVE, DISRUPT)) == [RESTART]
     assert does(plan(replace(SAFE, containers=[]), moved, LIVE)) == [RESTART]
 
@@ -612,9 +612,9 @@ def test_a_restart_for_its_own_sake_is_proved_harmless_like_any_other() -> None:
 
 def test_a_restart_for_its_own_sake_asks_for_consent() -> None:
     refused = refusal(HOST, ANEW)
-    assert [item.container for item in refused.disruptions] == ["web"]
+    assert [item.label for item in refused.disruptions] == ["container web"]
     assert "dockerd must be restarted, " in str(refused)
-    assert " affect: web " in str(refused)
+    assert " affect: container web " in str(refused)
     assert "live_restore: enable" in str(refused)
     assert does(plan(HOST, ANEW, consent=DISRUPT)) == [RESTART]
     assert does(plan(HOST, ANEW, consent=ENABLE)) == [RELOAD, RESTART]

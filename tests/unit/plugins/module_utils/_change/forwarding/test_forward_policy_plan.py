@@ -181,17 +181,17 @@ def configured(**values: object) -> HostSnapshot:
     ("snapshot", "name"),
     [
         (configured(iptables=False), "network shop"),
-        (configured(**{"ip-forward-no-drop": True}), "ip-forward-no-drop"),
+        (configured(**{"ip-forward-no-drop": True}), "setting ip-forward-no-drop"),
         (replace(OPEN, ruleset=Ruleset({SAVES["ipv4"]: "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"})), "network shop"),
     ],
 )
 def test_docker_itself_can_be_what_is_cut_off(snapshot: HostSnapshot, name: str) -> None:
     with pytest.raises(Refusal) as refusal:
         plan_policy(snapshot, FIREWALL, NONE, CLOSED)
-    assert [item.container for item in refusal.value.disruptions] == [name]
+    assert [item.label for item in refusal.value.disruptions] == [name]
     assert refusal.value.consents == {"on_disruption": "allow", "forward_policy": "keep"}
     plan = plan_policy(snapshot, FIREWALL, NONE, replace(CLOSED, disruption_allowed=True))
-    assert [item.container for item in plan.outline.disruptions] == [name]
+    assert [item.label for item in plan.outline.disruptions] == [name]
 
 
 def test_what_is_closed_already_cuts_nobody_off() -> None:
@@ -306,7 +306,7 @@ def test_once_done_nothing_is_left_and_it_can_be_taken_back(policies: dict[str, 
     assert unit == NONE
 
 
-WG = DeclaredForwarder("interface wg0", "WireGuard, declared in /etc/wireguard/wg0.conf", "wg0", ["10.9.0.1/24"])
+WG = DeclaredForwarder("interface", "wg0", "WireGuard, declared in /etc/wireguard/wg0.conf", "wg0", ["10.9.0.1/24"])
 
 
 def declared(**changes: object) -> DeclaredForwarders:
@@ -317,7 +317,7 @@ def test_who_is_declared_and_down_is_not_cut_off_unasked() -> None:
     with pytest.raises(Refusal, match=r"interface wg0 .*declared in /etc/wireguard/wg0\.conf"):
         plan_policy(OPEN, FIREWALL, NONE, CLOSED, declared())
     allowed = plan_policy(OPEN, FIREWALL, NONE, replace(CLOSED, disruption_allowed=True), declared())
-    assert [item.container for item in allowed.outline.disruptions] == ["interface wg0"]
+    assert [item.label for item in allowed.outline.disruptions] == ["interface wg0"]
     # What is closed already cuts nobody off anew.
     assert plan_policy(with_policies({"ipv4": "DROP"}), FIREWALL, NONE, CLOSED, declared()).policies == []
 
@@ -351,6 +351,8 @@ def test_what_is_not_concerned(item: DeclaredForwarders) -> None:
 
 
 def test_a_file_that_could_not_be_read_may_declare_somebody() -> None:
-    unread = DeclaredForwarders([], ["/etc/wireguard/wg0.conf could not be read: it is not a regular file"])
-    with pytest.raises(Refusal, match="not a regular file, so"):
+    unread = DeclaredForwarders([], {"/etc/wireguard/wg0.conf": "could not be read: it is not a regular file"})
+    with pytest.raises(
+        Refusal, match=r"file /etc/wireguard/wg0\.conf .*it could not be read: it is not a regular file, so"
+    ):
         plan_policy(OPEN, FIREWALL, NONE, CLOSED, unread)

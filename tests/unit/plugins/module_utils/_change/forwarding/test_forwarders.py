@@ -66,7 +66,7 @@ def host(
 
 
 def cut_off(snapshot: HostSnapshot, family: str = "ipv4", firewall: Firewall = NFT) -> list[str]:
-    return [item.name for item in find_forwarders(snapshot, firewall, family) if not item.goes_on]
+    return [item.label for item in find_forwarders(snapshot, firewall, family) if not item.goes_on]
 
 
 def test_docker_alone_forwards_for_nobody_else() -> None:
@@ -140,7 +140,7 @@ def test_rules_that_accept_only_some(rule: str) -> None:
 )
 def test_interfaces_by_kind_and_name(link: Link, word: str) -> None:
     (found,) = find_forwarders(host(link), NFT, "ipv4")
-    assert found.name == f"interface {link.name}"
+    assert found.label == f"interface {link.name}"
     assert word in found.what
     assert not found.goes_on
     assert cut_off(host(replace(link, up=False))) == []
@@ -185,7 +185,7 @@ def test_native_nftables() -> None:
     chain = {"chain": {"family": "ip", "table": "libvirt_network", "name": "forward", "hook": "forward"}}
     masquerade = [{"masquerade": None}]
     rule = {"rule": {"family": "ip", "table": "libvirt_network", "chain": "guest_nat", "expr": masquerade}}
-    assert cut_off(host(nft=[rule, chain])) == ["nft table ip libvirt_network"]
+    assert cut_off(host(nft=[rule, chain])) == ["table ip libvirt_network"]
     drop = {"rule": {"family": "ip", "table": "mine", "chain": "forward", "expr": [{"drop": None}]}}
     docker = {
         "rule": {"family": "ip", "table": "docker-bridges", "chain": "nat-POSTROUTING", "expr": [{"masquerade": None}]}
@@ -194,7 +194,7 @@ def test_native_nftables() -> None:
 
 
 def test_ipvs() -> None:
-    assert cut_off(host(), firewall=replace(NFT, ipvs_services=2)) == ["IPVS"]
+    assert cut_off(host(), firewall=replace(NFT, ipvs_services=2)) == ["load-balancer IPVS"]
 
 
 def test_a_plain_router() -> None:
@@ -202,7 +202,7 @@ def test_a_plain_router() -> None:
     snapshot = replace(
         host(inner, outer), boot=with_boot(("/etc/sysctl.d/50-router.conf", {"net.ipv4.ip_forward": "1"})).boot
     )
-    assert cut_off(snapshot) == ["routing between eth0, eth1"]
+    assert cut_off(snapshot) == ["interface eth0", "interface eth1"]
     assert cut_off(replace(host(inner), boot=snapshot.boot)) == []
     ours = with_boot(("/etc/sysctl.d/99-dockernet-baseline.conf", {"net.ipv4.ip_forward": "1"})).boot
     assert cut_off(replace(snapshot, boot=ours)) == []

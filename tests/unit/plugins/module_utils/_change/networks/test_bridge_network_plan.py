@@ -140,7 +140,7 @@ def test_a_network_with_containers_is_not_removed() -> None:
     host = SyntheticHost().container("web").container("ended", pid=None)
     error = refusal(host, {"name": "front", "state": "absent"})
     assert "network front has containers" in str(error)
-    assert [item.container for item in error.disruptions] == ["ended", "web"]
+    assert [item.label for item in error.disruptions] == ["container ended", "container web"]
 
 
 def test_an_endpoint_of_nobody_counts_as_well() -> None:
@@ -158,7 +158,7 @@ def test_drift_takes_consent() -> None:
         assert "mtu is 1500, wanted 1400" in str(error)
         assert "labels.a is none, wanted 'b'" in str(error)
         (disruption,) = error.disruptions
-        assert disruption.container == "web"
+        assert (disruption.kind, disruption.name) == ("container", "web")
         assert "disconnected from network front" in disruption.how
     (item,) = plan(host, *wanted, consent="allow")
     assert item.outcome == "recreated"

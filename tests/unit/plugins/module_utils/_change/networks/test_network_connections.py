@@ -71,7 +71,7 @@ def test_added_with_address_and_alias_and_then_as_wanted(scene: Scene) -> None:
     assert done.diffs[0].before == "db: 10.60.1.4, aliases db-alias\nweb: 10.60.1.2, aliases web-alias\n"
     assert "cash: 10.60.1.9 (fixed), aliases pay\n" in done.diffs[0].after
     assert [(item.name, item.outcome) for item in t.cast("t.Any", done.results["networks"])] == [("shop", "changed")]
-    assert [(item.container, item.how) for item in done.disruptions] == [
+    assert [(item.name, item.how) for item in done.disruptions] == [
         ("cash", "its default route uses network shop, and no longer till")
     ]
     cash = container(scene, "cash")
@@ -125,7 +125,7 @@ def test_a_port_that_the_engine_chose_moves_with_the_default_route(scene: Scene)
 
     scene.engine.inspect_container = without_binding  # type: ignore[method-assign]
     found = refusal(scene, shop({"name": "cash"}))
-    assert [(item.container, item.how) for item in found.disruptions] == [
+    assert [(item.name, item.how) for item in found.disruptions] == [
         ("cash", "its port 80/tcp is published as another port of the host than 32768")
     ]
     assert scene.run(shop({"name": "cash"}), disconnect="allow").actions
@@ -180,7 +180,7 @@ def test_those_that_are_not_listed_stay_or_go(scene: Scene) -> None:
     assert scene.change(shop({"name": "web"})).plan().outline.actions == []
     wish = shop({"name": "web"}, appends=False)
     found = refusal(scene, wish)
-    assert {(item.container, item.how) for item in found.disruptions} == {
+    assert {(item.name, item.how) for item in found.disruptions} == {
         ("db", "is disconnected from network shop, its only one"),
         ("idle", "is no longer on network shop when it is next started"),
     }

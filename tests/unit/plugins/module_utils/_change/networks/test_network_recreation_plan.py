@@ -121,7 +121,7 @@ def test_everything_that_is_felt_is_said() -> None:
     }
     links = [Link(2, "eth0", addresses=["10.9.0.2/24", "10.9.0.77/24", "fe80::1/64"])]
     found = plan(network(), container, sidecar, release=(26, 1), links=links)
-    said = sorted((item.container, item.how) for item in found.disruptions)
+    said = sorted((item.name, item.how) for item in found.disruptions)
     named = [
         ("sidecar", "of container web"),
         ("web", "disconnected from network shop"),
