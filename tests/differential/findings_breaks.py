@@ -113,6 +113,7 @@ BREAKS: dict[str, Break] = {
         _port(name, "bridge link set dev PORT isolated on")(host) for name in ("db", "open")
     ],
     "port of db attached to another bridge": _port("db", "ip link set PORT master front0"),
+    "host's end of the link of db takes 68 bytes": _port("db", "ip link set PORT mtu 68"),
     "mtu of eth0 too small for nothing": _sh("ip link set eth0 mtu 1200"),
     "wrong neighbour entry for the router": _sh(
         "ip neigh replace $(ip route show default | cut -d' ' -f3) lladdr 02:00:00:00:00:01 dev eth0 nud permanent"

@@ -420,13 +420,19 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class _Widest:
-    """The largest MTU among the endpoints of a network, and the link that its packets leave by."""
+    """The largest MTU among the endpoints of a network, and the link with the least MTU that its packets cross."""
 
     network: Network
     mtu: int
     containers: list[str]
     """Those that have it."""
-    uplink: Link
+    link: Link
+    """The uplink, or the bridge where that was set to less than its ports have."""
+
+    @property
+    def is_bridge(self) -> bool:
+        """The link is the bridge of the network."""
+        return self.link.name == self.network.bridge
 
 
 def _judge_mtu(context: AuditContext) -> list[Verdict]:
@@ -435,14 +441,22 @@ def _judge_mtu(context: AuditContext) -> list[Verdict]:
     endpoints = _endpoints(snapshot)
     networks = [item for item in outward_networks(snapshot, 4) if item.id in endpoints]
     networks += [item for item in outward_networks(snapshot, 6) if item.id in endpoints and item not in networks]
-    if not networks:
+    narrow = [
+        _narrow_port(item, item.port, size)
+        for items in endpoints.values()
+        for item, size in items
+        if item.port is not None and item.port.mtu < size
+    ]
+    if not networks and not narrow:
         return [not_applicable(resource, "No running container is on a bridge network that is not internal")]
     found = [item for network in networks for item in [_widest(context, network, endpoints[network.id])] if item]
-    if not found:
+    if not found and not narrow:
         return [not_applicable(resource, "The host has no route to the outside")]
-    evidence = {item.network.name: f"endpoints {item.mtu}, {item.uplink.name} {item.uplink.mtu}" for item in found}
-    too_wide = [_too_wide(item) for item in found if item.mtu > item.uplink.mtu]
-    return too_wide or [passed(resource, "No endpoint has a larger MTU than its uplink", evidence)]
+    evidence = {item.network.name: f"endpoints {item.mtu}, {item.link.name} {item.link.mtu}" for item in found}
+    too_wide = [_too_wide(item) for item in found if item.mtu > item.link.mtu]
+    return narrow + too_wide or [
+        passed(resource, "No endpoint has a larger MTU than its bridge and its uplink", evidence)
+    ]
 
 
 def _endpoints(snapshot: HostSnapshot) -> dict[str, list[tuple[Attachment, int]]]:
@@ -457,11 +471,33 @@ def _endpoints(snapshot: HostSnapshot) -> dict[str, list[tuple[Attachment, int]]
     return found
 
 
+def _narrow_port(item: Attachment, port: Link, mtu: int) -> Verdict:
+    """The host's end of a pair takes less than the container's end sends.
+
+    The receiving end drops it without an ICMP message (``is_skb_forwardable()`` in net/core/dev.c). The bridge takes
+    over the smallest MTU of its ports (``br_mtu_auto_adjust()`` in net/bridge/br_if.c).
+    """
+    summary = (
+        f"Container {item.container.name}, network {item.network.name}: {port.name}, the host's end of its link, has "
+        f"an MTU of {port.mtu} bytes, the container's end {mtu}: larger packets are dropped without an ICMP message"
+    )
+    evidence: dict[str, Any] = {f"MTU of {port.name}": port.mtu, "MTU inside the container": mtu}
+    impact = f"Connections of {item.container.name} open, then hang at the first packet of more than {port.mtu} bytes."
+    remediation = Remediation(f"Set the MTU on the host: ip link set dev {port.name} mtu {mtu}")
+    return failed(resources.container(item.container), summary, evidence, impact, remediation, BROKEN.severity)
+
+
 def _widest(context: AuditContext, network: Network, endpoints: list[tuple[Attachment, int]]) -> _Widest | None:
     mtu = max(size for dummy, size in endpoints)
     containers = [item.container.name for item, size in endpoints if size == mtu]
     links = [link for version in (4, 6) for link in [_uplink(context, version, endpoints[0][0])] if link is not None]
-    return _Widest(network, mtu, containers, min(links, key=lambda link: link.mtu)) if links else None
+    if not links:
+        return None
+    bridge = context.view.host.links.get(network.bridge or "")
+    ports = [item.port.mtu for item, dummy in endpoints if item.port is not None]
+    if bridge is not None and 0 < bridge.mtu < min(ports, default=mtu):
+        links.append(bridge)
+    return _Widest(network, mtu, containers, min(links, key=lambda link: link.mtu))
 
 
 def _uplink(context: AuditContext, version: int, endpoint: Attachment) -> Link | None:
@@ -478,12 +514,12 @@ def _uplink(context: AuditContext, version: int, endpoint: Attachment) -> Link |
 
 def _too_wide(item: _Widest) -> Verdict:
     summary = (
-        f"Network {item.network.name}: its endpoints have an MTU of {item.mtu} bytes, their uplink {item.uplink.name} "
-        f"one of {item.uplink.mtu}: large packets can be lost"
+        f"Network {item.network.name}: its endpoints have an MTU of {item.mtu} bytes, their "
+        f"{'bridge' if item.is_bridge else 'uplink'} {item.link.name} one of {item.link.mtu}: large packets can be lost"
     )
     evidence: dict[str, Any] = {
         f"MTU of endpoints on {item.network.bridge}": item.mtu,
-        f"MTU of {item.uplink.name}": item.uplink.mtu,
+        f"MTU of {item.link.name}": item.link.mtu,
         "containers": item.containers,
     }
     impact = (
@@ -494,7 +530,9 @@ def _too_wide(item: _Widest) -> Verdict:
 
 
 def _mtu_remediation(item: _Widest) -> Remediation:
-    size = item.uplink.mtu
+    size = item.link.mtu
+    if item.is_bridge:
+        return Remediation(f"Set the MTU on the host: ip link set dev {item.link.name} mtu {item.mtu}")
     if item.network.is_default_bridge:
         return Remediation(
             f"Set mtu to {size} in daemon.json and restart dockerd while no container runs (with live-restore, running "
@@ -506,8 +544,11 @@ def _mtu_remediation(item: _Widest) -> Remediation:
 
 MTU = Check(
     id="bridge.mtu",
-    grades=(Grade(BREAKS, "large packets arrive only where every router on the path answers by ICMP"),),
-    title="Endpoints send no larger packets than their uplink carries",
+    grades=(
+        Grade(BREAKS, "large packets arrive only where every router on the path answers by ICMP"),
+        Grade(BROKEN, "the host's end of a container's link drops large packets without an ICMP message"),
+    ),
+    title="Endpoints send no larger packets than their link, bridge and uplink carry",
     rationale=(
         "dockerd gives endpoints an MTU of 1,500 bytes, whatever the uplink has. On VPNs, overlays and many clouds "
         "that is too much, and the ICMP messages that report it are often filtered."

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from tests.integration.catalogue.case import Case
@@ -54,6 +55,15 @@ def sends_large_packets(host: Host) -> None:
     host.deploy(Scenario([jumbo], [Workload("large", ["jumbo"])]))
 
 
+def host_end_takes_little(host: Host) -> None:
+    host.deploy(Scenario([NetworkSpec("tight")], [Workload("cramped", ["tight"])]))
+    shown = host.container("cramped").net(["ip", "-json", "link", "show", "dev", "eth0"]).out
+    peer = json.loads(shown)[0]["link_index"]
+    links = json.loads(host.run(["ip", "-json", "link"]).out)
+    name = next(item["ifname"] for item in links if item["ifindex"] == peer)
+    host.run(["ip", "link", "set", "dev", name, "mtu", "1400"])
+
+
 CASES: tuple[Case, ...] = (
     Case("bridge.netfilter", bridges_pass_the_rules_by, group="kernel"),
     Case("bridge.route-localnet", front_routes_loopback, "front0", "kernel"),
@@ -63,6 +73,7 @@ CASES: tuple[Case, ...] = (
     Case("bridge.link", network_with("bare", "ip address flush dev {}"), "bare", "workload"),
     Case("bridge.managed", networkd_takes_a_bridge, _MANAGED, "kernel", runs_networkd, "uplinks"),
     Case("bridge.mtu", sends_large_packets, "jumbo", "workload"),
+    Case("bridge.mtu", host_end_takes_little, "cramped", "workload"),
     Case(
         "bridge.capacity",
         sends_large_packets,

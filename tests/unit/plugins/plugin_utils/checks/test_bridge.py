@@ -289,6 +289,27 @@ def test_inside_is_what_counts() -> None:
     assert only(sized(1500, 1420, inside=1400), "bridge.mtu").outcome == "pass"
 
 
+def test_a_host_end_that_takes_less_than_the_container_sends_is_broken_now() -> None:
+    finding = only(sized(1400, 1500, inside=1500), "bridge.mtu")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web")
+    assert finding.evidence == {"MTU of veth5": 1400, "MTU inside the container": 1500}
+    assert finding.remediation is not None
+    assert finding.remediation.text == "Set the MTU on the host: ip link set dev veth5 mtu 1500"
+    assert only(replace(sized(1400, 1500, inside=1500), routes=[]), "bridge.mtu").outcome == "fail"
+
+
+@pytest.mark.parametrize(("bridge", "outcome"), [(1400, "fail"), (1500, "pass"), (9000, "pass")])
+def test_a_bridge_set_to_less_than_its_ports_counts_as_the_uplink_does(bridge: int, outcome: str) -> None:
+    snapshot = sized(1500, 1500)
+    links = [replace(item, mtu=bridge) if item.name == FRONT else item for item in snapshot.links]
+    finding = only(replace(snapshot, links=links), "bridge.mtu")
+    assert finding.outcome == outcome
+    if outcome == "fail":
+        assert (finding.severity, finding.resource.name) == ("medium", "front")
+        assert finding.remediation is not None
+        assert finding.remediation.text == f"Set the MTU on the host: ip link set dev {FRONT} mtu 1500"
+
+
 def test_the_default_bridge_is_decided_by_hand() -> None:
     snapshot = sized(1500, 1420)
     options = {"com.docker.network.bridge.default_bridge": "true", "com.docker.network.bridge.name": FRONT}
