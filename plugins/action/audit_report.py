@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
@@ -21,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     write_whole,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import compare_with_last_run
 
 _DETAILS: dict[str, Callable[[Audit, int], list[Line]]] = {
     "summary": Audit.screen,
@@ -56,9 +59,11 @@ class ActionModule(ActionBase):
         answer: dict[str, Any] = {"changed": False}
         if arguments["output_dir"]:
             try:
-                answer["files"] = _write(audit, gate, arguments["output_dir"])
+                audit, answer["files"] = _write(audit, gate, arguments["output_dir"])
             except OSError as error:
                 return {**answer, "failed": True, "msg": f"output_dir: {error}"}
+        if audit.last_run:
+            answer["since_last_run"] = to_plain(audit.last_run)
         lines = _DETAILS[arguments["detail"]](audit, arguments["width"])
         return {**answer, **show_toned(lines), **_verdict(audit, gate)}
 
@@ -70,10 +75,16 @@ def _verdict(audit: Audit, gate: Gate) -> dict[str, Any]:
     return {"msg": complaint, "unreachable" if audit.error_kind == UNREACHABLE else "failed": True}
 
 
-def _write(audit: Audit, gate: Gate, directory: str) -> dict[str, str]:
-    """Write the files and return their paths. The document of a host that was audited may be there already."""
+def _write(audit: Audit, gate: Gate, directory: str) -> tuple[Audit, dict[str, str]]:
+    """Write the files, and return their paths, and the audit, compared with the last run if the task had not done so.
+
+    The document of a host that was audited may be there already, and was compared then, before it was written.
+    """
     paths = {kind: file_of(audit.host, folder_of(directory), kind) for kind in ("json", "xml")}
     if audit.path != paths["json"]:
-        write_whole(paths["json"], document_text(audit.document))
+        text = document_text(audit.document)
+        if not audit.error_kind:
+            audit = replace(audit, last_run=compare_with_last_run(paths["json"], text) or audit.last_run)
+        write_whole(paths["json"], text)
     write_whole(paths["xml"], junit(audit.suite(), gate))
-    return {kind: str(path) for kind, path in paths.items()}
+    return audit, {kind: str(path) for kind, path in paths.items()}

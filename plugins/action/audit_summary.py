@@ -10,7 +10,12 @@ from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import HostRun, run_summary
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import plain_changes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import (
+    HostRun,
+    changes_of,
+    run_summary,
+)
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "results": {"type": "dict", "required": True},
@@ -43,4 +48,6 @@ class ActionModule(ActionBase):
         lines = run_summary(runs, len(results), arguments["width"])
         failed = [run.host for run in runs if run.closed]
         said = f"gate failed on {len(failed)} of {len(runs)} hosts" if failed else f"gate passed on {len(runs)} hosts"
-        return {"changed": False, **show_toned(lines), "msg": said, "gate_failed": failed}
+        changes = changes_of(runs)
+        compared = {"since_last_run": plain_changes(changes)} if changes else {}
+        return {"changed": False, **show_toned(lines), "msg": said, "gate_failed": failed, **compared}

@@ -14,6 +14,7 @@ from typing import Any, cast
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import (
     AUDIT_SPEC,
     FILE,
@@ -48,6 +49,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     folder_of,
     write_whole,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import compare_with_last_run
 
 MODULE = "dockernet.baseline.docker_netcheck"
 _TEXT = "text"
@@ -82,7 +84,9 @@ class ActionModule(ActionBase):
         for defect in found.get("defects", []):
             self._display.warning(warning_of(defect))
         if _TEXT in found:
-            found = _written(found, file_of(host, _folder(options["output_dir"]), "json"))
+            path = file_of(host, _folder(options["output_dir"]), "json")
+            compared = compare_with_last_run(path, found[_TEXT]) if options["output_dir"] else None
+            found = {**_written(found, path), **({"since_last_run": to_plain(compared)} if compared else {})}
         return {**answer, **found}
 
     def _options(self) -> tuple[dict[str, Any], Policy]:

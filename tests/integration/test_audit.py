@@ -57,3 +57,31 @@ def test_a_gate_stays_open_for_less_than_it_asks(fresh_host: Host, lab: Lab) -> 
     fresh_host.break_("forwarding-not-persistent")
     done = lab.ansible_playbook(AUDIT, limit=[fresh_host.name], extra_vars={"audit_fail_on": "high"})
     assert done.rc == 0, done.out
+
+
+def test_the_second_run_says_what_is_new_and_what_is_fixed(fresh_host: Host, lab: Lab, tmp_path: Path) -> None:
+    name = fresh_host.name
+    fresh_host.break_("forwarding-not-persistent")
+
+    def audit() -> tuple[str, dict[str, Any]]:
+        done = lab.ansible_playbook(AUDIT, limit=[name], extra_vars={"audit_output_dir": str(tmp_path)})
+        assert done.rc == 0, done.out
+        kinds = ("docker_netcheck", "audit_report")
+        first, second = (done.of(f"dockernet.baseline.{kind}", name)[0].result for kind in kinds)
+        assert first.get("since_last_run") == second.get("since_last_run")
+        return done.out, first.get("since_last_run", {})
+
+    out, changes = audit()
+    assert (changes, "last run" in out) == ({}, False)
+    taken_at = json.loads((tmp_path / f"{name}.json").read_text())["host"]["taken_at"]
+    fresh_host.run("rm /etc/sysctl.d/60-hardening.conf && sysctl -w net.ipv4.ip_forward=0")
+    out, changes = audit()
+    assert "Since the last run, " in out
+    assert changes["taken_at"] == taken_at
+    assert "forwarding.ipv4" in {item["check"] for item in changes["new"]}
+    assert (changes["problem"], changes["not_compared"]) == ("", [])
+    fresh_host.run("sysctl -w net.ipv4.ip_forward=1")
+    assert "forwarding.ipv4" in {item["check"] for item in audit()[1]["fixed"]}
+    out, changes = audit()
+    assert "nothing new, nothing fixed" in out
+    assert (changes["new"], changes["fixed"]) == ([], [])

@@ -66,7 +66,9 @@ def run(inventory: Path, *limit: str, options: tuple[str, ...] = (), **variables
 
 
 _OF_ANSIBLE = re.compile(r"PLAY|TASK|ok:|skipping:|\.\.\.ignoring|\S+ +: ok=|$")
-_OURS = re.compile(r"(stopped|blind|lost|web\d\d): |RUN SUMMARY|Failing checks|Remediation:|Files: |Gate ")
+_OURS = re.compile(
+    r"(stopped|blind|lost|web\d\d): |RUN SUMMARY|Since the last run|Failing checks|Remediation:|Files: |Gate "
+)
 
 
 def ours(out: str) -> list[str]:
@@ -103,6 +105,36 @@ def test_a_fleet_takes_a_page_and_names_what_is_broken(inventory: Path, tmp_path
         assert {path.stem for path in tmp_path.glob(f"*.{kind}")} == names
     assert len(json.loads((tmp_path / "stopped.json").read_text())["findings"]) > 30
     assert "summary" in json.loads((tmp_path / "blind.json").read_text())
+
+
+def test_a_second_run_says_what_is_new_and_fixed_and_breaks_on_no_earlier_file(inventory: Path, tmp_path: Path) -> None:
+    few = ("stopped", "blind", "lost", *HEALTHY[:4])
+    assert "last run" not in run(inventory, *few, audit_output_dir=str(tmp_path)).out
+    # As if the hosts had changed places: one that forwards is read where one did not, and the other way round.
+    stopped, web00, web01 = ((tmp_path / f"{name}.json").read_text() for name in ("stopped", *HEALTHY[:2]))
+    (tmp_path / "stopped.json").write_text(web00.replace('"web00"', '"stopped"'))
+    (tmp_path / "web00.json").write_text(stopped.replace('"stopped"', '"web00"'))
+    (tmp_path / "web01.json").write_text(web01[: len(web01) // 2])
+    (tmp_path / "web02.json").unlink()
+    done = run(inventory, *few, audit_output_dir=str(tmp_path), audit_fail_on="medium")
+    assert done.rc == LOST
+    told = ours(done.out)
+    assert len(told) <= 60, "\n".join(told)
+    (title,) = (
+        at for at, line in enumerate(told) if line.startswith("Since the last run") and "hosts compared" in line
+    )
+    assert told[title].endswith("(4 of 7 hosts compared)")
+    rows = [tuple(re.split(r" {2,}", line.strip())[:3]) for line in told[title + 1 :] if line.startswith("  ")]
+    assert ("NEW", "forwarding.ipv4 (high)", "1 host: stopped: host") in rows
+    assert ("FIXED", "forwarding.ipv4 (high)", "1 host: web00: host") in rows
+    (problem,) = (row for row in rows if row[0] == "NOT COMPARED")
+    assert problem[1:] == ("1 host", problem[2])
+    assert problem[2].startswith("web01: web01.json: it is no JSON")
+    (summary,) = {json.dumps(task.result["since_last_run"]) for task in done.of("dockernet.baseline.audit_summary")}
+    changes = json.loads(summary)
+    assert sorted(changes["compared"]) == ["blind", "stopped", "web00", "web03"]
+    assert [item["host"] for item in changes["problems"]] == ["web01"]
+    assert json.loads((tmp_path / "web01.json").read_text())["findings"]
 
 
 def test_the_summary_survives_the_gate_on_every_host(inventory: Path) -> None:

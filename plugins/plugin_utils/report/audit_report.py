@@ -41,10 +41,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import (
+    host_change_line,
+    host_change_lines,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells, indented, wrap
 
 # Ansible makes a process for each host and task from the one that loads this file.
 decoder_of(Finding)
+decoder_of(LastRun)
 
 MARGIN = "  "
 BULLET = f"{MARGIN}* "
@@ -76,6 +82,8 @@ class Audit:
     error: str = ""
     path: Path | None = None
     """Where its document is, where there was an audit."""
+    last_run: LastRun | None = None
+    """What changed since the last run, where that left a document."""
 
     @classmethod
     def from_result(cls, host: str, result: Mapping[str, Any]) -> Audit:
@@ -92,7 +100,9 @@ class Audit:
         document = read_document(Path(path))
         if document["host"]["inventory_name"] != host:
             raise ValueError(f"{path} is of the host {document['host']['inventory_name']}")
-        return replace(cls.from_document(host, document), path=Path(path))
+        last = result.get("since_last_run")
+        last_run = from_plain(LastRun, last) if last is not None else None
+        return replace(cls.from_document(host, document), path=Path(path), last_run=last_run)
 
     @classmethod
     def from_document(cls, host: str, document: Mapping[str, Any]) -> Audit:
@@ -144,7 +154,12 @@ class Audit:
         extra = [Line(text) for text in sections(self._notes(), width)]
         title = f"{self.host}: {self._engine()}"
         table = findings_table(self.findings, width)
-        return [Line(""), Line(safe(title)), Line(""), *table[:-1], *extra, table[-1], Line("")]
+        changes = host_change_lines(self.last_run, width)
+        return [
+            *(Line(""), Line(safe(title)), Line("")),
+            *(*table[:-1], *extra, *changes, *([Line("")] if changes else [])),
+            *(table[-1], Line("")),
+        ]
 
     def brief(self, width: int) -> list[Line]:
         """Return a line, what is broken, and one reason why checks are unknown; nothing of a host without any.
@@ -157,14 +172,21 @@ class Audit:
         notes = self._few_notes(width)
         if not (broken or unknown or notes or self.error_kind):
             return []
-        return [*self._title(width), *_capped(broken, _BRIEF_ROWS, width, ONE_LINE), *row_lines(unknown, width), *notes]
+        changes = [host_change_line(self.last_run, width - len(MARGIN))] if self.last_run else []
+        return [
+            *self._title(width),
+            *_capped(broken, _BRIEF_ROWS, width, ONE_LINE),
+            *row_lines(unknown, width),
+            *(Line(f"{MARGIN}{line.text}") for line in changes),
+            *notes,
+        ]
 
     def screen(self, width: int) -> list[Line]:
         """Return a line a check and one remediation a check, as many as one screen takes; a line for what is well."""
         lines = [Line(""), *self._title(width), *_capped(rows_of(self.findings), _ROWS, width, TWO_LINES)]
-        notes = self._few_notes(width)
-        room = max(_FEW, _SCREEN - len(lines) - len(notes) - 1)
-        return [*lines, *remediation_lines(self.findings, width, room), *notes, Line("")]
+        changes, notes = host_change_lines(self.last_run, width), self._few_notes(width)
+        room = max(_FEW, _SCREEN - len(lines) - len(changes) - len(notes) - 1)
+        return [*lines, *remediation_lines(self.findings, width, room), *changes, *notes, Line("")]
 
     def _title(self, width: int) -> list[Line]:
         if self.error_kind:

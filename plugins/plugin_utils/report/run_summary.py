@@ -4,15 +4,19 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What a run over all hosts came to, on one page: hosts by state, failing checks, remediations, files, the gate."""
+"""What a run over all hosts came to, on one page.
+
+Hosts by state, failing checks, remediations, what changed since the last run, files, the gate.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, INFO, Finding
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
     FAILED,
@@ -33,6 +37,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import run_change_lines
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented, wrap
 
 _WELL = "well"
@@ -59,17 +65,23 @@ class HostRun:
     passed: str = ""
     """What the gate says where it passed."""
     files: Sequence[str] = ()
+    last_run: LastRun | None = None
+    """What changed since the last run, where that left a document."""
 
     @classmethod
     def of(cls, audit: Audit, closed: str, passed: str = "", files: Sequence[str] = ()) -> HostRun:
         """Keep of an audit what the summary shows."""
         failed = [finding for finding in audit.findings if finding.outcome == FAIL]
-        return cls(audit.host, audit.error_kind, rows_of(audit.findings), failed, closed, passed, files)
+        rows = rows_of(audit.findings)
+        return cls(audit.host, audit.error_kind, rows, failed, closed, passed, files, audit.last_run)
 
     @classmethod
     def from_results(cls, host: str, result: Mapping[str, Any], report: Mapping[str, Any]) -> HostRun:
         """Read what docker_netcheck and audit_report registered. Raises OSError, ValueError."""
         audit = Audit.from_result(host, result or {"failed": True, "msg": "a task before the audit failed"})
+        # Where the report's task alone has a directory, it is that which compares.
+        last = report.get("since_last_run")
+        audit = replace(audit, last_run=from_plain(LastRun, last)) if last is not None else audit
         said = str(report.get("msg") or "")
         is_closed = bool(report.get("failed") or report.get("unreachable"))
         closed = said if is_closed else audit.complaint(Gate())
@@ -94,9 +106,10 @@ def run_summary(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
     """Return the lines for a run over that many hosts; of one host, whose report has the rest, its files and gate."""
     many = hosts > 1
     title = f"RUN SUMMARY: {counted(len(runs), 'host')}" + (f" of {hosts}" if len(runs) < hosts else "")
+    parts = (_states, _checks, _remediations, _changes)
     return [
         Line(""),
-        *([Line(title), *_states(runs, width), *_checks(runs, width), *_remediations(runs, width)] if many else []),
+        *([Line(title), *(line for part in parts for line in part(runs, width))] if many else []),
         *_files(runs, width),
         *_gate(runs, width),
     ]
@@ -142,6 +155,15 @@ def _informational(found: Sequence[tuple[str, Sequence[tuple[str, Row]]]]) -> li
 def _remediations(runs: Sequence[HostRun], width: int) -> list[Line]:
     findings: list[Finding] = [finding for run in runs for finding in run.failed]
     return remediation_lines(findings, width, _REMEDIATIONS)
+
+
+def changes_of(runs: Sequence[HostRun]) -> dict[str, LastRun]:
+    """Return what changed since the last run, by host, for hosts of which that left a document."""
+    return {run.host: run.last_run for run in runs if run.last_run is not None}
+
+
+def _changes(runs: Sequence[HostRun], width: int) -> list[Line]:
+    return run_change_lines(changes_of(runs), len(runs), width)
 
 
 def _files(runs: Sequence[HostRun], width: int) -> list[Line]:

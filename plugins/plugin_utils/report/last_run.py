@@ -1,0 +1,224 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What failed since the last run, and what no longer fails, by the document that the last run left of a host.
+
+That document is only compared, and nothing depends on it. It may have been changed, cut off, or written by another
+release: whatever is wrong with it is a problem that is named, and no failure.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    OUTCOMES,
+    SEVERITIES,
+    UNKNOWN,
+    Finding,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
+    is_waived,
+    rank,
+    resource_text,
+)
+
+LARGEST = 64 << 20
+"""Bytes of a document at most: of a host with 1,000 containers it has a tenth."""
+_SECONDS = 20.0
+"""For reading and comparing one. It takes milliseconds."""
+_RESOURCES = 10
+"""Resources of a check that are named."""
+_CHECKS = 100
+"""Checks that are listed. There are fewer, but a document can name as many as it likes."""
+_LONGEST = 200
+"""Characters of a name."""
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class CheckChange:
+    """Findings of one check that began to fail, or no longer fail."""
+
+    check: str
+    severity: str
+    """The highest of them."""
+    findings: int
+    resources: list[str] = field(default_factory=list)
+    """The first of them, in words."""
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """One host's audit against the one before."""
+
+    taken_at: str = ""
+    """When the earlier one read the host, ISO 8601 in UTC; empty where nothing was compared."""
+    new: list[CheckChange] = field(default_factory=list)
+    """What fails, is not waived, and did not fail. Highest severity first."""
+    fixed: list[CheckChange] = field(default_factory=list)
+    """What failed and does not, or is no longer there."""
+    not_compared: list[str] = field(default_factory=list)
+    """Checks with a failure in one run that the other did not evaluate."""
+    problem: str = ""
+    """Why nothing was compared."""
+
+
+def compare_with_last_run(path: Path, document: str) -> LastRun | None:
+    """Compare the text of a document with the one that is in the file, before it is replaced; None where none is.
+
+    In a process of its own, with limits of time and memory. Never raises.
+    """
+    if not os.path.lexists(path):
+        return None
+
+    def work(tell: Callable[[Any], None]) -> None:
+        try:
+            compared = _compared(_read(path), _loaded(document))
+        except OSError as error:
+            compared = LastRun(problem=f"{path.name} could not be read: {error.strerror}")
+        except (ValueError, RecursionError) as error:
+            compared = LastRun(problem=f"{path.name}: {str(error)[:_LONGEST]}")
+        tell(encodable(mask_data(to_plain(compared))))
+
+    try:
+        told = run_in_child(work, _SECONDS, MEMORY)
+    except OSError as error:
+        return LastRun(problem=f"{path.name} could not be read: {error.strerror}")
+    if not told.items:
+        return LastRun(problem=f"{path.name} could not be read: {told.problem}")
+    return from_plain(LastRun, told.items[0])
+
+
+@dataclass(frozen=True)
+class _Host:
+    inventory_name: str
+    taken_at: str = ""
+
+
+@dataclass(frozen=True)
+class _Audit:
+    """Of a document what is compared."""
+
+    host: _Host
+    findings: list[Finding]
+
+
+def _read(path: Path) -> _Audit:
+    """Read the earlier document. Raises OSError, ValueError."""
+    # A pipe would wait for a writer.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise ValueError("it is no regular file")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise ValueError(f"it has more than {LARGEST} bytes")
+    return _loaded(content)
+
+
+def _loaded(content: str | bytes) -> _Audit:
+    """Raises ValueError."""
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise ValueError(f"it is no JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    header = document.get("document") if isinstance(document, dict) else None
+    if not isinstance(header, dict) or header.get("name") != NAME:
+        raise ValueError("it is no document of an audit")
+    if header.get("version") != VERSION:
+        raise ValueError(f"its version is {str(header.get('version'))[:_LONGEST]}, and not {VERSION}")
+    if "error" in document:
+        raise ValueError("in the last run the host was not audited")
+    audit = from_plain(_Audit, document)
+    for finding in audit.findings:
+        if finding.outcome not in OUTCOMES or finding.severity not in SEVERITIES:
+            raise ValueError(f"a finding has the outcome {finding.outcome!r} and the severity {finding.severity!r}")
+    return audit
+
+
+def _compared(before: _Audit, now: _Audit) -> LastRun:
+    """Raises ValueError for documents that cannot be compared."""
+    if before.host.inventory_name != now.host.inventory_name:
+        raise ValueError(f"it is of the host {before.host.inventory_name}")
+    read_then, read_now = _time(before.host.taken_at), _time(now.host.taken_at)
+    if read_then is None:
+        raise ValueError("it does not say when the host was read")
+    if read_now is not None and read_now < read_then:
+        raise ValueError(f"it is of a later reading, of {before.host.taken_at}")
+    new, unknown_then = _only_in(now.findings, before.findings)
+    fixed, unknown_now = _only_in(before.findings, now.findings)
+    return LastRun(
+        read_then.astimezone(datetime.timezone.utc).isoformat(timespec="seconds"),
+        _by_check(finding for finding in new if not is_waived(finding)),
+        _by_check(fixed),
+        sorted({*unknown_then, *unknown_now})[:_CHECKS],
+    )
+
+
+def _time(text: str) -> datetime.datetime | None:
+    try:
+        time = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def _only_in(these: Sequence[Finding], others: Sequence[Finding]) -> tuple[list[Finding], set[str]]:
+    """Return what failed of these and not of the others, and checks of which the others do not know it.
+
+    Of a check that could not judge everything, what is not listed may have failed.
+    """
+    # Of several findings about one resource, a failed one decides, and then one that is unknown.
+    ordered = sorted(others, key=lambda finding: (finding.outcome == FAIL, finding.outcome == UNKNOWN))
+    outcomes = {_key(finding): finding.outcome for finding in ordered}
+    evaluated = {finding.check for finding in others}
+    partly = {finding.check for finding in others if finding.outcome == UNKNOWN}
+    found, not_compared = [], set()
+    for finding in these:
+        if finding.outcome != FAIL or outcomes.get(_key(finding)) == FAIL:
+            continue
+        missing = UNKNOWN if finding.check in partly or finding.check not in evaluated else ""
+        if outcomes.get(_key(finding), missing) == UNKNOWN:
+            not_compared.add(finding.check[:_LONGEST])
+        else:
+            found.append(finding)
+    return found, not_compared
+
+
+def _key(finding: Finding) -> _Key:
+    return finding.check, finding.resource.kind, finding.resource.name
+
+
+def _by_check(findings: Iterable[Finding]) -> list[CheckChange]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda item: (SEVERITIES.index(item.severity), rank(item))):
+        groups.setdefault(finding.check, []).append(finding)
+    return [
+        CheckChange(check, group[0].severity, len(group), [_named(item) for item in group[:_RESOURCES]])
+        for check, group in groups.items()
+    ]
+
+
+def _named(finding: Finding) -> str:
+    return resource_text(finding)[:_LONGEST]
