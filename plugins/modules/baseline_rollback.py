@@ -27,8 +27,8 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["reverted", "purged"], "default": "reverted"},
             "keep_days": {"type": "int", "default": KEEP_DAYS},
-            "on_conflict": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
-            "live_restore": {"type": "str", "choices": ["keep", "enable"], "default": "keep"},
+            "on_conflict": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
+            "live_restore": {"type": "str", "choices": ["keep", "enabled"], "default": "keep"},
             "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
@@ -42,9 +42,9 @@ def main() -> None:
         return
     consent = Consent(
         disruption=options["on_disruption"] == "allow",
-        live_restore=options["live_restore"] == "enable",
+        live_restore=options["live_restore"] == "enabled",
     )
-    request = RollbackRequest(consent, keep_conflicts=options["on_conflict"] == "keep")
+    request = RollbackRequest(consent, keep_conflicts=options["on_conflict"] == "allow")
 
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"])

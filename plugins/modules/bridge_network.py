@@ -10,6 +10,7 @@ from __future__ import annotations
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkConsent,
     parse_avoid,
     parse_requests,
 )
@@ -67,8 +68,8 @@ def main() -> None:
     module = SnapshotModule(
         argument_spec={
             "networks": {"type": "list", "elements": "dict", "required": True, "options": _NETWORK},
-            "recreate": {"type": "str", "choices": ["refuse", "unused", "allow"], "default": "refuse"},
-            "disconnect": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
+            "recreate": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
+            "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "avoid": {"type": "list", "elements": "str", "default": []},
             "undo": {"type": "list", "elements": "str", "default": []},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
@@ -83,14 +84,17 @@ def main() -> None:
     api = EngineNetworks(options["docker_host"])
     if options["undo"]:
         run_change(module, NetworkUndo(options["undo"], api))
+    consent = NetworkConsent(
+        recreate=options["recreate"] == "allow",
+        disruption=options["on_disruption"] == "allow",
+    )
     change = NetworkChange(
         requests,
-        options["recreate"],
+        consent,
         avoid,
         api,
         run_command,
         lambda: read_whole(docker_host=options["docker_host"]),
-        options["disconnect"],
     )
     outline = carry_out(module, Recovering(change, api))
     evidence = change.evidence()

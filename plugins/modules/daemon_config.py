@@ -29,9 +29,9 @@ def main() -> None:
             # Not for the system's log: proxies and options of log drivers hold passwords.
             "config": {"type": "dict", "default": {}, "no_log": True},
             "absent": {"type": "list", "elements": "str", "default": []},
-            "live_restore": {"type": "str", "choices": ["keep", "enable"], "default": "keep"},
+            "live_restore": {"type": "str", "choices": ["keep", "enabled"], "default": "keep"},
             "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
-            "restart": {"type": "str", "choices": ["as_needed", "always"], "default": "as_needed"},
+            "restart": {"type": "str", "choices": ["auto", "always"], "default": "auto"},
             "config_path": {"type": "path"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
         },
@@ -45,7 +45,7 @@ def main() -> None:
         )
     keys = [WantedKey(str(name), value=value) for name, value in options["config"].items()]
     keys += [WantedKey(name, present=False) for name in options["absent"]]
-    consent = Consent(disruption=options["on_disruption"] == "allow", live_restore=options["live_restore"] == "enable")
+    consent = Consent(disruption=options["on_disruption"] == "allow", live_restore=options["live_restore"] == "enabled")
 
     def read() -> HostSnapshot:
         return read_snapshot(run_command, options["docker_host"], options["config_path"])

@@ -35,10 +35,9 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "families": {"type": "list", "elements": "str", "choices": ["ipv4", "ipv6"], "default": ["ipv4"]},
-            # A boolean comes as its Python word, which AnsibleModule takes for the choice that means the same.
             "persistent": {"type": "str", "choices": [AUTO, ALWAYS, NEVER], "default": AUTO},
             "interfaces": {"type": "list", "elements": "str", "default": []},
-            "router_advertisements": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
+            "accept_ra": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "forward_policy": {"type": "str", "choices": ["drop", "keep"], "default": "drop"},
             "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
@@ -51,7 +50,7 @@ def main() -> None:
         families=options["families"],
         persistent=options["persistent"],
         interfaces=options["interfaces"],
-        keep_advertised_routes=options["router_advertisements"] == "keep",
+        keep_advertised_routes=options["accept_ra"] == "allow",
     )
     policy = PolicyRequest(
         families=options["families"],

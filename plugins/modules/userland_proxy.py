@@ -23,7 +23,7 @@ def main() -> None:
     module = HostModule(
         argument_spec={
             "state": {"type": "str", "choices": ["enabled", "disabled"], "required": True},
-            "live_restore": {"type": "str", "choices": ["keep", "enable"], "default": "keep"},
+            "live_restore": {"type": "str", "choices": ["keep", "enabled"], "default": "keep"},
             "on_disruption": {"type": "str", "choices": ["refuse", "allow"], "default": "refuse"},
             "config_path": {"type": "path"},
             "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
@@ -34,7 +34,7 @@ def main() -> None:
     goal = proxy_goal(enabled=options["state"] == "enabled")
     consent = Consent(
         disruption=options["on_disruption"] == "allow",
-        live_restore=options["live_restore"] == "enable",
+        live_restore=options["live_restore"] == "enabled",
     )
 
     def read() -> HostSnapshot:

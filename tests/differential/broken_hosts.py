@@ -237,14 +237,14 @@ def _restart(host: Host) -> None:
 
 
 def _variables(draw: Draw) -> dict[str, Any]:
-    chosen = {
+    chosen: dict[str, Any] = {
         "harden_profile": draw.choice(["default", "default", "strict"]),
         "harden_userland_proxy": draw.choice(["keep", "keep", "disabled", "enabled"]),
-        "harden_live_restore": draw.choice(["keep", "enable"]),
+        "harden_live_restore": draw.choice(["keep", "enabled"]),
         "harden_on_disruption": draw.choice(["refuse", "allow"]),
         "harden_ip_forward_families": draw.choice([["ipv4"], ["ipv4"], ["ipv4", "ipv6"], ["ipv6"]]),
-        "harden_ip_forward_persistent": draw.choice(["auto", True, False]),
-        "harden_router_advertisements": draw.choice(["refuse", "keep"]),
+        "harden_ip_forward_persistent": draw.choice(["auto", "enabled", "keep"]),
+        "harden_accept_ra": draw.choice(["refuse", "allow"]),
         "harden_forward_policy": draw.choice(["drop", "drop", "keep"]),
     }
     if draw.random() < 0.3:

@@ -64,7 +64,7 @@ RELOAD_AND_RESTART = Edit(
     "live-restore brought in, restart, taken back",
     Goal(
         "daemon_config",
-        {"config": {"log-level": "warn"}, "live_restore": "enable"},
+        {"config": {"log-level": "warn"}, "live_restore": "enabled"},
         '{"live-restore": true, "log-level": "warn"}\n',
         lambda view: view.live_restore,
     ),

@@ -81,7 +81,7 @@ def with_network(host: Host) -> None:
 
 def keep_closed(host: Host) -> dict[str, Any]:
     """Forwarding and a closed FORWARD for the next boot, and, without docker-proxy, the guard of the loopback."""
-    done = ansible_module(host, "dockernet.baseline.ip_forward", {"persistent": True}, diff=True)
+    done = ansible_module(host, "dockernet.baseline.ip_forward", {"persistent": "enabled"}, diff=True)
     assert not done["failed"], done
     host.write(DAEMON_JSON, '{"userland-proxy": false}\n')
     host.restart_docker()
@@ -134,7 +134,7 @@ def test_an_operators_rules_that_come_after_the_network_and_ours_are_both_in_for
     text = host.read(f"{UNITS}/{POLICY}")
     assert "network-pre.target" not in text
     assert "Policy of FORWARD before: ipv4 ACCEPT" in text
-    again = ansible_module(host, "dockernet.baseline.ip_forward", {"persistent": True})
+    again = ansible_module(host, "dockernet.baseline.ip_forward", {"persistent": "enabled"})
     assert again["actions"] == []
 
     boot_without_a_cycle(host)
@@ -159,5 +159,5 @@ def test_after_a_switch_of_iptables_the_units_write_where_dockerd_does(fresh_hos
 
     assert "legacy" in host.run("iptables --version").out
     in_force(host)
-    again = ansible_module(host, "dockernet.baseline.ip_forward", {"persistent": True})
+    again = ansible_module(host, "dockernet.baseline.ip_forward", {"persistent": "enabled"})
     assert again["actions"] == []

@@ -157,9 +157,9 @@ def test_connected_changed_and_disconnected(fresh_host: Host) -> None:
     ]
     refused = run(host, [shop(moved)])
     assert refused["refused"]
-    assert refused["consents"] == {"disconnect": "allow"}
-    predicted = run(host, [shop(moved)], check=True, disconnect="allow")
-    done = run(host, [shop(moved)], disconnect="allow")
+    assert refused["consents"] == [{"on_disruption": "allow"}]
+    predicted = run(host, [shop(moved)], check=True, on_disruption="allow")
+    done = run(host, [shop(moved)], on_disruption="allow")
     assert {key: done[key] for key in keys} == {key: predicted[key] for key in keys}, done
     assert in_bridge(host, "hub", "shop") == {"10.77.0.70", "fd00:77::50"}
     fixed, aliases = endpoints(host, "hub")["shop"][1:]
@@ -176,11 +176,11 @@ def test_connected_changed_and_disconnected(fresh_host: Host) -> None:
     refused = run(host, only)
     assert refused["refused"]
     assert {item["name"] for item in refused["disruptions"]} == {"web", "db", "idle"}
-    done = run(host, only, disconnect="allow")
+    done = run(host, only, on_disruption="allow")
     assert not done["failed"], done
     assert [name for name in (*RUNNING, "idle") if "shop" in endpoints(host, name)] == ["hub"]
     assert "10.77." not in host.container("web").net(["ip", "addr"]).out
-    assert run(host, only, disconnect="allow")["actions"] == []
+    assert run(host, only, on_disruption="allow")["actions"] == []
     assert alive(host) == living
 
 
@@ -197,7 +197,7 @@ def test_refused_or_undone(fresh_host: Host) -> None:
         ({"name": "lone"}, "docker network disconnect none lone"),
         ({"name": "hub", "ipv4_address": "10.77.0.3"}, "'10.77.0.3' is not allowed; container db has it"),
     ):
-        refused = run(host, [shop([web, entry])], disconnect="allow")
+        refused = run(host, [shop([web, entry])], on_disruption="allow")
         assert refused["refused"], refused
         assert words in refused["msg"]
     assert {name: endpoints(host, name) for name in RUNNING} == before

@@ -209,7 +209,7 @@ def test_what_cannot_be_is_refused_by_name_and_nothing_is_touched(shop_host: Hos
         wrong.append(({"config": {"log-level": "banana"}}, ("banana",)))
     before = host_state(host)
     for arguments, words in wrong:
-        done = run(host, **{"live_restore": "enable", **arguments})
+        done = run(host, **{"live_restore": "enabled", **arguments})
         assert_refused(done, *words)
     assert host_state(host) == before
 

@@ -191,7 +191,7 @@ def test_others_whom_the_host_forwards_for_are_not_cut_off(fresh_host: Host, gue
     assert host_state(host) == before
 
     # It was the truth: with consent, it is cut off.
-    assert run(host, on_disruption="allow", persistent=True)["changed"]
+    assert run(host, on_disruption="allow", persistent="enabled")["changed"]
     assert guest.tcp("203.0.113.9", 80, PATIENCE) == "timed out"
     assert run(host, state="absent")["changed"]
     assert policies(host)["ipv4"] == "ACCEPT"

@@ -201,15 +201,15 @@ def test_a_route_from_router_advertisements_is_not_lost(advertised_host: Host) -
     assert refused["failed"]
     assert refused["refused"]
     assert "ra0" in refused["msg"]
-    assert "router_advertisements: keep" in refused["msg"]
+    assert "accept_ra: allow" in refused["msg"]
     assert host_state(host) == before
     assert has_advertised_route(host)
 
-    assert run(host, families=["ipv6"], router_advertisements="keep")["changed"]
+    assert run(host, families=["ipv6"], accept_ra="allow")["changed"]
     assert host.sysctl("net.ipv6.conf.all.forwarding") == "1"
     assert host.sysctl("net.ipv6.conf.ra0.accept_ra") == "2"
     assert has_advertised_route(host)
-    assert run(host, families=["ipv6"], router_advertisements="keep")["actions"] == []
+    assert run(host, families=["ipv6"], accept_ra="allow")["actions"] == []
 
 
 def test_without_consent_the_kernel_would_have_dropped_that_route(advertised_host: Host) -> None:

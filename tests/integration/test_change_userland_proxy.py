@@ -95,7 +95,7 @@ def test_what_would_stop_somebody_is_refused_by_name(shop_host: Host) -> None:
         before = host_state(host)
         for check in (True, False):
             done = run(host, check=check, state="disabled")
-            assert_refused(done, "web", "restart policy no", "on_disruption: allow", "live_restore: enable")
+            assert_refused(done, "web", "restart policy no", "on_disruption: allow", "live_restore: enabled")
             how = {item["name"]: item["how"] for item in done["disruptions"]}
             assert set(how) == {*NAMES, "service bound.service"}
             assert "started again" in how["steady"]
@@ -105,7 +105,7 @@ def test_what_would_stop_somebody_is_refused_by_name(shop_host: Host) -> None:
         # dockerd refuses a swarm where it makes its rules with nftables.
         if not uses_nftables(host):
             host.docker("swarm", "init", "--advertise-addr", host.address)
-            assert_refused(run(host, state="disabled", live_restore="enable"), "swarm", "on_disruption: allow")
+            assert_refused(run(host, state="disabled", live_restore="enabled"), "swarm", "on_disruption: allow")
         assert not host.exists(DAEMON_JSON)
     finally:
         host.run(["systemctl", "stop", "bound.service"])
@@ -118,10 +118,10 @@ def test_off_and_on_again_loses_no_container_and_leaves_nothing_behind(shop_host
     started = start_times(host)
     before = host_state(host)
 
-    predicted = run(host, check=True, state="disabled", live_restore="enable")
+    predicted = run(host, check=True, state="disabled", live_restore="enabled")
     assert host_state(host) == before
 
-    done = run(host, state="disabled", live_restore="enable")
+    done = run(host, state="disabled", live_restore="enabled")
     assert done["changed"], done
     assert {key: done[key] for key in ("actions", "diff", "disruptions")} == {
         key: predicted[key] for key in ("actions", "diff", "disruptions")
@@ -221,7 +221,7 @@ def test_an_explicit_true_costs_no_container(shop_host: Host) -> None:
     shop_host.deploy(Scenario(containers=SHOP.containers[:2]))
     started = start_times(shop_host)
 
-    done = run(shop_host, state="disabled", live_restore="enable")
+    done = run(shop_host, state="disabled", live_restore="enabled")
 
     assert done["changed"], done
     assert start_times(shop_host) == started
@@ -282,7 +282,7 @@ def test_a_file_that_dockerd_would_stumble_over_is_left_as_it_is(fresh_host: Hos
     for name, words in BROKEN.items():
         fresh_host.break_(name)
         before = host_state(fresh_host)
-        assert_refused(run(fresh_host, state="disabled", live_restore="enable", on_disruption="allow"), *words)
+        assert_refused(run(fresh_host, state="disabled", live_restore="enabled", on_disruption="allow"), *words)
         assert host_state(fresh_host) == before
 
 
@@ -299,7 +299,7 @@ def test_a_start_that_fails_is_undone_and_no_container_pays_for_it(shop_host: Ho
         f"ExecStartPre=/bin/sh -c 'if grep -q userland-proxy {DAEMON_JSON}; then echo balking at it; exit 1; fi'",
     )
 
-    done = run(host, state="disabled", live_restore="enable")
+    done = run(host, state="disabled", live_restore="enabled")
 
     assert done["failed"]
     assert "live-restore, without which that start would have stopped the containers" in done["msg"], done["msg"]
@@ -348,7 +348,7 @@ def test_live_restore_that_does_not_come_stops_everything_before_the_restart(sho
     started = start_times(shop_host)
     daemon = shop_host.run(["pidof", "dockerd"]).out
 
-    done = run(shop_host, state="disabled", live_restore="enable")
+    done = run(shop_host, state="disabled", live_restore="enabled")
 
     assert done["failed"]
     assert "live-restore did not become effective" in done["msg"]

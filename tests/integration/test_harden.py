@@ -163,7 +163,7 @@ def test_check_mode_of_the_strict_profile_says_what_the_real_run_does(fresh_host
     fresh_host.break_("forwarding-not-persistent")
     wishes: dict[str, Any] = {
         "harden_profile": "strict",
-        "harden_live_restore": "enable",
+        "harden_live_restore": "enabled",
         "harden_on_disruption": "allow",
         "harden_daemon_config": {"log-level": "warn", "shutdown-timeout": 20},
     }
@@ -213,10 +213,10 @@ def test_flushed_rules_come_back_by_a_restart_that_loses_no_container_unasked(fr
     started = host.container("web").started_at
     left = run(lab, host, harden_checks=only)
     assert changes(left)["daemon_config"]["refused"] is True
-    assert "harden_live_restore: enable" in table(left)
+    assert "harden_live_restore: enabled" in table(left)
     assert host.container("web").started_at == started
     begun = starts(host)
-    done = harden(lab, host, harden_checks=only, harden_live_restore="enable")
+    done = harden(lab, host, harden_checks=only, harden_live_restore="enabled")
     assert failing(audits(done)[0], "firewall.flushed")
     assert {item["check"] for item in audits(done)[-1]["findings"] if item["outcome"] == "fail"} == set()
     assert starts(host) == begun + 1
@@ -229,7 +229,7 @@ def test_rules_that_dockerd_was_not_to_make_come_on_request_alone(fresh_host: Ho
     host = fresh_host
     six = NetworkSpec("six", "10.66.0.0/24", ipv6_subnet="fd00:66::/64")
     host.deploy(Scenario([six], [Workload("six", ["six"], publish=[f"{PORT}:80"])]))
-    only = {"harden_checks": ["network.ipv6-unfiltered", "daemon.live-restore"], "harden_live_restore": "enable"}
+    only = {"harden_checks": ["network.ipv6-unfiltered", "daemon.live-restore"], "harden_live_restore": "enabled"}
     left = harden(lab, host, **only)
     assert "waits for harden_also_repair: [network.ipv6-unfiltered]" in table(left)
     assert "ip6tables" not in host.run(["cat", DAEMON_JSON]).out
@@ -323,7 +323,7 @@ def test_an_explicit_true_loses_no_container(fresh_host: Host, lab: Lab) -> None
     fresh_host.deploy(WEB)
     fresh_host.break_("proxy-true-explicit")
     started = fresh_host.container("web").started_at
-    cis = {"harden_profile": "cis", "harden_live_restore": "enable", "harden_on_disruption": "allow"}
+    cis = {"harden_profile": "cis", "harden_live_restore": "enabled", "harden_on_disruption": "allow"}
     for wishes in ({}, cis):
         harden(lab, fresh_host, **wishes)
         assert fresh_host.container("web").running, wishes
@@ -338,7 +338,7 @@ def test_a_broken_daemon_json_is_shown_with_its_place_and_left_as_it_is(fresh_ho
     for fault, place in list(BROKEN_FILES.items())[first : first + FAULTS_OF_A_KIND]:
         fresh_host.break_(fault)
         content = fresh_host.run(["sha256sum", DAEMON_JSON]).out
-        done = harden(lab, fresh_host, harden_profile="cis", harden_live_restore="enable")
+        done = harden(lab, fresh_host, harden_profile="cis", harden_live_restore="enabled")
         assert fresh_host.run(["sha256sum", DAEMON_JSON]).out == content, fault
         assert fresh_host.container("web").started_at == started, fault
         assert failing(audits(done)[-1], "daemon.config"), fault

@@ -34,6 +34,7 @@ LOWEST_FREE_NAME = 28
 FORGETS_MAC = 25
 
 MODULE = "dockernet.baseline.bridge_network"
+CONSENT = {"recreate": "allow", "on_disruption": "allow"}
 
 # The module's own code, with something that happens just after the old network was removed, or the new one made.
 PROGRAM = """
@@ -137,7 +138,7 @@ def test_containers_keep_what_they_have(fresh_host: Host, lab: Lab) -> None:
     names = [link["name"] for link in in_kernel(host, "hub")]
     assert reached["outside to hub"] == "workload hub port 80"
 
-    done = ansible_module(host, MODULE, {"networks": [{"name": "shop", "mtu": 1400}], "recreate": "allow"})
+    done = ansible_module(host, MODULE, {"networks": [{"name": "shop", "mtu": 1400}], **CONSENT})
 
     assert done["changed"], done
     # Nothing was observed of a container that was not planned.

@@ -43,28 +43,29 @@ def test_from_the_list_to_the_host(fresh_host: Host, lab: Lab) -> None:
     assert set(networks(host)) == {"bridge", "host", "none", "front", "old"}
 
     before = host_state(host)
-    predicted = run(check=True, networks_recreate="allow")
+    consent: dict[str, Any] = {"networks_recreate": "allow", "networks_on_disruption": "allow"}
+    predicted = run(check=True, **consent)
     assert predicted.rc == 0, predicted.out
     assert "Planned changes:" in predicted.out
     assert "container web is disconnected from network front for a moment" in predicted.out
     assert host_state(host) == before
 
-    done = run(networks_recreate="allow")
+    done = run(**consent)
     assert done.rc == 0, done.out
     assert "network back (10.60.1.0/24): created" in done.out
     assert set(networks(host)) == {"bridge", "host", "none", "front", "back", "six"}
     assert subnets(host, "six") == ["10.60.2.0/24", "fd00:60::/64"]
     assert (web.pid, web.started_at, web.address("front")) == alive
 
-    again = run(networks_recreate="allow")
+    again = run(**consent)
     assert again.stats[host.name]["changed"] == 0, again.out
     assert web.address("back") == "10.60.1.9"
 
     alone: dict[str, Any] = {"networks_list": [{"name": "back", "connected": [], "appends": False}]}
     refused = run(**alone)
     assert refused.rc != 0
-    assert "disconnect: allow" in refused.out
-    closed = run(**alone, networks_disconnect="allow")
+    assert "on_disruption: allow" in refused.out
+    closed = run(**alone, networks_on_disruption="allow")
     assert closed.rc == 0, closed.out
     assert "container web is disconnected from network back" in closed.out
     assert set(web.inspect()["NetworkSettings"]["Networks"]) == {"front"}

@@ -67,12 +67,12 @@ def words(done: PlaybookResult) -> str:
 def test_pip_takes_a_word_of_consent(tmp_path: Path, bare: Path) -> None:
     done = prepare(tmp_path, bare)
     assert done.rc != 0
-    assert "prerequisites_pip: true to allow it" in words(done)
+    assert "set prerequisites_pip: allow" in words(done)
     assert not (tmp_path / "venv").exists()
 
 
 def test_check_mode_names_what_would_be_installed(tmp_path: Path, bare: Path) -> None:
-    done = prepare(tmp_path, bare, check=True, prerequisites_pip=True)
+    done = prepare(tmp_path, bare, check=True, prerequisites_pip="allow")
     pin = PINS.read_text().splitlines()[-1].split()[0]
     assert done.rc == 0
     assert f"Would install {pin} with pip into" in words(done)
@@ -86,7 +86,7 @@ def test_the_pin_is_installed_from_what_is_offered_and_nothing_else_is(tmp_path:
     with zipfile.ZipFile(offered / wheel.name, "a") as changed:
         changed.writestr("pyroute2/of_somebody_else.py", "")
     here: dict[str, Any] = {
-        "prerequisites_pip": True,
+        "prerequisites_pip": "allow",
         "prerequisites_pip_arguments": ["--no-index", f"--find-links={offered}"],
     }
     refused = prepare(tmp_path, bare, **here)
@@ -108,6 +108,6 @@ def test_the_pin_is_installed_from_what_is_offered_and_nothing_else_is(tmp_path:
 
 @pytest.mark.long
 def test_the_pin_can_be_had_from_the_index(tmp_path: Path, bare: Path) -> None:
-    done = prepare(tmp_path, bare, prerequisites_pip=True)
+    done = prepare(tmp_path, bare, prerequisites_pip="allow")
     assert done.rc == 0, done.out
     assert list((tmp_path / "venv").glob("lib/*/site-packages/pyroute2"))

@@ -31,7 +31,7 @@ SHOP = Scenario(
 )
 STRICT = {
     "harden_profile": "strict",
-    "harden_live_restore": "enable",
+    "harden_live_restore": "enabled",
     "harden_on_disruption": "allow",
     "harden_daemon_config": {"log-level": "warn", "default-address-pools": [{"base": "10.213.0.0/16", "size": 24}]},
 }
@@ -144,7 +144,7 @@ def test_what_somebody_else_changed_since_stays(fresh_host: Host) -> None:
     host.break_("forwarding-not-persistent")
     keys = {"live-restore": True, "debug": True, "shutdown-timeout": 30}
     assert ansible_module(host, "dockernet.baseline.daemon_config", {"config": keys})["changed"]
-    assert ansible_module(host, "dockernet.baseline.ip_forward", {"router_advertisements": "keep"})["changed"]
+    assert ansible_module(host, "dockernet.baseline.ip_forward", {"accept_ra": "allow"})["changed"]
 
     # An administrator edits keys of theirs and one of ours, and a file of ours.
     typed = host.read(DAEMON_JSON).replace("rack=7", "rack=8").replace("30", "40")
@@ -159,13 +159,13 @@ def test_what_somebody_else_changed_since_stays(fresh_host: Host) -> None:
             in refused["msg"]
         )
         assert f"{SYSCTL_FILE} was changed outside this collection" in refused["msg"]
-        assert "on_conflict: keep" in refused["msg"]
+        assert "on_conflict: allow" in refused["msg"]
     assert host_state(host) == before
 
     started, begun = start_times(host), starts(host)
-    predicted = rollback(host, check=True, on_conflict="keep")
+    predicted = rollback(host, check=True, on_conflict="allow")
     assert host_state(host) == before
-    done = rollback(host, on_conflict="keep")
+    done = rollback(host, on_conflict="allow")
     assert done["changed"], done
     assert {key: done[key] for key in ("actions", "diff")} == {key: predicted[key] for key in ("actions", "diff")}
     assert host.read(DAEMON_JSON) == TYPED.replace("20", "40").replace("rack=7", "rack=8")

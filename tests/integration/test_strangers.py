@@ -45,9 +45,12 @@ def modules(network: str, container: str) -> list[tuple[str, dict[str, Any]]]:
         (f"{prefix}packet_trace", {"from": "outside", "to": f"{container}:80/tcp"}),
         (f"{prefix}ip_forward", {}),
         (f"{prefix}bridge_hairpin", {"state": "enabled"}),
-        (f"{prefix}userland_proxy", {"state": "disabled", "live_restore": "enable", "on_disruption": "allow"}),
+        (f"{prefix}userland_proxy", {"state": "disabled", "live_restore": "enabled", "on_disruption": "allow"}),
         (f"{prefix}daemon_config", {"config": {"debug": True}}),
-        (f"{prefix}bridge_network", {"networks": [{"name": network, "mtu": 1400}], "recreate": "allow"}),
+        (
+            f"{prefix}bridge_network",
+            {"networks": [{"name": network, "mtu": 1400}], "recreate": "allow", "on_disruption": "allow"},
+        ),
         (f"{prefix}baseline_rollback", {}),
         (f"{prefix}baseline_rollback", {"state": "purged", "keep_days": 0}),
     ]
@@ -154,6 +157,6 @@ def test_what_is_wanted_of_dockerd_is_not_written_into_logs(fresh_host: Host) ->
     # A daemon.json that dockerd reads no more, and that somebody else has written meanwhile.
     fresh_host.write(DAEMON_JSON, json.dumps({"proxies": {"https-proxy": SECRET}, "log-opts": {"token": SECRET}}))
     back = ansible_module(
-        fresh_host, "dockernet.baseline.baseline_rollback", {"on_conflict": "keep"}, check=True, diff=True
+        fresh_host, "dockernet.baseline.baseline_rollback", {"on_conflict": "allow"}, check=True, diff=True
     )
     assert SECRET not in json.dumps(back)

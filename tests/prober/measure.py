@@ -35,7 +35,7 @@ def _module(host: Host, name: str, **arguments: object) -> None:
 
 def _bring_in(host: Host, number: int) -> None:
     level = LOG_LEVELS[number % len(LOG_LEVELS)]
-    _module(host, "daemon_config", config={"log-level": level}, live_restore="enable")
+    _module(host, "daemon_config", config={"log-level": level}, live_restore="enabled")
 
 
 def _restart(host: Host, dummy: int) -> None:

@@ -102,14 +102,14 @@ class Refusal(Exception):
         message: str,
         disruptions: list[Disruption] | None = None,
         libraries: Iterable[str] = (),
-        consents: Mapping[str, str] | None = None,
+        consents: Iterable[Mapping[str, str]] = (),
     ) -> None:
         super().__init__(message)
         self.disruptions = disruptions or []
         self.libraries = sorted(libraries)
         """Python libraries without which it cannot be done."""
-        self.consents = dict(consents or {})
-        """Options of the module, each of which with this value would allow it."""
+        self.consents = [dict(options) for options in consents]
+        """Options of the module with values that would allow it; each item is enough by itself."""
 
 
 class ChangeFailed(Exception):

@@ -83,8 +83,8 @@ def _winning_file(others: BootSysctls, kept: dict[str, str], promised: dict[str,
     rivals = ", ".join(f"{rival.path} line {rival.line} ({rival.value})" for rival in found)
     raise Refusal(
         f"no file in {FOLDER} can override {rivals} at boot: it is read last. Remove that line, which this module "
-        "does not change, or set persistent: false",
-        consents={"persistent": "false"},
+        "does not change, or set persistent: keep",
+        consents=[{"persistent": "keep"}],
     )
 
 

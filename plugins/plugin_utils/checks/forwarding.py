@@ -550,7 +550,7 @@ def _unheard(uplink: AdvertisedUplink) -> Verdict:
         f"The host and its containers lose outbound IPv6 through {name}, and later the address itself. Programs that "
         "try IPv6 first then wait for timeouts."
     )
-    args: dict[str, Any] = {"state": "present", "families": ["ipv6"], "router_advertisements": "keep"}
+    args: dict[str, Any] = {"state": "present", "families": ["ipv6"], "accept_ra": "allow"}
     remediation = Remediation(f"Set accept_ra to 2 on {name}, now and at boot", "ip_forward", args)
     return failed(resources.interface(name), summary, _evidence(uplink), impact, remediation)
 

@@ -47,8 +47,8 @@ class Repair:
     warnings: list[str] = field(default_factory=list)
     follows: list[str] = field(default_factory=list)
     """What it brings into line besides, that is another module's otherwise."""
-    consents: Mapping[str, str] = field(default_factory=dict)
-    """After a refusal: values that would allow it, by the names of the module's options."""
+    consents: Sequence[Mapping[str, str]] = ()
+    """After a refusal: values that would allow it, by the names of the module's options; one item is enough."""
 
     @classmethod
     def from_result(cls, module: str, result: Mapping[str, Any]) -> Repair:
@@ -67,7 +67,7 @@ class Repair:
             [str(action) for action in result.get("actions") or []],
             [str(warning) for warning in result.get("warnings") or []],
             [str(thing) for thing in result.get("follows") or []],
-            {str(option): str(value) for option, value in (result.get("consents") or {}).items()},
+            [{str(option): str(value) for option, value in item.items()} for item in result.get("consents") or []],
         )
 
 
@@ -230,12 +230,11 @@ _NAMED = 3
 """How many resources that share a row are named; the rest is counted."""
 _CONSENTS = {
     ("on_disruption", "allow"): "harden_on_disruption: allow",
-    ("live_restore", "enable"): "harden_live_restore: enable",
-    ("router_advertisements", "keep"): "harden_router_advertisements: keep",
+    ("live_restore", "enabled"): "harden_live_restore: enabled",
+    ("accept_ra", "allow"): "harden_accept_ra: allow",
     ("forward_policy", "keep"): "harden_forward_policy: keep",
-    ("persistent", "false"): "harden_ip_forward_persistent: false",
-    ("on_conflict", "keep"): "harden_on_conflict: keep",
-    ("recreate", "allow"): "harden_on_disruption: allow",
+    ("persistent", "keep"): "harden_ip_forward_persistent: keep",
+    ("on_conflict", "allow"): "harden_on_conflict: allow",
 }
 """An option of a module with the value that consents, and the variable of the role harden that says it."""
 _OWN_CONSENTS = {"ip_forward": {("on_disruption", "allow"): "harden_on_other_forwarders: allow"}}
@@ -313,7 +312,11 @@ def _waived(findings: Iterable[Finding]) -> list[str]:
 def _with_consent(repair: Repair) -> str:
     """Add how the consent is given through the role, whose user never sees the module's own options."""
     consents = {**_CONSENTS, **_OWN_CONSENTS.get(repair.module, {})}
-    ways = [variable for consent, variable in consents.items() if consent in repair.consents.items()]
+    ways = [
+        " and ".join(consents[pair] for pair in item.items())
+        for item in repair.consents
+        if item and all(pair in consents for pair in item.items())
+    ]
     return f"{repair.message}\nIn the role harden that is {', or '.join(ways)}." if ways else repair.message
 
 

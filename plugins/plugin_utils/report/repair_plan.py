@@ -26,7 +26,7 @@ OPTIONS: Mapping[str, Collection[str]] = {
     BRIDGE_HAIRPIN: ("state",),
     BRIDGE_NETWORK: ("networks",),
     DAEMON_CONFIG: ("config", "absent", "restart"),
-    IP_FORWARD: ("state", "families", "router_advertisements"),
+    IP_FORWARD: ("state", "families", "accept_ra"),
     USERLAND_PROXY: ("state",),
 }
 """Modules that remediations may name, with the options that they may give: those that the role harden passes on."""
@@ -150,7 +150,7 @@ def _what_it_waits_for(check: str, remediation: Remediation, proxy_state: str | 
     if remediation.module == USERLAND_PROXY and proxy_state is None:
         return f"harden_userland_proxy: {remediation.args.get('state')}"
     if remediation.module == DAEMON_CONFIG and not choices.live_restore and list(remediation.args) == ["config"]:
-        return "harden_live_restore: enable" if list(remediation.args["config"]) == [_LIVE_RESTORE_KEY] else ""
+        return "harden_live_restore: enabled" if list(remediation.args["config"]) == [_LIVE_RESTORE_KEY] else ""
     return ""
 
 

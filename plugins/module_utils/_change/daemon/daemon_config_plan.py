@@ -537,7 +537,7 @@ def _refusal(context: DaemonContext, carried: CarryOver, felt: RestartImpact, di
     needing = ", ".join(sorted(name for name in context.pending if not reloadable(name)))
     cause = f"{needing} needs a restart of dockerd" if needing else "dockerd must be restarted"
     text = f"nothing was changed: {cause}, which would affect: {who}. To allow it, set on_disruption: allow"
-    consents = {"on_disruption": "allow"}
+    consents = [{"on_disruption": "allow"}]
     state = _state(context)
     if carried.carries or not felt.disruptions:
         return Refusal(text, disruptions, consents=consents)
@@ -548,11 +548,11 @@ def _refusal(context: DaemonContext, carried: CarryOver, felt: RestartImpact, di
     if needing and all(of_default_bridge(name) or reloadable(name) for name in context.pending):
         text += (
             f". Live-restore does not help: with running containers, dockerd ignores {needing}. With live_restore: "
-            "enable, the file is written and takes effect at a start without running containers"
+            "enabled, the file is written and takes effect at a start without running containers"
         )
     else:
-        text += ", or keep the containers running with live_restore: enable"
-    return Refusal(text, disruptions, consents={**consents, "live_restore": "enable"})
+        text += ", or keep the containers running with live_restore: enabled"
+    return Refusal(text, disruptions, consents=[*consents, {"live_restore": "enabled"}])
 
 
 def _service_actions(

@@ -58,7 +58,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 UNIT = "dockernet-forward-policy.service"
 _KEPT = re.compile(r"^# Policy of FORWARD before: (?P<before>.*)$", re.MULTILINE)
 _USUAL = {"ipv4": "/usr/sbin/iptables", "ipv6": "/usr/sbin/ip6tables"}
-_KEEP = {"forward_policy": "keep"}
+_KEEP = [{"forward_policy": "keep"}]
 _OPEN_BY_NFTABLES = (
     "the policy of FORWARD was left unchanged: this engine filters with nftables, and the iptables policy DROP would "
     "drop what it accepts. The host routes for any machine that uses it as a gateway unless another table drops that, "
@@ -113,7 +113,7 @@ def plan_policy(
     concerned = {item.family: _concerned(snapshot, firewall, item.family, declared) for item in policies}
     disruptions = _disruptions(concerned)
     if disruptions and not request.disruption_allowed:
-        raise Refusal(_refusal(disruptions, concerned), disruptions, consents={"on_disruption": "allow", **_KEEP})
+        raise Refusal(_refusal(disruptions, concerned), disruptions, consents=[{"on_disruption": "allow"}, *_KEEP])
     change = _unit_change(firewall, unit, now, request) if request.at_boot else None
     actions = unit_actions(change, _purpose(change.after)) if change else []
     actions += [_action(policy, concerned[policy.family]) for policy in policies]
@@ -203,9 +203,9 @@ def _refuse_what_does_not_last(firewall: Firewall, unit: UnitState, request: Pol
     if request.at_boot and not firewall.systemd:
         raise Refusal(
             "nothing was changed: systemd is not the init system of this host, and only a systemd unit sets the "
-            "policy of FORWARD at boot. Set persistent: false to close it now only, or set forward_policy: keep and "
+            "policy of FORWARD at boot. Set persistent: keep to close it now only, or set forward_policy: keep and "
             "close it by other means",
-            consents={"persistent": "false", **_KEEP},
+            consents=[{"persistent": "keep"}, *_KEEP],
         )
     if request.at_boot and unit.state in ("masked", "linked"):
         raise Refusal(f"nothing was changed: /etc/systemd/system/{unit.name} is a link ({unit.state}); remove it")

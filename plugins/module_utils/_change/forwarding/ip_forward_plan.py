@@ -41,8 +41,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks 
 # When boot is to turn forwarding on by a file.
 AUTO = "auto"
 """Where it would lack it otherwise."""
-ALWAYS = "true"
-NEVER = "false"
+ALWAYS = "enabled"
+NEVER = "keep"
 
 KNOBS = {
     "ipv4": ["net.ipv4.ip_forward"],
@@ -192,9 +192,9 @@ def _router_advertisement_guards(
         names = ", ".join(lost)
         raise Refusal(
             f"IPv6 forwarding was not turned on: the default route of {names} comes from router advertisements, and "
-            f"the kernel would drop it (accept_ra is {', '.join(lost.values())}). With router_advertisements: keep, "
+            f"the kernel would drop it (accept_ra is {', '.join(lost.values())}). With accept_ra: allow, "
             f"accept_ra is set to 2 on {names} first, and the route stays",
-            consents={"router_advertisements": "keep"},
+            consents=[{"accept_ra": "allow"}],
         )
     return [SysctlChange(sysctl_key(6, name, "accept_ra"), value, "2") for name, value in lost.items()]
 
@@ -209,7 +209,7 @@ def _deaf_uplinks(snapshot: HostSnapshot, request: ForwardingRequest) -> list[Ad
 def _unheard(deaf: list[AdvertisedUplink]) -> list[str]:
     return [
         f"{uplink.interface} ignores router advertisements, because the host forwards IPv6 and accept_ra is "
-        f"{uplink.accept_ra}: its default route is lost or soon will be. With router_advertisements: keep, accept_ra "
+        f"{uplink.accept_ra}: its default route is lost or soon will be. With accept_ra: allow, accept_ra "
         "is set to 2, and the route returns with the next advertisement"
         for uplink in deaf
     ]
@@ -306,8 +306,8 @@ def _kept_at_boot(
     raise Refusal(
         f"nothing was changed: the default route of {', '.join(lost)} comes from router advertisements, and with IPv6 "
         "forwarding on at boot the kernel would not take it, since no file sets accept_ra to 2 there. With "
-        "router_advertisements: keep, it is set; or use persistent: false",
-        consents={"router_advertisements": "keep", "persistent": "false"},
+        "accept_ra: allow, it is set; or use persistent: keep",
+        consents=[{"accept_ra": "allow"}, {"persistent": "keep"}],
     )
 
 

@@ -132,7 +132,7 @@ def plan_hairpin(
         raise Refusal(
             _refusal(netfilter),
             netfilter.disruptions,
-            consents={"on_disruption": "allow", "bridge_netfilter": "keep"},
+            consents=[{"on_disruption": "allow"}, {"bridge_netfilter": "keep"}],
         )
     loopback = needless_loopback_routes(snapshot) if request.guard else []
     guard = _plan_guard(snapshot, loopback, firewall, unit) if request.guard and firewall and unit else GuardPlan()

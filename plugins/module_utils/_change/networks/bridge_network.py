@@ -58,7 +58,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     EndpointState,
     RecreationRecord,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkRequest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkConsent,
+    NetworkRequest,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation import (
     plan_on_host,
@@ -87,19 +90,17 @@ _DONE = {CREATED: "created", RECREATED: "re-created", REMOVED: "removed", CHANGE
 class NetworkChange:
     """The networks as requested; read() gives a fresh snapshot of the host, run runs a program.
 
-    consent: to making networks anew, see decide(); disconnect: to cutting connections of containers, see
-    demand_consent(). avoid: ranges that no new subnet may touch.
+    avoid: ranges that no new subnet may touch.
     """
 
     def __init__(
         self,
         requests: list[NetworkRequest],
-        consent: str,
+        consent: NetworkConsent,
         avoid: list[CIDR],
         api: NetworkApi,
         run: Run,
         read: Callable[[], HostSnapshot],
-        disconnect: str = "refuse",
     ) -> None:
         self._requests = requests
         self._consent = consent
@@ -107,7 +108,6 @@ class NetworkChange:
         self._api = api
         self._run = run
         self._read = read
-        self._disconnect = disconnect
         self._journal = Journal("bridge_network")
         self._made: list[NetworkNow] = []
         self._evidence: Evidence | None = None
@@ -141,7 +141,7 @@ class NetworkChange:
             for found in [self._connections(item, _network_of(item), snapshot)]
             if found.actions
         }
-        demand_consent(connections, self._disconnect)
+        demand_consent(connections, self._consent)
         decisions = [
             replace(item, outcome=CHANGED) if item.outcome == KEPT and item.request.name in connections else item
             for item in decisions
@@ -272,7 +272,7 @@ class NetworkChange:
                 if network is None:
                     raise ChangeFailed(f"network {name} was removed by another program")
                 now = self._connections(item, network, plan.host_before.host)
-                demand_consent({name: now}, self._disconnect)
+                demand_consent({name: now}, self._consent)
                 if recreation is None and now.actions != planned.actions:
                     raise ChangeFailed(f"the containers on network {name} changed meanwhile; run this again")
             except (ApiProblem, ChangeFailed, Refusal) as error:

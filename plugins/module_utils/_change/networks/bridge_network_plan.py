@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     Connections,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkConsent,
     NetworkRequest,
     Pool,
     SubnetRequest,
@@ -134,8 +135,8 @@ class NetworkPlan:
     """The same for networks whose containers change."""
 
 
-def decide(requests: list[NetworkRequest], consent: str, facts: NetworkFacts) -> list[NetworkDecision]:
-    """Decide on every network. consent to making networks anew: ``refuse``, ``unused`` (without containers), ``allow``.
+def decide(requests: list[NetworkRequest], consent: NetworkConsent, facts: NetworkFacts) -> list[NetworkDecision]:
+    """Decide on every network.
 
     Raises Refusal when one of them cannot be had, or would take consent.
     """
@@ -380,7 +381,7 @@ def _demand_consent(
     requests: list[NetworkRequest],
     drifted: dict[str, list[Difference]],
     found: dict[str, dict[str, Any] | None],
-    consent: str,
+    consent: NetworkConsent,
     facts: NetworkFacts,
 ) -> None:
     """Refuse to make networks anew without consent; all of them are named at once."""
@@ -389,7 +390,7 @@ def _demand_consent(
     for request in requests:
         network = found[request.name]
         users = _attached(network, facts.snapshot) if network else []
-        if consent == "allow" or (consent == "unused" and not users):
+        if consent.recreate and (consent.disruption or not users):
             continue
         named.append(
             f"{request.place}: network {request.name}: {'; '.join(map(str, drifted[request.name]))} "
@@ -400,12 +401,16 @@ def _demand_consent(
             for name in users
         ]
     if named:
+        lacks = {
+            **({} if consent.recreate else {"recreate": "allow"}),
+            **({"on_disruption": "allow"} if disruptions and not consent.disruption else {}),
+        }
+        options = " and ".join(f"{option}: {value}" for option, value in lacks.items())
         raise Refusal(
             f"nothing was changed: the options of an existing network cannot be changed. {'. '.join(named)}. With "
-            "recreate: allow, it is recreated and its containers are connected again as before; recreate: unused does "
-            "that only for networks without containers",
+            f"{options}, it is recreated and its containers are connected again as before",
             disruptions,
-            consents={"recreate": "allow"},
+            consents=[lacks],
         )
 
 
@@ -595,7 +600,7 @@ def _check_advertised(request: NetworkRequest, snapshot: HostSnapshot) -> None:
         raise Refusal(
             f"nothing was changed: {request.place} ({request.name}): IPv6 forwarding is off, dockerd turns it on for "
             f"an IPv6 network, and the host would lose the routes that router advertisements gave it on "
-            f"{', '.join(lost)}. Run the module ip_forward with families: [ipv6] and router_advertisements: keep first"
+            f"{', '.join(lost)}. Run the module ip_forward with families: [ipv6] and accept_ra: allow first"
         )
 
 

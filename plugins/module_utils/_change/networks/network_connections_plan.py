@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     Address,
     ConnectionRequest,
+    NetworkConsent,
     NetworkRequest,
     wrong,
 )
@@ -114,15 +115,16 @@ def plan_connections(
     return _Planner(request, network, host, chosen).plan()
 
 
-def demand_consent(plans: Mapping[str, Connections], consent: str) -> None:
-    """Refuse to disconnect containers without consent (``allow``); all plans, by network, are named at once."""
+def demand_consent(plans: Mapping[str, Connections], consent: NetworkConsent) -> None:
+    """Refuse to disconnect containers without consent; all plans, by network, are named at once."""
     cuts = [cut for plan in plans.values() for cut in plan.cuts]
-    if cuts and consent != "allow":
+    if cuts and not consent.disruption:
         named = "; ".join(f"network {name}: {', '.join(plan.actions)}" for name, plan in plans.items() if plan.cuts)
         raise Refusal(
-            f"nothing was changed: connections of containers would be cut: {named}. To allow it, set disconnect: allow",
+            f"nothing was changed: connections of containers would be cut: {named}. To allow it, set on_disruption: "
+            "allow",
             cuts,
-            consents={"disconnect": "allow"},
+            consents=[{"on_disruption": "allow"}],
         )
 
 

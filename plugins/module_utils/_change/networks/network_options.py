@@ -47,6 +47,16 @@ _DEFAULT_BRIDGE = "com.docker.network.bridge.default_bridge"
 
 
 @dataclass(frozen=True)
+class NetworkConsent:
+    """What the caller agrees to."""
+
+    recreate: bool = False
+    """That a network which differs is made anew."""
+    disruption: bool = False
+    """That containers lose their connections to a network, for a moment or for good."""
+
+
+@dataclass(frozen=True)
 class SubnetRequest:
     """One subnet; gateway and ip_range None: what the engine chooses, or what is there."""
 

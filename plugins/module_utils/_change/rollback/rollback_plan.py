@@ -170,8 +170,8 @@ def refuse_conflicts(conflicts: list[str]) -> None:
     if conflicts:
         raise Refusal(
             "nothing was changed: what this would revert was changed outside this collection: "
-            f"{'; '.join(conflicts)}. Correct that manually, or leave it and revert the rest with on_conflict: keep",
-            consents={"on_conflict": "keep"},
+            f"{'; '.join(conflicts)}. Correct that manually, or leave it and revert the rest with on_conflict: allow",
+            consents=[{"on_conflict": "allow"}],
         )
 
 

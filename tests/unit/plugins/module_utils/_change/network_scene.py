@@ -18,7 +18,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     network_recreation,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import parse_requests
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkConsent,
+    parse_requests,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
@@ -27,6 +30,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 from tests.unit.plugins.module_utils._change.fake_engine import PEERS, FakeContainer, FakeEngine
 from tests.unit.synthetic_host import SyntheticHost
+
+NONE = NetworkConsent()
+DISRUPT = NetworkConsent(disruption=True)
+RECREATE = NetworkConsent(recreate=True)
+ALL = NetworkConsent(recreate=True, disruption=True)
 
 
 class Scene:
@@ -51,7 +59,7 @@ class Scene:
         monkeypatch.setattr(network_recovery, "PAUSE", 0)
         monkeypatch.setattr(bridge_network, "Journal", lambda module: Journal(module, folder))
 
-    def change(self, *networks: dict[str, t.Any], consent: str = "refuse", disconnect: str = "refuse") -> NetworkChange:
+    def change(self, *networks: dict[str, t.Any], consent: NetworkConsent = NONE) -> NetworkChange:
         return NetworkChange(
             parse_requests(list(networks)),
             consent,
@@ -59,12 +67,11 @@ class Scene:
             self.engine,
             lambda argv: (0, "", ""),
             self.snapshot,
-            disconnect,
         )
 
-    def run(self, *networks: dict[str, t.Any], consent: str = "refuse", disconnect: str = "refuse") -> Outline:
+    def run(self, *networks: dict[str, t.Any], consent: NetworkConsent = NONE) -> Outline:
         """Carry it out; what check mode would have said."""
-        change = self.change(*networks, consent=consent, disconnect=disconnect)
+        change = self.change(*networks, consent=consent)
         plan = change.plan()
         change.apply(plan)
         return plan.outline

@@ -154,11 +154,11 @@ def test_what_another_run_did_meanwhile_is_not_done_twice(capsys: pytest.Capture
 
 def test_a_refusal(capsys: pytest.CaptureFixture[str]) -> None:
     answer = result(
-        capsys, Change(failure=Refusal("no", [Disruption("container", "web", "is stopped")], consents={"a": "b"}))
+        capsys, Change(failure=Refusal("no", [Disruption("container", "web", "is stopped")], consents=[{"a": "b"}]))
     )
     assert (answer["failed"], answer["refused"], answer["msg"]) == (True, True, "no")
     assert answer["disruptions"] == [{"kind": "container", "name": "web", "how": "is stopped"}]
-    assert answer["consents"] == {"a": "b"}
+    assert answer["consents"] == [{"a": "b"}]
 
 
 def test_a_failure(capsys: pytest.CaptureFixture[str]) -> None:

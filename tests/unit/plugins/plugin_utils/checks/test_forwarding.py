@@ -398,7 +398,7 @@ def test_an_uplink_that_hears_no_advertisements_any_more_is_found(has_route: boo
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "medium", "eth1")
     assert finding.remediation is not None
     assert finding.remediation.module == "ip_forward"
-    assert finding.remediation.args["router_advertisements"] == "keep"
+    assert finding.remediation.args["accept_ra"] == "allow"
 
 
 @pytest.mark.parametrize(("accept_ra", "forwarding", "outcome"), [

@@ -77,10 +77,10 @@ def test_what_waits_for_a_wish_is_not_taken_for_repaired() -> None:
     remediation = Remediation("Write it.", "daemon_config", {"config": {"live-restore": True}})
     before = [finding("fail", "daemon.live-restore", remediation=remediation)]
     done = repairs(daemon_config={"changed": True})
-    waiting = {"daemon.live-restore": "harden_live_restore: enable"}
+    waiting = {"daemon.live-restore": "harden_live_restore: enabled"}
     for check_mode in (True, False):
         lines = baseline_table(Run(before, None, done, check_mode, waiting), 140)
-        assert "waits for harden_live_restore: enable" in rows(lines)[0]
+        assert "waits for harden_live_restore: enabled" in rows(lines)[0]
         assert "1 manual action required" in lines[-1]
 
 
@@ -102,7 +102,7 @@ def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
         "failed": False,
         "refused": True,
         "msg": "It stops web. To allow it, set on_disruption: allow",
-        "consents": {"on_disruption": "allow"},
+        "consents": [{"on_disruption": "allow"}],
     }
     before = [finding("fail", "proxy.enabled", remediation=remediation)]
     lines = baseline_table(Run(before, None, repairs(daemon_config=result)), 120)
@@ -113,7 +113,7 @@ def test_a_refusal_is_shown_with_its_reason_and_the_consent() -> None:
 
 
 def test_who_agrees_to_lose_a_container_has_not_agreed_to_cut_off_others() -> None:
-    consents = {"forward_policy": "keep", "on_disruption": "allow"}
+    consents = [{"on_disruption": "allow"}, {"forward_policy": "keep"}]
     result = {"refused": True, "msg": "It cuts off virbr0", "consents": consents}
     lines = baseline_table(Run([finding("fail")], None, repairs(ip_forward=result)), 120)
     (option,) = [line for line in lines if "harden_on_other_forwarders" in line]

@@ -77,7 +77,7 @@ def test_all_keys_of_the_daemon_go_together() -> None:
 
 def test_live_restore_takes_a_word_of_consent() -> None:
     found = plan(failed("daemon_config", config={"live-restore": True}))
-    assert found == RepairPlan({}, waiting={"a.b": "harden_live_restore: enable"})
+    assert found == RepairPlan({}, waiting={"a.b": "harden_live_restore: enabled"})
     assert not plan(
         failed("daemon_config", config={"live-restore": True}), choices=HardeningChoices(live_restore=True)
     ).waiting

@@ -140,8 +140,8 @@ def test_without_live_restore_it_names_who_would_stop() -> None:
     assert "removed" in how["job"]
     assert "started again" in how["db"]
     assert "ends with an error" in how["cron"]
-    assert refused.consents == {"on_disruption": "allow", "live_restore": "enable"}
-    assert all(f"{option}: {value}" in str(refused) for option, value in refused.consents.items())
+    assert refused.consents == [{"on_disruption": "allow"}, {"live_restore": "enabled"}]
+    assert all(f"{option}: {value}" in str(refused) for item in refused.consents for option, value in item.items())
 
 
 def test_with_consent_they_are_listed() -> None:
@@ -326,7 +326,7 @@ def test_ipv6_clients_of_ipv4_containers() -> None:
     refused = refusal(host, OFF, LIVE)
     assert [item.label for item in refused.disruptions] == ["container web"]
     assert "[::1]" in str(refused)
-    assert "live_restore: enable" not in str(refused)
+    assert "live_restore: enabled" not in str(refused)
     six = replace(hosts.WEB, endpoints=[replace(hosts.WEB.endpoints[0], address6="2001:db8::2")])
     assert plan(replace(SAFE, containers=[six]), OFF, LIVE).outline.disruptions == []
 
@@ -436,7 +436,7 @@ def test_live_restore_goes_behind_the_restart_that_it_carries_containers_over() 
 
 def test_live_restore_that_is_to_go_is_brought_in_for_the_restart_alone() -> None:
     text = '{"userland-proxy": false}\n'
-    assert "live_restore: enable" in str(refusal(with_proxy_off(HOST), text_goal(None), text))
+    assert "live_restore: enabled" in str(refusal(with_proxy_off(HOST), text_goal(None), text))
     found = plan(with_proxy_off(HOST), text_goal(None), text, ENABLE)
     assert steps(found) == [
         (RELOAD, '{\n  "live-restore": true\n}\n'),
@@ -615,6 +615,6 @@ def test_a_restart_for_its_own_sake_asks_for_consent() -> None:
     assert [item.label for item in refused.disruptions] == ["container web"]
     assert "dockerd must be restarted, " in str(refused)
     assert " affect: container web " in str(refused)
-    assert "live_restore: enable" in str(refused)
+    assert "live_restore: enabled" in str(refused)
     assert does(plan(HOST, ANEW, consent=DISRUPT)) == [RESTART]
     assert does(plan(HOST, ANEW, consent=ENABLE)) == [RELOAD, RESTART]

@@ -106,7 +106,7 @@ def test_keep_does_nothing() -> None:
 @pytest.mark.parametrize(
     ("firewall", "word"),
     [
-        (replace(FIREWALL, systemd=False), "persistent: false"),
+        (replace(FIREWALL, systemd=False), "persistent: keep"),
         (replace(FIREWALL, programs={}), "no iptables for IPv4"),
         (replace(FIREWALL, ufw={"ipv4": "ACCEPT"}), "DEFAULT_FORWARD_POLICY"),
         (replace(FIREWALL, boot_order=None), "the order of units at boot"),
@@ -189,7 +189,7 @@ def test_docker_itself_can_be_what_is_cut_off(snapshot: HostSnapshot, name: str)
     with pytest.raises(Refusal) as refusal:
         plan_policy(snapshot, FIREWALL, NONE, CLOSED)
     assert [item.label for item in refusal.value.disruptions] == [name]
-    assert refusal.value.consents == {"on_disruption": "allow", "forward_policy": "keep"}
+    assert refusal.value.consents == [{"on_disruption": "allow"}, {"forward_policy": "keep"}]
     plan = plan_policy(snapshot, FIREWALL, NONE, replace(CLOSED, disruption_allowed=True))
     assert [item.label for item in plan.outline.disruptions] == [name]
 

@@ -236,9 +236,9 @@ def test_bridges_of_internal_networks_stay_closed() -> None:
 
 
 def test_an_advertised_route_is_not_given_away() -> None:
-    with pytest.raises(Refusal, match=r"eth0 .*accept_ra is 1.*router_advertisements: keep") as refusal:
+    with pytest.raises(Refusal, match=r"eth0 .*accept_ra is 1.*accept_ra: allow") as refusal:
         plan_forwarding(HOST, SIX, {"eth0": "1"})
-    assert refusal.value.consents == {"router_advertisements": "keep"}
+    assert refusal.value.consents == [{"accept_ra": "allow"}]
     # That it is on for interfaces to come changes nothing.
     with pytest.raises(Refusal, match="accept_ra is 1"):
         plan_forwarding(with_sysctls({"net.ipv6.conf.default.forwarding": "1"}), SIX, {"eth0": "1"})
@@ -250,9 +250,9 @@ def test_an_advertised_route_is_not_given_away() -> None:
 
 
 def test_an_advertised_route_must_be_safe_at_boot_too() -> None:
-    with pytest.raises(Refusal, match=r"eth0 .*accept_ra to 2.*persistent: false") as refusal:
+    with pytest.raises(Refusal, match=r"eth0 .*accept_ra to 2.*persistent: keep") as refusal:
         plan_forwarding(HOST, SIX, {"eth0": "2"})
-    assert refusal.value.consents == {"router_advertisements": "keep", "persistent": "false"}
+    assert refusal.value.consents == [{"accept_ra": "allow"}, {"persistent": "keep"}]
     kept = plan_forwarding(HOST, replace(SIX, keep_advertised_routes=True), {"eth0": "2"})
     assert kept.promised["net.ipv6.conf.eth0.accept_ra"] == "2"
     # What a file of somebody else gives away already is not ours to refuse.

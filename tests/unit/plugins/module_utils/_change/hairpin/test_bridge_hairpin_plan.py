@@ -123,7 +123,7 @@ def test_bridges_of_others_are_asked_for() -> None:
     with pytest.raises(Refusal, match=r"bridge virbr0.*on_disruption: allow.*bridge_netfilter: keep") as refusal:
         plan_hairpin(crowded, HairpinRequest("enabled"))
     assert [item.label for item in refusal.value.disruptions] == ["bridge virbr0"]
-    assert refusal.value.consents == {"on_disruption": "allow", "bridge_netfilter": "keep"}
+    assert refusal.value.consents == [{"on_disruption": "allow"}, {"bridge_netfilter": "keep"}]
     assert plan_hairpin(crowded, HairpinRequest("enabled", disruption_allowed=True)).netfilter.sysctls
     assert plan_hairpin(crowded, HairpinRequest("enabled", netfilter=False)).netfilter.sysctls == []
     # As it is already, nobody is asked.

@@ -14,7 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 
-from tests.unit.plugins.module_utils._change.network_scene import Scene, net
+from tests.unit.plugins.module_utils._change.network_scene import RECREATE, Scene, net
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_removed_first_and_proved_to_be_gone(scene: Scene) -> None:
 def test_made_anew(scene: Scene) -> None:
     scene.run(net("a", 1))
     (old,) = scene.engine.bodies
-    scene.run(net("a", 1, mtu=1400), consent="unused")
+    scene.run(net("a", 1, mtu=1400), consent=RECREATE)
     ((new, body),) = scene.engine.bodies.items()
     assert new != old
     assert body["Options"] == {"com.docker.network.driver.mtu": "1400"}
@@ -120,7 +120,7 @@ def test_made_anew_and_not_as_the_kernel_should_show_it(scene: Scene) -> None:
     scene.run(net("a", 1))
     scene.broken = {"10.60.2.0/24"}
     with pytest.raises(ChangeFailed, match=r"network a .*were restored") as caught:
-        scene.run(net("a", 2), consent="unused")
+        scene.run(net("a", 2), consent=RECREATE)
     assert reported(caught.value) == (False, {"a": "undone"})
     (body,) = scene.engine.bodies.values()
     assert body["IPAM"]["Config"] == [{"Subnet": "10.60.1.0/24"}]

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     without_network,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkConsent,
     Pool,
     parse_requests,
 )
@@ -29,6 +30,9 @@ from hypothesis import strategies as st
 
 from tests.unit.synthetic_host import SyntheticHost, identity
 
+NONE = NetworkConsent()
+UNUSED = NetworkConsent(recreate=True)
+ALL = NetworkConsent(recreate=True, disruption=True)
 POOLS = [{"base": "10.88.0.0/16", "size": 24}]
 
 
@@ -55,12 +59,14 @@ def facts(host: SyntheticHost, **changes: t.Any) -> NetworkFacts:
 
 
 def plan(
-    host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "refuse", **changes: t.Any
+    host: SyntheticHost, *networks: dict[str, t.Any], consent: NetworkConsent = NONE, **changes: t.Any
 ) -> list[NetworkDecision]:
     return decide(parse_requests(list(networks)), consent, facts(host, **changes))
 
 
-def refusal(host: SyntheticHost, *networks: dict[str, t.Any], consent: str = "refuse", **changes: t.Any) -> Refusal:
+def refusal(
+    host: SyntheticHost, *networks: dict[str, t.Any], consent: NetworkConsent = NONE, **changes: t.Any
+) -> Refusal:
     with pytest.raises(Refusal) as caught:
         plan(host, *networks, consent=consent, **changes)
     assert str(caught.value).startswith("nothing was changed")
@@ -152,19 +158,25 @@ def test_an_endpoint_of_nobody_counts_as_well() -> None:
 def test_drift_takes_consent() -> None:
     host = SyntheticHost().container("web")
     wanted = [{"name": "front", "mtu": 1400, "labels": {"a": "b"}}]
-    for consent in ("refuse", "unused"):
+    for consent, lacks in (
+        (NONE, {"recreate": "allow", "on_disruption": "allow"}),
+        (NetworkConsent(disruption=True), {"recreate": "allow"}),
+        (UNUSED, {"on_disruption": "allow"}),
+    ):
         error = refusal(host, *wanted, consent=consent)
         assert "networks[0]: network front: " in str(error)
         assert "mtu is 1500, wanted 1400" in str(error)
+        assert error.consents == [lacks]
+        assert f"With {' and '.join(f'{key}: {value}' for key, value in lacks.items())}, it" in str(error)
         assert "labels.a is none, wanted 'b'" in str(error)
         (disruption,) = error.disruptions
         assert (disruption.kind, disruption.name) == ("container", "web")
         assert "disconnected from network front" in disruption.how
-    (item,) = plan(host, *wanted, consent="allow")
+    (item,) = plan(host, *wanted, consent=ALL)
     assert item.outcome == "recreated"
     assert item.body is not None
     assert item.body["IPAM"]["Config"] == [{"Subnet": "10.88.1.0/24", "Gateway": "10.88.1.1"}]
-    (unused,) = plan(SyntheticHost(), *wanted, consent="unused")
+    (unused,) = plan(SyntheticHost(), *wanted, consent=UNUSED)
     assert unused.outcome == "recreated"
 
 
@@ -172,9 +184,9 @@ def test_a_network_that_is_made_anew_keeps_its_place_until_then() -> None:
     host = SyntheticHost()
     pool = [{"base": "10.88.1.0/24", "size": 24}]
     # Before: front still holds it. After: front has left it for another.
-    assert "front" in str(refusal(host, {"name": "a", "pools": pool}, {"name": "front", "mtu": 1400}, consent="unused"))
+    assert "front" in str(refusal(host, {"name": "a", "pools": pool}, {"name": "front", "mtu": 1400}, consent=UNUSED))
     moved = {"name": "front", "subnets": [{"subnet": "10.88.9.0/24"}]}
-    assert made(plan(host, moved, {"name": "a", "pools": pool}, consent="unused"))["a"] == ["10.88.1.0/24"]
+    assert made(plan(host, moved, {"name": "a", "pools": pool}, consent=UNUSED))["a"] == ["10.88.1.0/24"]
 
 
 def test_what_is_there_is_kept_though_it_overlaps_and_that_is_told() -> None:
@@ -187,7 +199,7 @@ def test_what_is_there_is_kept_though_it_overlaps_and_that_is_told() -> None:
     assert warning.startswith("network front has 10.88.1.0/24, ")
     assert warning.endswith(f" {route}")
     # Made anew, it would be there again.
-    assert "overlaps with the route" in str(refusal(host, {"name": "front", "mtu": 1400}, consent="allow"))
+    assert "overlaps with the route" in str(refusal(host, {"name": "front", "mtu": 1400}, consent=ALL))
 
 
 def test_an_ipv6_subnet_that_goes_is_in_nobodys_way() -> None:
@@ -195,16 +207,16 @@ def test_an_ipv6_subnet_that_goes_is_in_nobodys_way() -> None:
     host.routes.append(Route("fd00:88::/32", 254, gateways=["fe80::1"], interfaces=[2]))
     network = {**shown(host.networks[1]), "EnableIPv6": True}
     network["IPAM"] = {"Driver": "default", "Config": [{"Subnet": "10.88.1.0/24"}, {"Subnet": "fd00:88:1::/64"}]}
-    (item,) = plan(host, {"name": "front", "ipv6": False}, consent="unused", networks=[network])
+    (item,) = plan(host, {"name": "front", "ipv6": False}, consent=UNUSED, networks=[network])
     assert item.body is not None
     assert item.body["IPAM"]["Config"] == [{"Subnet": "10.88.1.0/24"}]
 
 
 def test_a_network_that_is_made_anew_stays_in_its_subnet_if_a_pool_has_it() -> None:
     wish = {"name": "front", "mtu": 1400, "pools": POOLS}
-    assert made(plan(SyntheticHost(), wish, consent="unused")) == {"front": ["10.88.1.0/24"]}
+    assert made(plan(SyntheticHost(), wish, consent=UNUSED)) == {"front": ["10.88.1.0/24"]}
     wish["pools"] = [{"base": "10.99.0.0/16", "size": 24}]
-    assert made(plan(SyntheticHost(), wish, consent="unused")) == {"front": ["10.99.0.0/24"]}
+    assert made(plan(SyntheticHost(), wish, consent=UNUSED)) == {"front": ["10.99.0.0/24"]}
 
 
 def test_the_subnets_of_what_is_there_or_will_be_are_returned() -> None:
@@ -229,10 +241,10 @@ def test_a_subnet_that_stays_must_be_free_of_others(route: str, wish: dict[str, 
     host = SyntheticHost()
     network = {**shown(host.networks[1]), "EnableIPv6": True}
     network["IPAM"] = {"Driver": "default", "Config": [{"Subnet": "10.88.1.0/24"}, {"Subnet": "fd00:88:1::/64"}]}
-    (item,) = plan(host, {"name": "front", **wish}, consent="unused", networks=[network])
+    (item,) = plan(host, {"name": "front", **wish}, consent=UNUSED, networks=[network])
     assert item.outcome == "recreated"
     host.routes.append(Route(route, 254, gateways=["192.0.2.1" if "." in route else "fe80::1"], interfaces=[2]))
-    assert route in str(refusal(host, {"name": "front", **wish}, consent="unused", networks=[network]))
+    assert route in str(refusal(host, {"name": "front", **wish}, consent=UNUSED, networks=[network]))
 
 
 def duplicate(host: SyntheticHost) -> dict[str, t.Any]:

@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connections_plan import (
     chosen_by_engine,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkConsent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import (
     NetworkUndo,
     Recovering,
@@ -24,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.plugins.module_utils._change.fake_engine import FakeContainer, FakeEngine
-from tests.unit.plugins.module_utils._change.network_scene import Scene, net
+from tests.unit.plugins.module_utils._change.network_scene import ALL, DISRUPT, NONE, RECREATE, Scene, net
 
 RELEASES = [(20, 10), (26, 1), (28, 5)]
 OTHERS = ("aisle", "till")
@@ -51,10 +52,10 @@ def shop(*connected: dict[str, t.Any], **more: t.Any) -> dict[str, t.Any]:
     return {"name": "shop", "connected": list(connected), **more}
 
 
-def refusal(scene: Scene, *networks: dict[str, t.Any], **consents: str) -> Refusal:
+def refusal(scene: Scene, *networks: dict[str, t.Any], consent: NetworkConsent = NONE) -> Refusal:
     before, calls = scene.engine.state("shop"), len(scene.events())
     with pytest.raises(Refusal) as caught:
-        scene.run(*networks, **consents)
+        scene.run(*networks, consent=consent)
     assert str(caught.value).startswith("nothing was changed")
     assert (scene.engine.state("shop"), len(scene.events())) == (before, calls)
     return caught.value
@@ -90,9 +91,9 @@ def test_another_address_and_one_more_alias_take_consent_and_keep_the_rest(scene
     }
     for wish in wishes.values():
         found = refusal(scene, wish)
-        assert found.consents == {"disconnect": "allow"}
+        assert found.consents == [{"on_disruption": "allow"}]
         assert found.disruptions
-    done = scene.run(wishes["address"], disconnect="allow")
+    done = scene.run(wishes["address"], consent=DISRUPT)
     assert done.actions == [
         "disconnect container web from network shop",
         "connect container web to network shop as 10.60.1.77",
@@ -100,7 +101,7 @@ def test_another_address_and_one_more_alias_take_consent_and_keep_the_rest(scene
     assert "its address 10.60.1.2 on network shop becomes 10.60.1.77" in [item.how for item in done.disruptions]
     assert container(scene, "web").settings["shop"]["Aliases"] == ["web-alias"]
 
-    done = scene.run(wishes["alias"], disconnect="allow")
+    done = scene.run(wishes["alias"], consent=DISRUPT)
     db = container(scene, "db")
     # The engine would have given it 10.60.1.2, which is free by now.
     assert (db.live["shop"].address, db.live["shop"].mac) == ("10.60.1.4", mac)
@@ -128,7 +129,7 @@ def test_a_port_that_the_engine_chose_moves_with_the_default_route(scene: Scene)
     assert [(item.name, item.how) for item in found.disruptions] == [
         ("cash", "its port 80/tcp is published as another port of the host than 32768")
     ]
-    assert scene.run(shop({"name": "cash"}), disconnect="allow").actions
+    assert scene.run(shop({"name": "cash"}), consent=DISRUPT).actions
 
 
 def test_a_stopped_one_is_changed_with_all_that_it_loses_named(scene: Scene) -> None:
@@ -137,13 +138,13 @@ def test_a_stopped_one_is_changed_with_all_that_it_loses_named(scene: Scene) -> 
     assert scene.change(wish).plan().outline.disruptions == []
     idle.mac = "02:aa:00:00:00:01"
     assert "loses its configured MAC address" in refusal(scene, wish).disruptions[0].how
-    scene.run(wish, disconnect="allow")
+    scene.run(wish, consent=DISRUPT)
     assert idle.settings["till"] == {"IPAMConfig": {"IPv4Address": "10.60.2.9"}, "Aliases": ["idle-alias"]}
 
 
 def test_two_swap_their_addresses(scene: Scene) -> None:
     wish = shop({"name": "web", "ipv4_address": "10.60.1.4"}, {"name": "db", "ipv4_address": "10.60.1.2"})
-    scene.run(wish, disconnect="allow")
+    scene.run(wish, consent=DISRUPT)
     assert [container(scene, name).live["shop"].address for name in ("web", "db")] == ["10.60.1.4", "10.60.1.2"]
 
 
@@ -151,7 +152,7 @@ def test_who_waits_for_an_address_comes_after_who_has_it_and_all_others_come_fir
     wish = shop(
         {"name": "cash", "ipv4_address": "10.60.1.2"}, {"name": "web", "ipv4_address": "10.60.1.77"}, {"name": "idle"}
     )
-    done = scene.run(wish, disconnect="allow")
+    done = scene.run(wish, consent=DISRUPT)
     steps = [tuple(action.split()[:3:2]) for action in done.actions]
     assert steps[:2] == [("connect", "idle,"), ("disconnect", "web")]
     assert set(steps[2:]) == {("connect", "web"), ("connect", "cash")}
@@ -184,9 +185,9 @@ def test_those_that_are_not_listed_stay_or_go(scene: Scene) -> None:
         ("db", "is disconnected from network shop, its only one"),
         ("idle", "is no longer on network shop when it is next started"),
     }
-    scene.run(wish, disconnect="allow")
+    scene.run(wish, consent=DISRUPT)
     assert [name for name in ("web", "db", "idle") if "shop" in container(scene, name).settings] == ["web"]
-    scene.run(shop(appends=False), disconnect="allow")
+    scene.run(shop(appends=False), consent=DISRUPT)
     assert container(scene, "web").settings == {}
 
 
@@ -224,19 +225,19 @@ def test_a_network_that_is_made_is_removed_with_its_containers_again(scene: Scen
 
 def test_a_network_that_is_made_anew_with_others_on_it(scene: Scene) -> None:
     wish = {**shop({"name": "cash"}, {"name": "web"}, appends=False), "mtu": 1400}
-    refusal(scene, wish, consent="allow")
+    refusal(scene, wish, consent=RECREATE)
     before = scene.engine.state("shop")
     scene.unplugged = {"cash"}
     with pytest.raises(ChangeFailed, match="network shop and its containers were restored"):
-        scene.run(wish, consent="allow", disconnect="allow")
+        scene.run(wish, consent=ALL)
     after = scene.engine.state("shop")
     assert (after.pop("network")["Options"], before.pop("network")["Options"]) == ({}, {})
     assert after == before
     scene.unplugged = set()
-    scene.run(wish, consent="allow", disconnect="allow")
+    scene.run(wish, consent=ALL)
     on = [who.name for who in scene.engine.containers.values() if "shop" in who.live]
     assert sorted(on) == ["cash", "web"]
-    assert scene.change(wish, consent="allow", disconnect="allow").plan().outline.actions == []
+    assert scene.change(wish, consent=ALL).plan().outline.actions == []
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_what_cannot_be_had_is_refused_with_the_value_and_what_is_allowed(
     scene: Scene, wish: dict[str, t.Any], words: str
 ) -> None:
     with pytest.raises(Refusal, match=words):
-        scene.change(wish, disconnect="allow").plan()
+        scene.change(wish, consent=DISRUPT).plan()
 
 
 def test_an_address_that_an_endpoint_of_no_container_has_is_taken(scene: Scene) -> None:
@@ -298,14 +299,14 @@ def test_a_subnet_that_the_engine_chose_takes_no_fixed_address(scene: Scene) -> 
         scene.engine.attach(container(scene, who), name, {})
     scene.engine.chosen = {"auto"}
     # The last one gets its address again by itself, and one with a gap before it does not.
-    scene.run({"name": "auto", "connected": [{"name": "cash", "aliases": ["pay"]}]}, disconnect="allow")
+    scene.run({"name": "auto", "connected": [{"name": "cash", "aliases": ["pay"]}]}, consent=DISRUPT)
     assert container(scene, "cash").live["auto"].address == "172.20.0.4"
-    scene.run({"name": "auto", "appends": False, "connected": [{"name": "cash"}, {"name": "db"}]}, disconnect="allow")
-    found = refusal(scene, {"name": "auto", "connected": [{"name": "cash", "aliases": ["more"]}]}, disconnect="allow")
+    scene.run({"name": "auto", "appends": False, "connected": [{"name": "cash"}, {"name": "db"}]}, consent=DISRUPT)
+    found = refusal(scene, {"name": "auto", "connected": [{"name": "cash", "aliases": ["more"]}]}, consent=DISRUPT)
     assert "container cash would lose its address 172.20.0.4 on the network auto" in str(found)
 
     # Who leaves cannot be given back the address that the engine would not choose again.
-    scene.run({"name": "auto", "appends": False, "connected": [{"name": "db"}]}, disconnect="allow")
+    scene.run({"name": "auto", "appends": False, "connected": [{"name": "db"}]}, consent=DISRUPT)
     (begun,) = scene.events()[-2]["networks"]
     assert [(item["name"], item["address"], item["pins"]) for item in begun["record"]["before"]] == [("cash", "", [])]
 
@@ -314,7 +315,7 @@ def test_a_subnet_that_the_engine_chose_takes_no_fixed_address(scene: Scene) -> 
     scene.engine.attach(container(scene, "web"), "auto", {})
     before = scene.engine.state("auto")
     with pytest.raises(ChangeFailed, match="were restored: user specified IP address is supported only"):
-        scene.run(wish, disconnect="allow")
+        scene.run(wish, consent=DISRUPT)
     assert scene.engine.state("auto") == before
 
     engine = Engine("28.5.2", "1.51", address_pools=[ConfiguredPool("10.0.0.0/8", 24)])
@@ -332,7 +333,7 @@ def test_a_subnet_that_the_engine_chose_takes_no_fixed_address(scene: Scene) -> 
 
 
 def test_who_comes_meanwhile_is_seen(scene: Scene) -> None:
-    change = scene.change(shop({"name": "cash"}, appends=False), disconnect="allow")
+    change = scene.change(shop({"name": "cash"}, appends=False), consent=DISRUPT)
     plan = change.plan()
     late = scene.engine.run("late", "shop")
     scene.engine.attach(late, "shop", {})
@@ -358,15 +359,15 @@ def test_a_killed_run_is_put_back_by_the_next_one(
     with monkeypatch.context() as patch:
         patch.setattr(bridge_network, "put_back", killed)
         with pytest.raises(KilledError):
-            scene.run(wish, disconnect="allow")
-    change = Recovering(scene.change(wish, disconnect="allow"), scene.engine, tmp_path)
+            scene.run(wish, consent=DISRUPT)
+    change = Recovering(scene.change(wish, consent=DISRUPT), scene.engine, tmp_path)
     plan = change.plan()
     assert plan.outline.actions == [
         "restore network shop to its state before a run that was killed, and connect its containers again: web, db"
     ]
     change.apply(plan)
     assert scene.engine.state("shop") == before
-    assert scene.change(wish, disconnect="allow").plan().outline.actions != []
+    assert scene.change(wish, consent=DISRUPT).plan().outline.actions != []
 
 
 @st.composite
@@ -414,7 +415,7 @@ def test_all_as_wanted_or_all_as_it_was(
         scene.engine = engine
         before = _state(engine)
         elsewhere = {who.name: (who.running, {name: who.live.get(name) for name in OTHERS}) for who in scene.all()}
-        change = scene.change(wish, disconnect="allow")
+        change = scene.change(wish, consent=DISRUPT)
         try:
             plan = change.plan()
         except Refusal:

@@ -97,7 +97,7 @@ def test_somebody_elses_edit_is_refused_or_kept(book: Book, file: Path, tmp_path
     other = tmp_path / "other"
     book.change({file: "ours\n", other: "ours\n"})
     put(file, "ours\nand theirs\n")
-    with pytest.raises(Refusal, match=f"{file} was changed .*on_conflict: keep"):
+    with pytest.raises(Refusal, match=f"{file} was changed .*on_conflict: allow"):
         change(book).plan()
     rollback = change(book, keep=True)
     plan = rollback.plan()
