@@ -4,10 +4,10 @@ import pytest
 
 from tests.integration.catalogue.scenario import make_healthy
 from tests.integration.snapshots import install_readers
-from tests.lab.fixtures import engine_host, fresh_host, lab, pytest_collection_modifyitems
+from tests.lab.fixtures import engine_host, fresh_host, host_beside, lab, pytest_collection_modifyitems
 from tests.lab.host import Host
 
-__all__ = ["engine_host", "fresh_host", "healthy_host", "lab", "pytest_collection_modifyitems"]
+__all__ = ["engine_host", "fresh_host", "healthy_host", "host_beside", "lab", "pytest_collection_modifyitems"]
 
 HEALTHY = "/srv/made-healthy"
 """Lies on a host while it is the healthy one. A reset takes it away."""

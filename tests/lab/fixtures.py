@@ -15,8 +15,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.lab import lifecycle
 from tests.lab.host import Host
-from tests.lab.kinds import parse_hosts
+from tests.lab.kinds import HostName, parse_hosts
 from tests.lab.lab import Lab
 from tests.lab.machine_lock import file_lock
 from tests.lab.proc import LabError
@@ -50,6 +51,22 @@ def engine_host(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Host]:
     """Each host in turn, as the last test left it. No other test, of whatever run, has the host meanwhile."""
     host = lab.host(request.param)
     with file_lock(lab.identity.state / "busy" / host.name):
+        yield host
+
+
+def hosts_beside(*names: str) -> pytest.MarkDecorator:
+    """A test runs on these hosts, which no lab has unless they are named, one after the other; reset before."""
+    parameters = [pytest.param(name, id=name, marks=pytest.mark.xdist_group(name)) for name in names]
+    return pytest.mark.parametrize("host_beside", parameters, indirect=True)
+
+
+@pytest.fixture
+def host_beside(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Host]:
+    """The host that hosts_beside() names, started where the lab has none of that name. It goes with the lab."""
+    name = HostName.parse(request.param)
+    with file_lock(lab.identity.state / "busy" / name.name):
+        host = lab.host(name.name) if name.name in lab.hosts else lifecycle.add(lab.identity, name, print)
+        host.reset()
         yield host
 
 

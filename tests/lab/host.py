@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab import breaks, docker_api, network, scenario, workload
+from tests.lab import breaks, docker_api, layouts, network, scenario, workload
 from tests.lab.connections import end_connections
 from tests.lab.container import Container
 from tests.lab.engine import RUN, Engine
@@ -183,6 +183,8 @@ class Host(Vantage):
         wait_for(lambda: _has_booted(self), BOOT_LIMIT, f"{self.name} to boot")
         self.plug()
         self._keep_compiled_modules()
+        if self.host_name.layout:
+            self.run(["sh", "-e", "-c", layouts.SCRIPTS[self.host_name.layout]])
         self.run(["python3", "-", "note"], stdin=PRISTINE.read_bytes())
         self.run(["touch", GATE])
         self.wait_for_docker(BOOT_LIMIT)

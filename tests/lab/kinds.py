@@ -32,20 +32,29 @@ KINDS = {
     )
 }
 
+LAYOUTS = ("ce", "legacy")
+"""What can be different on a host of any kind: layouts.py says what each is."""
+
 GATEWAY, OUTSIDE, CONTROLLER = 1, 9, 254
 MAX_COPIES = 20
+FIRST_OF_LAYOUTS = 10 * (MAX_COPIES + 1)
 
 
 @dataclass(frozen=True)
 class HostName:
-    """A host of a lab: a kind, or a kind with a number where a lab has several of it (`debian13-2`)."""
+    """A host of a lab: a kind, a kind with a number where a lab has several of it (`debian13-2`), or with a layout."""
 
     name: str
     kind: Kind
     copy: int
+    layout: str = ""
+    """One of LAYOUTS, as in `debian13-ce`; empty for a host as Debian's packages make it."""
 
     @classmethod
     def parse(cls, text: str) -> HostName:
+        kind, dash, layout = text.rpartition("-")
+        if dash and layout in LAYOUTS and kind in KINDS:
+            return cls(text, KINDS[kind], 1, layout)
         match = re.fullmatch(r"(.+?)(?:-([0-9]{1,2}))?", text)
         if match and match[1] in KINDS:
             copy = int(match[2] or 1)
@@ -54,13 +63,17 @@ class HostName:
         allowed = ", ".join(KINDS)
         raise LabError(
             f"no such kind of host: {text!r}. Allowed: {allowed}; "
-            f"more of one kind by a number up to {MAX_COPIES}, like debian13-2"
+            f"more of one kind by a number up to {MAX_COPIES}, like debian13-2; "
+            f"another layout by its name ({', '.join(LAYOUTS)}), like debian13-ce"
         )
 
     @property
     def place(self) -> int:
         """The last part of the host's address on the lab's LAN."""
-        return 10 * self.copy + 1 + list(KINDS).index(self.kind.name)
+        number = list(KINDS).index(self.kind.name)
+        if self.layout:
+            return FIRST_OF_LAYOUTS + LAYOUTS.index(self.layout) * len(KINDS) + number
+        return 10 * self.copy + 1 + number
 
 
 def parse_hosts(words: Iterable[str]) -> list[HostName]:

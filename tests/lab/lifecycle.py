@@ -60,6 +60,23 @@ def _ensure_hosts(
     return hosts
 
 
+def add(identity: Identity, name: HostName, say: Say) -> Host:
+    """A host beside those of a lab that is up, which are left alone: tests may be at work on them."""
+    engine, numbers = engines.running(), remembered_numbers(identity)
+    if engine is None or not numbers:
+        raise LabError(f"lab {identity.name!r} is not up")
+    subnet = Subnet(numbers[0])
+    with file_lock(_lock(identity)):
+        names = _with_running(engine, identity, [name])
+        host = machines.ensure(engine, identity, name, subnet, OwnEngine.asked(), say)
+        line = ssh.authorize(host, ssh.ensure_key(identity))
+        known = identity.known_hosts.read_text()
+        ssh.write_whole(identity.known_hosts, known if line in known else known + line)
+        ssh.write_inventory(identity, subnet, [Host(engine, identity, each, subnet) for each in names])
+        ssh.await_answer(identity, host)
+    return host
+
+
 def _with_running(engine: Engine, identity: Identity, names: Sequence[HostName]) -> list[HostName]:
     running = [
         HostName.parse(name) for name, entry in machines.of_lab(engine, identity).items() if entry["State"]["Running"]

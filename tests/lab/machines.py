@@ -108,7 +108,7 @@ def create(engine: Engine, identity: Identity, name: HostName, image: str, own: 
         *("--name", identity.thing(name.name), "--hostname", name.name),
         *("--label", f"{LABEL}={identity.tag}", "--label", f"{LABEL}.host={name.name}"),
         *("--label", f"{LABEL}.name={identity.name}", "--label", f"{LABEL}.state={identity.state}"),
-        *("--label", f"{ENGINE_LABEL}={_mark(own)}", *(own.volumes if own else ())),
+        *("--label", f"{ENGINE_LABEL}={_mark(own)}", *(own.volumes(name.layout) if own else ())),
         *("--privileged", "--cgroupns=private", "--network=none"),
         *("--tmpfs", "/run", "--tmpfs", "/tmp", "--volume", "/var/lib/docker"),
         *(word for key, value in FRESH_SYSCTLS.items() for word in ("--sysctl", f"{key}={value}")),

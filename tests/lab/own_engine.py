@@ -1,8 +1,9 @@
-"""An engine that no package offers: dockerd and docker-proxy from a directory that environment variable ENGINE names.
+"""An engine that no package offers: programs from a directory that environment variable ENGINE names.
 
-The programs are mounted over those of the host's package, so the host's own unit starts them; containerd and runc stay
-those of the kind. What the directory has in `etc` (options in default/docker, sysctl.d) goes into the host's /etc
-before its first boot, and is part of the state that reset() comes back to.
+The programs are mounted over those of the host's packages, so the host's own units start them. dockerd and docker-proxy
+must be there; others that Docker's archive of static programs has may be, and stay those of the kind otherwise. What
+the directory has in `etc` (options in default/docker, sysctl.d) goes into the host's /etc before its first boot, and is
+part of the state that reset() comes back to.
 """
 
 from __future__ import annotations
@@ -14,12 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.engine import Engine
+from tests.lab.layouts import folder_of_programs
 from tests.lab.proc import LabError, run
 
 VARIABLE = "ENGINE"
 PROGRAMS = ("dockerd", "docker-proxy")
-PACKAGED = Path("/usr/sbin")
-"""Where docker.io of every Debian has them."""
+BESIDE = {
+    "containerd": "/usr/bin",
+    "containerd-shim-runc-v2": "/usr/bin",
+    "ctr": "/usr/bin",
+    "docker": "/usr/bin",
+    # /usr/bin/runc is a link to it.
+    "runc": "/usr/sbin",
+}
+"""Programs that may be there, too, and where Debian has them."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +59,24 @@ class OwnEngine:
     @property
     def mark(self) -> str:
         """Its version, and what changes with the directory: a host keeps what it was made with."""
-        digest = hashlib.sha256(str([(self.folder / name).stat().st_mtime_ns for name in PROGRAMS]).encode())
+        programs = {name: (self.folder / name).stat().st_mtime_ns for name in self._programs()}
+        digest = hashlib.sha256(str(sorted(programs.items())).encode())
         for path in sorted(path for path in (self.folder / "etc").rglob("*") if path.is_file()):
             digest.update(f"\0{path}\0".encode() + path.read_bytes())
         return f"{self.version} {self.folder} {digest.hexdigest()[:12]}"
 
-    @property
-    def volumes(self) -> list[str]:
+    def volumes(self, layout: str = "") -> list[str]:
         """The words of `docker create` that give a host these programs, and a place for images that is no overlay.
 
         Docker Engine 29 keeps images in containerd, and the kernel lays no overlay upon that of the host.
         """
-        mounts = [f"{(self.folder / name).resolve()}:{PACKAGED / name}:ro" for name in PROGRAMS]
+        places = {**dict.fromkeys(PROGRAMS, folder_of_programs(layout)), **BESIDE}
+        mounts = [f"{(self.folder / name).resolve()}:{places[name]}/{name}:ro" for name in self._programs()]
         return [word for mount in (*mounts, "/var/lib/containerd") for word in ("--volume", mount)]
+
+    def _programs(self) -> list[str]:
+        """Names of the programs that it has."""
+        return [*PROGRAMS, *(name for name in BESIDE if (self.folder / name).is_file())]
 
     def settle(self, engine: Engine, container: str) -> None:
         """Copy the directory's `etc`, if it has one, into a host that was made and not started."""

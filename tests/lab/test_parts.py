@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import identity, images, kinds, network, probe
+from tests.lab import identity, images, kinds, layouts, network, probe
 from tests.lab.identity import Identity
 from tests.lab.kinds import KINDS, HostName, Subnet, parse_hosts
 from tests.lab.own_engine import PROGRAMS, OwnEngine
@@ -17,7 +17,8 @@ from tests.lab.scenario import NetworkSpec, Workload, container_command, network
 
 
 @pytest.mark.parametrize(
-    "text", ["debian10", "debian13-1", "debian13-0", "debian13-21", "debian13-02", "", "debian13-"]
+    "text",
+    ["debian10", "debian13-1", "debian13-0", "debian13-21", "debian13-02", "", "debian13-", "debian13-rpm", "-ce"],
 )
 def test_a_host_nobody_knows_is_named_with_the_allowed_ones(text: str) -> None:
     with pytest.raises(LabError, match=r"Allowed: debian11, debian12, debian13, debian13-docker28"):
@@ -28,8 +29,17 @@ def test_hosts_of_one_kind_have_a_number() -> None:
     assert HostName.parse("debian13-docker28-3") == HostName("debian13-docker28-3", KINDS["debian13-docker28"], 3)
 
 
+def test_a_host_of_any_kind_may_have_another_layout() -> None:
+    assert HostName.parse("debian13-docker28-ce") == HostName(
+        "debian13-docker28-ce", KINDS["debian13-docker28"], 1, "ce"
+    )
+    assert HostName.parse("debian11-legacy").layout == "legacy"
+    assert set(kinds.LAYOUTS) == set(layouts.SCRIPTS)
+
+
 def test_no_two_machines_have_one_address() -> None:
     names = [*KINDS, *(f"{kind}-{number}" for kind in KINDS for number in range(2, kinds.MAX_COPIES + 1))]
+    names += [f"{kind}-{layout}" for kind in KINDS for layout in kinds.LAYOUTS]
     places = [HostName.parse(name).place for name in names]
     places += [kinds.GATEWAY, kinds.OUTSIDE, kinds.CONTROLLER]
     assert len(set(places)) == len(places)
@@ -133,7 +143,17 @@ def test_an_engine_of_ones_own_is_known_by_its_version(tmp_path: Path, monkeypat
     own = OwnEngine.asked()
     assert own is not None
     assert own.mark.startswith(f"29.9.9 {tmp_path} ")
-    assert f"{tmp_path}/dockerd:/usr/sbin/dockerd:ro" in own.volumes
+    assert f"{tmp_path}/dockerd:/usr/sbin/dockerd:ro" in own.volumes()
+
+
+def test_an_engine_of_ones_own_lies_where_the_host_has_its_programs(tmp_path: Path) -> None:
+    own = OwnEngine.in_folder(an_engine(tmp_path))
+    assert f"{tmp_path}/dockerd:/usr/bin/dockerd:ro" in own.volumes("ce")
+    before = own.mark
+    (tmp_path / "containerd").write_text("")
+    (tmp_path / "runc").write_text("")
+    assert {f"{tmp_path}/containerd:/usr/bin/containerd:ro", f"{tmp_path}/runc:/usr/sbin/runc:ro"} < set(own.volumes())
+    assert own.mark != before
 
 
 def test_a_host_is_made_anew_when_files_of_its_engine_change(tmp_path: Path) -> None:

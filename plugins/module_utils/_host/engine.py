@@ -69,9 +69,11 @@ def read_declared(docker_host: str, service: Optional[ServiceUnit], dockerds: Do
     dockerds: those that can be seen on the host; runs: whether one serves docker_host, be it seen or not.
     """
     address = parse_engine_address(docker_host)
-    if not runs and PODMAN not in SocketHolders(address).programs():
-        # To connect to the socket of a dockerd that does not run would make systemd start it.
-        _refuse(docker_host, service, dockerds)
+    if not runs:
+        holders = SocketHolders(address).programs()
+        if PODMAN not in holders:
+            # To connect to the socket of a dockerd that does not run would make systemd start it.
+            _refuse(docker_host, service, dockerds, holders)
     return _ask(docker_host)
 
 
@@ -91,8 +93,8 @@ def _ask(docker_host: str) -> Declared:
     return Declared(engine, networks, containers, bounded([*answers.gaps, *lost_networks, *lost_containers, *beside]))
 
 
-def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds) -> NoReturn:
-    """Say why the engine at docker_host is not asked."""
+def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds, holders: set[str]) -> NoReturn:
+    """Say why the engine at docker_host is not asked; holders: programs that hold its socket."""
     if dockerds.unclear:
         pids = ", ".join(str(process.pid) for process in dockerds.unclear)
         reason = f"whether dockerd (process {pids}) serves {docker_host} is not visible without root; run with become"
@@ -105,7 +107,8 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds
     installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
     if installed and service is not None and service.manager == "systemd":
         name = service.name
-        raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}")
+        held = ". A connection to its socket would start it, so none was made" if _SYSTEMD in holders else ""
+        raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}{held}")
     if installed:
         raise UnreadableError(STOPPED, f"dockerd is installed but does not run for {docker_host}; start it{hint}")
     path = docker_host.partition("unix://")[2] or docker_host
@@ -114,6 +117,9 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds
         to_podman = PODMAN in os.path.realpath(path).split(os.sep)
         state = "belongs to Podman, which is not running" if to_podman else "is not served by this host"
     raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state}, and no dockerd is running{hint}")
+
+
+_SYSTEMD = "systemd"
 
 
 def _is_program(service: Optional[ServiceUnit]) -> bool:

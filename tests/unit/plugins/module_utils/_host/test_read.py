@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Churn
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds, SocketHolders
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import SourceReadings
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
@@ -59,6 +59,29 @@ def test_a_dockerd_that_is_installed_and_does_not_run(bare: Path) -> None:
     program.touch(mode=0o755)
     snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock")
     assert snapshot.sources["engine"].kind == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("holders", "end"),
+    [
+        ({"systemd"}, "start it. A connection to its socket would start it, so none was made"),
+        ({"dockerd"}, "start it"),
+        (set(), "start it"),
+    ],
+    ids=["socket of systemd", "socket of another", "no socket"],
+)
+def test_an_engine_that_a_connection_would_start_is_not_asked(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, holders: set[str], end: str
+) -> None:
+    (bare / "dockerd").touch(mode=0o755)
+    monkeypatch.setattr(service, "SYSTEMD_RUNS", bare)
+    monkeypatch.setattr(SocketHolders, "programs", lambda dummy: holders)
+    snapshot = read_whole(
+        lambda argv: (0, "LoadState=loaded\nActiveState=inactive\n", ""), docker_host=f"unix://{bare}/docker.sock"
+    )
+    source = snapshot.sources["engine"]
+    assert source.kind == "stopped"
+    assert source.reason == f"dockerd does not run (docker.service is inactive); {end}"
 
 
 def test_a_unit_that_is_active_while_its_process_is_hidden(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
