@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Protocol
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposed_by
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import answers_of

@@ -25,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.container
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_policy_rules, read_routes
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 
 NAMESPACES = (50, 100, 200, 400)
 LINKS = (100, 300, 1_000)

@@ -25,9 +25,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     QuestionError,
     packet_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hop_text import hops_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import (
     diagram_of,
+    hops_of,
     line_of,
     listing_of,
 )

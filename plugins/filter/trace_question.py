@@ -43,7 +43,7 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, HOST, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.trace_options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question, problem_of

@@ -31,16 +31,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import rule_making
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import GATEWAY_MODES, ICC, MASQUERADE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANY_PORT,
     BEYOND_ADDRESSES,
     BEYOND_PORT,
     CONTAINER,
+    REQUEST,
+    UNKNOWN,
     Origin,
     Packet,
+    Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     HostSnapshot,
     snapshot_of,

@@ -17,12 +17,10 @@ from typing import Any, TypeVar
 from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import (
     DecodeError,
     decoder_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     HostSnapshot,
@@ -30,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     load_snapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import COMPRESSED, LARGEST, PLAIN, WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.sources import SOURCES
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     CONTAINER,
     HOST,
     OUTSIDE,

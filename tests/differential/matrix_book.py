@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND, INNER_PORT
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, OUTSIDE
 
 from tests.differential.matrix_questions import HostAddress, Inhabitant, Question
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK, NOT_PUBLISHED
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
     NO_ANSWER,
+    OUTSIDE,
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
+    Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings

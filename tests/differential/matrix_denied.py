@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, OUTSIDE, UNKNOWN, Packet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 

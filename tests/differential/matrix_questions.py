@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     OTHER_NETWORK,
     SAME_NETWORK,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     CONTAINER,
     HOST,
     OUTSIDE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, OUTSIDE
 
 from tests.differential.matrix_questions import Inhabitant, Question
 from tests.differential.observing import Attempt, Outcome, observe, observe_patiently

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
-    CONTAINER,
-    HOST,
-    OUTSIDE,
-    Origin,
-    Packet,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
+    CONTAINER,
     DROPPED,
+    HOST,
     NO_ANSWER,
+    OUTSIDE,
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
+    Origin,
+    Packet,
     Path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot

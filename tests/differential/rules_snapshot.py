@@ -16,8 +16,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_owners import read_listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_sysctls
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, Subnet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
+    Endpoint,
+    Network,
+    Subnet,
+)
 
 from tests.differential.rules_lab import BRIDGE, LEGS, Leg, RulesLab, address
 

@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.container
     NamespaceReadings,
     read_container_namespaces,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace
 
 SECONDS = 30.0

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import li
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import container_namespaces, nftables, procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import ROUTE, Netlink
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 
 def ip(text):
     return subprocess.run(["ip", *text.split()], check=True, capture_output=True, text=True).stdout

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 

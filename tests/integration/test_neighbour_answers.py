@@ -8,14 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
     CONTAINER,
     HOST,
+    NO_ANSWER,
     OUTSIDE,
+    UNKNOWN,
     Origin,
     Packet,
+    Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, NO_ANSWER, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 

@@ -11,8 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
+    DaemonProcess,
+    Endpoint,
+    Engine,
+    Network,
+    PublishedPort,
+    Subnet,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Conntrack,
     ContainerNamespace,
@@ -25,12 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     Ruleset,
     TrafficControl,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
-    Endpoint,
-    Network,
-    PublishedPort,
-    Subnet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONNTRACK,

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     SysctlAssignment,
     SysctlFile,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
     DAEMON_CONFIG,

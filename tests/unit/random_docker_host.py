@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     EGRESS,
     FILTER,
@@ -14,7 +15,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Neighbour,
     TrafficControl,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
 

@@ -9,15 +9,14 @@ from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import parse_argv
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import (
     parse_container,
     parse_engine,
     parse_network,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import parse_argv
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import dotted
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, DaemonProcess, Endpoint
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     ContainerNamespace,
     Link,
@@ -27,7 +26,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     Ruleset,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 from tests.unit.synthetic_host import HOST_NETNS, SOURCES

@@ -10,12 +10,16 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
     DaemonProcess,
+    Endpoint,
     Engine,
+    Network,
+    PublishedPort,
     ServiceUnit,
+    Subnet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
@@ -29,12 +33,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlAssignment,
     SysctlFile,
     TrackedFlow,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
-    Endpoint,
-    Network,
-    PublishedPort,
-    Subnet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,

@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import PUBLISHED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    HOST,
+    OUTSIDE,
+    Origin,
+    Packet,
+    PathStep,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
 
 from tests.differential import reachability_page
 from tests.differential.far_machine import OWN_RANGES

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import CHAIN
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import CHAIN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

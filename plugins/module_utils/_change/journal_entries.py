@@ -13,10 +13,10 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Optional, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     PolicyChange,
     PortChange,
+    Refusal,
     SysctlChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain

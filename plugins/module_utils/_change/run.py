@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import LIBRARY, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import LIBRARY, UnreadableError
 
 if TYPE_CHECKING:
     # Changes find what they lack here, and can be carried out without Ansible.

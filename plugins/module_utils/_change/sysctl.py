@@ -8,8 +8,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import SysctlChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, SysctlChange
 
 PROC_SYS = Path("/proc/sys")
 

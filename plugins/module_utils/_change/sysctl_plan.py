@@ -18,9 +18,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     BootSysctls,
     SysctlAssignment,
     SysctlFile,
+    parse_sysctl_file,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import parse_sysctl_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 
 FOLDER = "/etc/sysctl.d"

@@ -25,7 +25,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any, Callable, NoReturn, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect, defect_of
 
 HandOver = Callable[[Any], None]
 """Hands an object over to the parent. From any thread."""

@@ -42,12 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import reception_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import traffic_control_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    UnreadableError,
-    from_os_error,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Defect, Gap, defect_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_TABLE,
     LOCAL_TABLE,
@@ -57,6 +52,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     PolicyRule,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import CONTAINER_NAMESPACES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    CONTAINER,
+    Defect,
+    Gap,
+    UnreadableError,
+    defect_of,
+    from_os_error,
+)
 
 # What every namespace has from its beginning on (net/ipv4/fib_rules.c, net/ipv6/fib6_rules.c): local, main, default.
 _FROM_THE_BEGINNING = [

@@ -23,33 +23,35 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch, parse_engine_address
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import unit_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ABSENT,
-    DENIED,
-    ERROR,
-    STOPPED,
-    UnreadableError,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container, require_sense
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, NETWORK, Gap, shortened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     DOCKER,
     PODMAN,
     SNAP,
     ConfiguredPool,
-    Engine,
-    ServiceUnit,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+    Container,
     Endpoint,
+    Engine,
     Network,
     PublishedPort,
     RoutedPort,
+    ServiceUnit,
     Subnet,
+    require_sense,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    ABSENT,
+    CONTAINER,
+    DENIED,
+    ERROR,
+    NETWORK,
+    STOPPED,
+    Gap,
+    UnreadableError,
+    shortened,
+)
 
 
 @dataclass(frozen=True)

@@ -27,14 +27,16 @@ from typing import Any, Optional, cast
 from urllib.parse import quote
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import within
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    DENIED,
-    ERROR,
-    UnreadableError,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import CONTAINER, Gap, shortened
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    CONTAINER,
+    DENIED,
+    ERROR,
+    Gap,
+    UnreadableError,
+    shortened,
+)
 
 _UNIX = ("unix://", "http+unix://")
 _TCP = re.compile(r"tcp://(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^:/\[\]]*))(?::(?P<port>[0-9]{1,5}))?/?", re.ASCII)

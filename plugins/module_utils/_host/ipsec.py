@@ -19,11 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     u32,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_switched_on
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ERROR,
-    UnreadableError,
-    from_os_error,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     ALLOW,
     BLOCK,
@@ -33,6 +28,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Ipsec,
     IpsecPolicy,
     IpsecTemplate,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    ERROR,
+    UnreadableError,
+    from_os_error,
 )
 
 # linux/xfrm.h

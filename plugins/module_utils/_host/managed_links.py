@@ -17,12 +17,12 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,
     NETWORKD,
     ManagedLink,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, UnreadableError
 
 STATES = Path("/run/systemd/netif/links")
 # networkctl(1); "pending" and "initialized" are not decided yet.

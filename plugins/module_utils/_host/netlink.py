@@ -30,12 +30,12 @@ from types import TracebackType
 from typing import Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
     ERROR,
     UnreadableError,
     from_os_error,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 
 T = TypeVar("T")
 

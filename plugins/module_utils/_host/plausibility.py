@@ -12,15 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Callable, Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import KINDS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container, require_sense
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import (
-    CONTAINER,
-    DEFECT,
-    NETWORK,
-    Gap,
-    shortened,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Network, require_sense
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     IpsecPolicy,
     IpsecTemplate,
@@ -32,8 +24,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     TrackedFlow,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    CONTAINER,
+    DEFECT,
+    KINDS,
+    NETWORK,
+    Gap,
+    shortened,
+)
 
 
 def _is_kind(text: str) -> None:

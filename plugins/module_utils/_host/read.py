@@ -45,6 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
     Dockerds,
     describe_daemon,
     find_dockerds,
+    read_proxies,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
@@ -53,35 +54,32 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibil
     ImplausibleError,
     require_plausible_fields,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import read_proxies
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import (
     config_path as find_config_path,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_daemon_config, read_service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot, read_sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    DEADLINE,
-    DENIED,
-    ERROR,
-    UnreadableError,
-    from_os_error,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import (
-    DEFECT,
-    defect_of,
-    place_in,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
     DaemonProcess,
     ServiceUnit,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
     ProxyProcess,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    DEADLINE,
+    DEFECT,
+    DENIED,
+    ERROR,
+    UnreadableError,
+    defect_of,
+    from_os_error,
+    place_in,
 )
 
 T = TypeVar("T")

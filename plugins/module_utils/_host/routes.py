@@ -21,8 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     text,
     u32,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Neighbour, PolicyRule, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, UnreadableError
 
 # linux/rtnetlink.h
 _RTM_GETROUTE = 26

@@ -50,15 +50,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables 
     read_tables,
     tables_of_others,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
     ABSENT,
     DENIED,
     ERROR,
     UnreadableError,
     from_os_error,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 
 T = TypeVar("T")
 

@@ -18,15 +18,15 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ERROR,
-    UnreadableError,
-    from_os_error,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_argv, mask_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    ERROR,
+    UnreadableError,
+    from_os_error,
+)
 
 DEFAULT_UNIT = "docker.service"
 # sd_booted(3)

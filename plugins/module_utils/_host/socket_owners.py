@@ -13,8 +13,8 @@ from typing import Callable, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import InodeListener, listening_sockets
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, UnreadableError
 
 # Of processes in other namespaces.
 _MOST_OPEN_FILES = 200_000

@@ -30,13 +30,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment, read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BootSysctls,
+    SysctlFile,
+    parse_sysctl_file,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
     ERROR,
     UnreadableError,
     from_os_error,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, SysctlFile
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import parse_sysctl_file
 
 SYSCTLS = "/proc/sys"
 

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_TABLE,
     LOCAL_TABLE,
     MAIN_TABLE,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 CIDR = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]

@@ -4,7 +4,7 @@
 """What an engine does and has by its release: the table to ask instead of comparing versions in several places.
 
 What many ask has a column, what one place asks a line of its own below. Keys of daemon.json have tables of their own
-(daemon_key_table, daemon_key_values). Each column names where the fact is from: moby at the tag
+(daemon_key_table, daemon_keys). Each column names where the fact is from: moby at the tag
 of the release that brought it (daemon/libnetwork/drivers/bridge, cmd/dockerd, daemon/config), or a real host.
 """
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, Gap
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
     DaemonProcess,
     Engine,
+    Network,
     ServiceUnit,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -33,8 +33,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Ruleset,
     TrafficControl,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK, mask_data
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect, Gap
 
 SCHEMA_VERSION = 3
 

@@ -13,8 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import canonical_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, canonical_key
 
 _FORWARDING = re.compile(r"net\.(?P<family>ipv[46])\.conf\.(?P<interface>[^.]+)\.forwarding")
 

@@ -15,9 +15,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     MAIN_TABLE,
     Link,
     Route,
+    sysctl_key,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 
 # Interfaces of these kinds never hear anything from outside.
 _SILENT_KINDS = ("dummy", "ifb", "nlmon")

@@ -13,11 +13,22 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import NETWORKD, Link, ManagedLink
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DROPPED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    NETWORKD,
+    Link,
+    ManagedLink,
+    sysctl_key,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    DROPPED,
+    OUTSIDE,
+    UNKNOWN,
+    Origin,
+    Packet,
+    Path,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import ProxyState, proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
@@ -31,7 +42,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources

@@ -14,18 +14,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Defect, defect_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import RuleMaking, rule_making
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Engine, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     Capabilities,
     capabilities_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import KEEP
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
     ENGINE,
@@ -39,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect, defect_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import NotJudgedError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict

@@ -22,8 +22,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
     UNKNOWN_RELEASE,
     default_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_values import pool_fields
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import (
+    pool_fields,
     problems_in,
     release_matters,
     reload_blockers,
@@ -35,9 +35,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     start_flags,
     start_values,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY as USERLAND_PROXY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, NONE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,

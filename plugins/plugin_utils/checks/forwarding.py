@@ -31,13 +31,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DELIVERED,
     NO_ANSWER,
+    OUTSIDE,
     REQUEST,
     UNKNOWN,
+    Origin,
+    Packet,
     Path,
     PathStep,
 )
@@ -51,7 +53,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import BootValue, boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     AdvertisedUplink,

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import DEFAULT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ICC as ICC_OPTION
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Endpoint, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     HIGH,
     INFO,
@@ -24,16 +25,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.linux_capabilities import holds
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import INNER_PORT, SAME_NETWORK
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC as ICC_OPTION
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANY_PORT,
     CONTAINER,
+    DELIVERED,
     OUTSIDE,
+    UNKNOWN,
     Origin,
     Packet,
+    Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
     DAEMON_CONFIG,

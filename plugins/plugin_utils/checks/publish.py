@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Engine, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
@@ -25,9 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     LOOPBACK_LEAK,
     NOT_PUBLISHED,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import OUTSIDE, UNKNOWN, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
     ENGINE,

@@ -11,9 +11,8 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -28,9 +28,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_
     of_network,
     taken_on_host,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_ROUTE,
     LOCAL_TABLE,

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DELIVERED,
     PROXY_REQUEST,
     REFUSED,
     REQUEST,
+    Packet,
     Path,
     PathStep,
     Responder,

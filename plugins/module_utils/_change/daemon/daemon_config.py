@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     follow_up,
     plan_daemon_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import Goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart import (
     BareDaemon,
     Daemon,

@@ -16,15 +16,32 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import UnitState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
+    BACKEND,
     LIVE_RESTORE,
+    LiveRestore,
+    RestartImpact,
+    ServiceTraits,
+    closed_forward,
+    closing_warnings,
+    cut_off,
+    default_network_anew,
+    impact,
     in_force,
+    live_restore,
+    moved_state,
     note_of,
     of_default_bridge,
+    others_in_file,
+    proxy_warnings,
+    refuse_impossible,
+    refused_bindings,
     reloadable,
     written_out,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
+    ConfigTarget,
     CurrentConfig,
+    Goal,
     changed_keys,
     file_actions,
     file_diff,
@@ -35,24 +52,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     with_key,
     without_key,
     without_reload_blockers,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import ConfigTarget, Goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_impact import (
-    BACKEND,
-    LiveRestore,
-    RestartImpact,
-    ServiceTraits,
-    closed_forward,
-    closing_warnings,
-    cut_off,
-    default_network_anew,
-    impact,
-    live_restore,
-    moved_state,
-    others_in_file,
-    proxy_warnings,
-    refuse_impossible,
-    refused_bindings,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.loopback_guard_plan import (
     UNIT,
@@ -66,20 +65,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Disruption,
     FileState,
     Outline,
-    Refusal,
-    demand,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
     PortChange,
+    Refusal,
     SysctlChange,
+    demand,
     port_actions,
     port_diff,
     sysctl_actions,
     sysctl_diff,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,

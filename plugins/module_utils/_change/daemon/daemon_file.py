@@ -6,12 +6,16 @@
 The text must be a JSON object without duplicate keys, or empty, or ``null`` (dockerd takes both as no settings).
 Indentation, spacing, order, line ends and the end of the file are kept, so that administrators find back the file that
 they wrote.
+
+A goal turns the present configuration into the wanted text, and says which keys must be in force then. Here is that of
+a whole text; daemon_keys_goal.py has those of single keys.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -252,3 +256,29 @@ def _skip(text: str, position: int) -> int:
     while text[position] in _SPACE:
         position += 1
     return position
+
+
+@dataclass(frozen=True)
+class ConfigTarget:
+    """The wanted text, None for no file."""
+
+    text: str | None
+    keys: frozenset[str]
+    """What must be in force, whether its text changes or not."""
+    exact: bool = False
+    """Whether the text must be that to the byte, even where it makes reloads fail."""
+    restart: bool = False
+    """Whether dockerd must be started anew, whatever the keys need."""
+
+
+Goal = Callable[[CurrentConfig], ConfigTarget]
+
+
+def text_goal(text: str | None) -> Goal:
+    """Return the goal that replaces the whole file; None: by none."""
+
+    def goal(config: CurrentConfig) -> ConfigTarget:
+        names = {*flattened(config.values), *flattened(parse_text(text).values), "userland-proxy", "live-restore"}
+        return ConfigTarget(text, frozenset(names), exact=True)
+
+    return goal

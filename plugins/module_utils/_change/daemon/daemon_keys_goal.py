@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
+    ConfigTarget,
     CurrentConfig,
+    Goal,
     parse_text,
     same,
     with_key,
     without_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import ConfigTarget, Goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import MERGED_WITH_FLAGS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in, reload_blockers

@@ -27,21 +27,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
+    ServiceTraits,
     reload_problem,
     report_problem,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import mode_for
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_impact import (
-    ServiceTraits,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 JOURNAL_LINES = 15
 PAUSE_SECONDS = 0.2

@@ -10,7 +10,7 @@ For IPv6, engines before 28 close it at every start, whatever turned forwarding 
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import NAMES
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import obstacle_at_start
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
     filters_with_nftables,

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import shutil
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import CHAIN, PolicyChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import CHAIN, ChangeFailed, PolicyChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
 
 _PROGRAMS = {"ipv4": "iptables", "ipv6": "ip6tables"}

@@ -40,14 +40,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptable
     parse_table,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    NAMES,
     Disruption,
     Outline,
+    PolicyChange,
     Refusal,
     demand,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
-    NAMES,
-    PolicyChange,
     policy_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import filters_with_nftables

@@ -55,6 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    CHAIN,
     ChangeFailed,
     FileState,
     Outline,
@@ -71,7 +72,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_
     OWN_NAMES,
     verify_boot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import CHAIN
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarding import (
     read_declared_forwarders,
@@ -79,10 +79,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 ROUTES6 = Path("/proc/net/ipv6_route")
 # include/uapi/linux/ipv6_route.h: a default route that router discovery made.

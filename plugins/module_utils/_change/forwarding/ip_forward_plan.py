@@ -14,7 +14,14 @@ import re
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import VERSIONS
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline, Refusal, demand
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    Outline,
+    Refusal,
+    SysctlChange,
+    demand,
+    sysctl_actions,
+    sysctl_diff,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
     OwnFile,
     boot_files,
@@ -23,15 +30,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_
     persist,
     withdraw,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
-    SysctlChange,
-    sysctl_actions,
-    sysctl_diff,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import obstacle_at_start
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, SysctlFile
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BootSysctls,
+    SysctlFile,
+    sysctl_key,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, SYSCTL, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     AdvertisedUplink,

@@ -28,8 +28,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Disruption,
     Outline,
+    PortChange,
     Refusal,
+    SysctlChange,
     demand,
+    port_actions,
+    port_diff,
+    sysctl_actions,
+    sysctl_diff,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (
     OwnFile,
@@ -38,16 +44,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_
     persist,
     withdraw,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
-    PortChange,
-    SysctlChange,
-    port_actions,
-    port_diff,
-    sysctl_actions,
-    sysctl_diff,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,

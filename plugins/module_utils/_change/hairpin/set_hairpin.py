@@ -20,8 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     UNIT,
     GuardPlan,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 
 # Interface gone, or no port of a bridge any more.

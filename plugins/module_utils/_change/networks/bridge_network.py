@@ -78,9 +78,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.links imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import has_bridge_netfilter, read_sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, taken_on_host
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 T = TypeVar("T")
 

@@ -48,9 +48,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     demand,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import rule_making
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ICC, Container, Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     GATEWAY_MODES,
     HAS_GATEWAY_MODES,
@@ -59,8 +58,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     capabilities_of,
     has,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ICC
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Route, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     ENGINE,
     LINKS,
@@ -70,7 +68,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SYSCTL,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 
 _ADVERTISED = 9  # RTPROT_RA, linux/rtnetlink.h

@@ -21,10 +21,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     subnets_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import SubnetRequest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 
 
 def kernel_problems(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:

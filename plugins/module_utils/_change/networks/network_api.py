@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_ap
     RefusedError,
     asking,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 TIME_LIMIT = 60
 """Seconds for each answer: dockerd waits for the firewall's programs while it makes a network."""

@@ -27,13 +27,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import GO_TRUE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     GATEWAY_MODES,
     ICC,
     INHIBIT_IPV4,
     MASQUERADE,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 
 # Of POST /networks/create and GET /networks/ID alike. EnableIPv4 came with Docker Engine 28.

@@ -31,14 +31,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     in_namespace,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import routes_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import (
-    ERROR,
-    UnreadableError,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     DEFAULT_ROUTE,
     Link,
     Route,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
+    ERROR,
+    UnreadableError,
 )
 
 _BROADCAST = b"\xff" * 6

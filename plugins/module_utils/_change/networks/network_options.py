@@ -13,7 +13,7 @@ from typing import Any, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import GATEWAY_MODES, ICC, MASQUERADE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import GATEWAY_MODES, ICC, MASQUERADE
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Consent,
     DaemonPlan,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import text_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
     reset_policies,
     set_policies,
@@ -46,14 +46,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     UnitRecord,
     parse_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
-    FilePast,
-    file_pasts,
-    policy_pasts,
-    port_pasts,
-    sysctl_pasts,
-    unit_pasts,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
     RecordedNetworks,
 )
@@ -67,12 +59,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
     DaemonGoal,
     FileBack,
+    FilePast,
     Kept,
     Present,
     ValuesPlan,
     daemon_goal,
+    file_pasts,
     plan_values,
+    policy_pasts,
+    port_pasts,
     refuse_conflicts,
+    sysctl_pasts,
+    unit_pasts,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (

@@ -11,19 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation, Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
     IPSEC,
     MISROUTED_STEP,
+    OUTSIDE,
     PROXY_REPLY,
     PROXY_REQUEST,
     REPLY,
     REQUEST,
+    Packet,
     Path,
     PathStep,
 )

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import FLAG, KEYS, RuleMaking
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     FORWARD_CHAIN,
     INTERNAL_CHAIN,
@@ -31,7 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Remediation,
     Resource,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
     DAEMON_CONFIG,

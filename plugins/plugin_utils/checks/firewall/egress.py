@@ -12,11 +12,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    CONTAINER,
+    DELIVERED,
+    UNKNOWN,
+    Origin,
+    Packet,
+    Path,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check

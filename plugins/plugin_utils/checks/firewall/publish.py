@@ -11,17 +11,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, Remediation, Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     ANYWHERE,
+    Container,
+    Engine,
     PublishedPort,
     RoutedPort,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import HOST, OUTSIDE, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, UNKNOWN, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, Remediation, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import DENIED_BY_HOST, PUBLISHED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    DELIVERED,
+    HOST,
+    OUTSIDE,
+    UNKNOWN,
+    Origin,
+    Packet,
+    Path,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links, routed_addresses

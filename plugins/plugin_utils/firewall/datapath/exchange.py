@@ -20,12 +20,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     has,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, HOST
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
+    CONTAINER,
     DELIVERED,
     DROPPED,
+    HOST,
     NO_ANSWER,
     PROXY_REPLY,
     PROXY_REQUEST,

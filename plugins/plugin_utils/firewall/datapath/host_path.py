@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC, MISROUTED_STEP
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
     LOST,

@@ -26,8 +26,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Ipsec,
     IpsecPolicy,
     Link,
+    sysctl_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.conntrack_nat import ICMP_ERRORS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import tracked_connection

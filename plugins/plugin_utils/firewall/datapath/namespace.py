@@ -30,8 +30,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     PolicyRule,
     Route,
     TrafficControl,
+    sysctl_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
     Decision,

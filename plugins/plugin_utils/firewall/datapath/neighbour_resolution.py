@@ -20,9 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BLOCKED_BY_BRIDGE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
     NEIGHBOUR_UNREACHABLE,

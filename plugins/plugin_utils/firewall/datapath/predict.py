@@ -10,18 +10,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
-    CONTAINER,
-    HOST,
-    OUTSIDE,
-    Packet,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    CONTAINER,
     DROPPED,
+    HOST,
     NO_ANSWER,
+    OUTSIDE,
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
+    Packet,
     Path,
     PathStep,
 )

@@ -13,13 +13,13 @@ import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     ANYWHERE,
+    Container,
     PublishedPort,
     RoutedPort,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BEYOND_ADDRESSES,
     CONTAINER,
     HOST,

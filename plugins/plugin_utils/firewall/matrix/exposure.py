@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
     EXPOSURES,
@@ -19,9 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     NOT_PUBLISHED,
     PUBLISHED,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import RoutedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import DELIVERED, OUTSIDE, Packet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import decision_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import departure

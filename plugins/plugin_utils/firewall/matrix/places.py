@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ANYWHERE, Container, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import ANYWHERE, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (

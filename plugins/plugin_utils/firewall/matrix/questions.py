@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     BEYOND,
     INNER_PORT,
@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     PUBLISHED,
     SAME_NETWORK,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BEYOND_ADDRESSES,
     BEYOND_PORT,
     CONTAINER,
@@ -29,8 +29,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet i
     OUTSIDE,
     Origin,
     Packet,
+    Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     default_device,
     outer_links,

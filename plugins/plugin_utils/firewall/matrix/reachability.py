@@ -31,8 +31,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     OriginGroup,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, OUTSIDE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    CONTAINER,
+    OUTSIDE,
+    UNKNOWN,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess, Engine, ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
+    DaemonProcess,
+    Endpoint,
+    Engine,
+    Network,
+    PublishedPort,
+    ServiceUnit,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Link,
@@ -16,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     SysctlAssignment,
     SysctlFile,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 CONFIG_PATH = "/etc/docker/daemon.json"

@@ -23,9 +23,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     parse_requests,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Outline
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Endpoint
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.plugins.module_utils._change.fake_engine import PEERS, FakeContainer, FakeEngine

@@ -12,11 +12,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     plan_daemon_config,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
+    Goal,
     masked_text,
+    text_goal,
     with_key,
     without_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal, text_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import (
     WantedKey,
     keys_goal,

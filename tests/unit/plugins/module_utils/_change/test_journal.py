@@ -18,9 +18,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     Journal,
     read_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import file_pasts
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import PurgeChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import file_pasts
 
 from tests.unit.plugins.module_utils._change.histories import Book
 

@@ -15,19 +15,19 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     UnitRecord,
     parse_record,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    PolicyChange,
+    PortChange,
+    Refusal,
+    SysctlChange,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
     Past,
     file_pasts,
     policy_pasts,
     port_pasts,
     sysctl_pasts,
     unit_pasts,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
-    PolicyChange,
-    PortChange,
-    SysctlChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from hypothesis import given

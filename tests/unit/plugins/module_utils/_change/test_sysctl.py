@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
     read_sysctl,
     reset_sysctls,
     set_sysctls,
     sysctl_path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import SysctlChange
 
 KEY = "net.ipv4.conf.eth0/5.forwarding"
 

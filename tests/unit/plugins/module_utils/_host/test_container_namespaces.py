@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import container_namespaces, procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import deadline
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace
 
 

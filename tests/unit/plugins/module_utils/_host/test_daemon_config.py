@@ -11,7 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.service i
     config_path,
     read_daemon_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 
 def test_a_file_with_its_owner_and_without_its_secrets(tmp_path: Path) -> None:

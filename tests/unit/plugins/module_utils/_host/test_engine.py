@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine im
     parse_engine,
     parse_network,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort, Subnet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort, RoutedPort, Subnet
 
 RECORDED = Path(__file__).parents[3] / "fixtures/engine-29"
 

@@ -11,7 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_ap
     EngineAddress,
     parse_engine_address,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 from tests.hostile.engine_server import Answer, EngineServer, answer_of
 

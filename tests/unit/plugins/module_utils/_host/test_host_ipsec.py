@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import parse_policy, read_ipsec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, IpsecTemplate
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 IN, OUT, FORWARDED, SOCKET = 0, 1, 2, 3
 ANY = bytes(16)

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Netlink, attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Neighbour
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 # linux/neighbour.h
 DST, LLADDR = 1, 2

@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls i
     read_sysctls,
     reception_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 GONE = 2**22 + 1  # above the largest process id
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link

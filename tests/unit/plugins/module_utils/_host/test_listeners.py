@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import listeners, procfs, socket_owners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Allowance
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_l
     parse_nmcli,
     read_managed_links,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,
     NETWORKD,
     ManagedLink,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 # As systemd-networkd 257 wrote it of a bridge that a file of it matched.
 STATE = """# This is private data. Do not parse.

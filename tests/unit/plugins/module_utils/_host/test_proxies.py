@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.proxies import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
     parse_argv,
     parse_rollup,
     read_proxies,

@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     load_saved,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_daemon_config
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 
 def _fifo(path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 
 def host_with(**programs: tuple[int, str, str]) -> Callable[[list[str]], tuple[int, str, str]]:

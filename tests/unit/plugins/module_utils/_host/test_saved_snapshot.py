@@ -11,7 +11,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
     SavedSnapshotError,
     load_saved,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import ERROR, UnreadableError
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, UnreadableError
 
 from tests.unit.recorded_host import NAMES, recorded_host
 

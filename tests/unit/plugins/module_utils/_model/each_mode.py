@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
+    DaemonProcess,
+    Endpoint,
+    Network,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 
 HOST = 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    BootSysctls,
     canonical_key,
     parse_sysctl_file,
 )

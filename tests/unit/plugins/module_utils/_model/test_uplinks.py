@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
     default_device,

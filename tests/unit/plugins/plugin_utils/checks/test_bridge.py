@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, PublishedPort, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,
     NETWORKD,
@@ -17,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     ManagedLink,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, PublishedPort, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.docker_host import WILDCARD, DockerHost

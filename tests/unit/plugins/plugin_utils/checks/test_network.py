@@ -9,9 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ConfiguredPool
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ConfiguredPool, Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
 
 from tests.unit.docker_host import Bridge, DockerHost
 from tests.unit.plugins.plugin_utils.checks.verdicts import failing, judge, only

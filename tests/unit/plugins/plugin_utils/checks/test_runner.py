@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.defect import Gap
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     OUTCOMES,
     SEVERITIES,
@@ -20,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
     load_snapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Gap
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import facts, registry
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings

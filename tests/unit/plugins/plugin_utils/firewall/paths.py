@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE, Origin, Packet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path, PathStep
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    OUTSIDE,
+    Origin,
+    Packet,
+    Path,
+    PathStep,
+)
 
 PACKET = Packet(Origin(OUTSIDE), "192.0.2.10", port=8080)
 _CLIENT = "198.51.100.7:40000"

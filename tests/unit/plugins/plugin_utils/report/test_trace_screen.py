@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question, packet_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hop_text import hops_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import hops_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.trace_screen import trace_screen
 

@@ -16,8 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
     RecordedNetworks,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import PortChange, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 

@@ -15,23 +15,27 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     Unfinished,
     plan_daemon_config,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import Goal, text_goal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_effect import (
+    ServiceTraits,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import Goal, text_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import (
     WantedKey,
     keys_goal,
     proxy_goal,
     restarting,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_restart_impact import (
-    ServiceTraits,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import FileState, Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
+    Endpoint,
+    Network,
+    PublishedPort,
+    ServiceUnit,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder, Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.plugins.module_utils._change import hosts

@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import (
     CurrentConfig,
     read_config,
+    text_goal,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_goal import text_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_keys_goal import (
     WantedKey,
     keys_goal,

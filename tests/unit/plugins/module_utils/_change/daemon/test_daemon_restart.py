@@ -28,8 +28,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.unreadable import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 from tests.unit.plugins.module_utils._change.hosts import HOST, WEB, with_engine
 

@@ -16,9 +16,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     unit_text,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PolicyChange
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import PolicyChange, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     BootOrder,
     DeclaredForwarder,
@@ -26,7 +26,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall
     Firewall,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from hypothesis import given
 from hypothesis import strategies as st

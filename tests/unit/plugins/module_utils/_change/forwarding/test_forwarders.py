@@ -11,9 +11,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     find_forwarders,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.plugins.module_utils._change.hosts import BRIDGE, HOST, SHOP, with_boot

@@ -12,20 +12,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     plan_forwarding,
     turned_on_at_boot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal, SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import HEADER, OwnFile, place_file
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import SysctlChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
     Link,
     SysctlAssignment,
     SysctlFile,
+    parse_sysctl_file,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctl_files import parse_sysctl_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls import boot_value
 from hypothesis import given
 from hypothesis import strategies as st

@@ -23,8 +23,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Network, Subnet
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import read_record
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, PortChange, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (
     RollbackChange,
     RollbackRequest,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import PortChange
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import with_key
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import file_pasts
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
     DaemonGoal,
     daemon_goal,
+    file_pasts,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st

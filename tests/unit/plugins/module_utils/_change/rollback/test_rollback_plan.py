@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import UnitRecord
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_history import Past, PortPast
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    PolicyChange,
+    PortChange,
+    SysctlChange,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
+    Past,
+    PortPast,
     policies_back,
     ports_back,
     sysctl_sentences,
     sysctls_back,
     units_back,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.value_changes import (
-    PolicyChange,
-    PortChange,
-    SysctlChange,
 )
 from hypothesis import given
 from hypothesis import strategies as st

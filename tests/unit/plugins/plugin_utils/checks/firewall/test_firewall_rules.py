@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import rule_making
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     HostSnapshot,

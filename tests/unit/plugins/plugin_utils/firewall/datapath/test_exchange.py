@@ -5,27 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
     Listener,
     PolicyRule,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
-    CONTAINER,
-    HOST,
-    OUTSIDE,
-    Origin,
-    Packet,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     CLOSED,
+    CONTAINER,
     DELIVERED,
     DROPPED,
+    HOST,
     NO_ANSWER,
+    OUTSIDE,
     TIMED_OUT,
     UNKNOWN,
+    Origin,
+    Packet,
     Path,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     ProxyProcess,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import (
     HostSurroundings,
     HostView,

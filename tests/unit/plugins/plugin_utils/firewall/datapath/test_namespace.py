@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     EGRESS,
     FILTER,
@@ -20,15 +21,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Listener,
     TrafficControl,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     CONTAINER,
     HOST,
     OUTSIDE,
     Origin,
     Packet,
+    Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
     Listener,
@@ -12,15 +13,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     Ruleset,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     CONTAINER,
     HOST,
     OUTSIDE,
     Origin,
     Packet,
+    Path,
+    Responder,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path, Responder
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
     LISTENERS,

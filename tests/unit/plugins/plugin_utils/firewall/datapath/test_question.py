@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Endpoint, Network, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import Endpoint, Network, RoutedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import BEYOND_ADDRESSES, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BEYOND_ADDRESSES, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import (
     Question,

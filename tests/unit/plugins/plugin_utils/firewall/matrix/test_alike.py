@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import CONTAINER, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import (

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.container import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    Container,
+    PublishedPort,
+    RoutedPort,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK, NOT_PUBLISHED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Namespace, TargetPort
 

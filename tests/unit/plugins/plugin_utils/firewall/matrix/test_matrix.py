@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
@@ -17,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     SAME_NETWORK,
     Matrix,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.network import PublishedPort, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings

@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     Matrix,
     OriginGroup,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.packet import OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an audit could not do because of an error of this collection, and what it missed of a source that it read."""
+"""What of a host is not read, and why: a source that cannot be, what one lacks, and errors of this collection."""
 
 from __future__ import annotations
 
@@ -12,6 +12,35 @@ from types import FrameType
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
+ABSENT = "absent"
+STOPPED = "stopped"
+DENIED = "denied"
+LIBRARY = "library"
+ERROR = "error"
+DEADLINE = "deadline"
+KINDS = (ABSENT, STOPPED, DENIED, LIBRARY, ERROR, DEADLINE)
+
+# Characters. People read it, once for each check that needs the source.
+_LONGEST = 1000
+
+
+class UnreadableError(Exception):
+    """A source that cannot be read: kind for programs (see snapshot.Source), reason for people."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        """Keep kind and reason; of one in which a program or a stranger says very much, the beginning."""
+        self.kind = kind
+        self.reason = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}..."
+        super().__init__(self.reason)
+
+
+def from_os_error(error: OSError, what: str) -> UnreadableError:
+    """Return the UnreadableError that tells of an OSError while reading what."""
+    if isinstance(error, PermissionError):
+        return UnreadableError(DENIED, f"{what}: permission denied; run with become (as root)")
+    return UnreadableError(ERROR, f"{what}: {error.strerror or error}")
+
+
 DEFECT = "defect"
 """What Source.kind is then."""
 CONTAINER = "container"
@@ -19,7 +48,7 @@ NETWORK = "network"
 """Of what kind a gap is."""
 
 _OURS = "ansible_collections/dockernet/baseline/plugins/"
-_LONGEST = 160
+_LONGEST_WORDS = 160
 
 
 @dataclass(frozen=True)
@@ -57,8 +86,8 @@ def defect_of(part: str, error: Exception) -> Defect:
 def shortened(text: str) -> str:
     """Return words of strangers, or of exceptions that repeat them: on one line, without secrets, not too long."""
     # Cut before as well: what is masked and escaped can be very long.
-    words = safe(mask_text(text[: 4 * _LONGEST]))
-    return f"{words[:_LONGEST]}..." if len(words) > _LONGEST else words
+    words = safe(mask_text(text[: 4 * _LONGEST_WORDS]))
+    return f"{words[:_LONGEST_WORDS]}..." if len(words) > _LONGEST_WORDS else words
 
 
 def _place_of(error: Exception) -> str:
