@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     REMOVED,
     UNDONE,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import Evidence
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import Evidence
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE

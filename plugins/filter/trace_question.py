@@ -43,9 +43,9 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.trace_options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question, problem_of
 
 _PREFIX = f"{CONTAINER}:"

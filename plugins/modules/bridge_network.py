@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import carry_out, result_of, run_change
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_for_packets import read_for_packets
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.snapshot_module import SnapshotModule
 
 _GATEWAY_MODES = ["nat", "nat-unprotected", "routed", "isolated"]
@@ -94,7 +94,7 @@ def main() -> None:
         avoid,
         api,
         run_command,
-        lambda: read_whole(docker_host=options["docker_host"]),
+        lambda: read_for_packets(docker_host=options["docker_host"]),
     )
     outline = carry_out(module, Recovering(change, api))
     evidence = change.evidence()

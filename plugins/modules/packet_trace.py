@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_for_packets import read_for_packets
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
     load_saved,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.snapshot_module import SnapshotModule
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.trace_options import TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 
 
@@ -26,7 +26,7 @@ def snapshot_for(wanted: dict[str, Any], seconds: int) -> HostSnapshot:
     path = wanted["snapshot_path"]
     if path is not None:
         return load_saved(path)
-    return read_whole(docker_host=wanted["docker_host"], seconds=seconds)
+    return read_for_packets(docker_host=wanted["docker_host"], seconds=seconds)
 
 
 def main() -> None:

@@ -16,17 +16,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     Evidence,
     NetworkNow,
-    kernel_problems,
-    versions_of,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     bridge_of,
     is_isolated,
+    kernel_problems,
     option_of,
     subnets_of,
+    versions_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import SCHEMA
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
@@ -90,7 +89,7 @@ class Journal:
         if not self._id:
             return
         with contextlib.suppress(OSError):
-            files = [{"path": path, "sha256": checksum(read_file(path).data)} for path in self._paths]
+            files = [{"path": path, "sha256": checksum(_data(path))} for path in self._paths]
             self._append({**details, "id": self._id, "event": event, "files": files})
             self._forget()
 
@@ -199,6 +198,13 @@ def _taken_back(record: bytes, days: int) -> Forgotten:
 def checksum(data: bytes | None) -> str | None:
     """SHA-256 in hexadecimal digits, None for no file."""
     return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def _data(path: str) -> bytes | None:
+    try:
+        return read_regular(path).data
+    except FileNotFoundError:
+        return None
 
 
 def _is_torn(path: Path) -> bool:

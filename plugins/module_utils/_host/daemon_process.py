@@ -309,7 +309,7 @@ def _real_name(name: bytes) -> str:
     return os.path.realpath(path) if path else ""
 
 
-NAME = "docker-proxy"
+PROXY = "docker-proxy"
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _SIZES = re.compile(rb"^(Rss|Pss): +([0-9]+) kB$", re.MULTILINE)
@@ -325,7 +325,7 @@ def read_proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Proce
     found = []
     for process in processes:
         ours = dockerd is not None and process.ppid == dockerd.pid
-        if not ours and process.name != NAME:
+        if not ours and process.name != PROXY:
             continue
         if procfs.uid(process.pid) == user and (ours or _orphaned_here(process, dockerd)):
             proxy = parse_argv(procfs.argv(process.pid), process.pid, process.ppid)

@@ -4,13 +4,11 @@
 """Which interfaces systemd-networkd and NetworkManager take care of, if they run: asked of them, not of their files.
 
 systemd-networkd publishes the state of each link in /run/systemd/netif/links, where networkctl and libsystemd read it;
-NetworkManager tells nmcli. With that come the nameservers that the host asks: resolv.conf(5), and behind the stub of
-systemd-resolved its own list.
+NetworkManager tells nmcli.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Optional
 
@@ -101,34 +99,3 @@ def _text(path: Path) -> Optional[str]:
         return read_regular(path).text
     except FileNotFoundError:
         return None
-
-
-# What systemd-resolved asks, where resolv.conf names only its stub (systemd-resolved.service(8)).
-_PATHS = ("etc/resolv.conf", "run/systemd/resolve/resolv.conf")
-
-
-def read_nameservers(root: Path = Path("/")) -> list[str]:
-    """Return the addresses, each once, without zone. A file that is not there names none; OSError for others."""
-    found: dict[str, None] = {}
-    for path in _PATHS:
-        try:
-            text = read_regular(root / path).text
-        except FileNotFoundError:
-            continue
-        found.update(dict.fromkeys(_addresses(text)))
-    return list(found)
-
-
-def _addresses(text: str) -> list[str]:
-    found = []
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) < 2 or words[0] != "nameserver":
-            continue
-        address = words[1].partition("%")[0]
-        try:
-            found.append(str(ipaddress.ip_address(address)))
-        except ValueError:
-            # The resolver passes it by, too.
-            continue
-    return found

@@ -4,7 +4,7 @@
 """Reads a host as far as every module asks: the engine and its daemon, links, kernel settings and rules.
 
 What cannot be read is recorded with its reason, and the rest is read all the same. A caller that asks for more says by
-what reader; read_whole.py has those for the way of packets.
+what reader; read_for_packets.py has those for the way of packets, read_whole.py the rest.
 
 Sources are read one after another, each in a thread of its own. One that takes its time goes on while others are read,
 and one that is not done when the time is over is left where it is.

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of docker_netcheck, for both of its halves."""
+"""The options of docker_netcheck and packet_trace, for both halves of each."""
 
 from __future__ import annotations
 
@@ -71,3 +71,18 @@ REQUIRED_BY = {"snapshot": ["snapshot_path"]}
 
 READ_BY_AUDIT = ("labels", "snapshot", "snapshot_path", "docker_host", "read_timeout")
 """The options that the host is told; the rest is for the controller, which judges what the host answers."""
+
+
+PACKET_PROTOCOLS = ("tcp", "udp", "icmp")
+
+TRACE_SPEC: dict[str, dict[str, Any]] = {
+    "from": {"type": "str", "required": True},
+    "to": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "protocol": {"type": "str", "choices": list(PACKET_PROTOCOLS)},
+    "source": {"type": "str"},
+    "snapshot_path": {"type": "path"},
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    "read_timeout": {"type": "int", "default": 60},
+    "judge_timeout": {"type": "int", "default": 60},
+}

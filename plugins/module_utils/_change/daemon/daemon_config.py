@@ -66,7 +66,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     encoded,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.running_values import (
+    reset_sysctls,
+    set_sysctls,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import age, read_process

@@ -31,11 +31,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     open_router_warnings,
     unstarted_warnings,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
-    _read_policies,
-    reset_policies,
-    set_policies,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     UNIT,
     PolicyPlan,
@@ -62,9 +57,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     encoded,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.running_values import (
+    _read_policies,
     read_sysctl,
+    reset_policies,
     reset_sysctls,
+    set_policies,
     set_sysctls,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import (

@@ -25,7 +25,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, FileState, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import reset_sysctls, set_sysctls
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.running_values import (
+    reset_sysctls,
+    set_sysctls,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import verify_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall

@@ -1,19 +1,22 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Networks as the Engine API takes and gives them, and where one is other than wanted. Pure.
+"""Networks as the Engine API takes and gives them, where one is other than wanted, and where the kernel is. Pure.
 
 There is no call that changes a network, so a difference can only be repaired by making it anew. What is not asked for
-is no difference, whatever it is.
+is no difference, whatever it is. What the kernel has does not show how packets fare: that is proved on the controller.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import EndpointState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     BIND_ADDRESS,
     DEFAULT_MTU,
@@ -33,8 +36,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     INHIBIT_IPV4,
     MASQUERADE,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, sysctl_key
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data, mask_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 # Of POST /networks/create and GET /networks/ID alike. EnableIPv4 came with Docker Engine 28.
 _COPIED = ("Name", "Driver", "Internal", "Attachable", "EnableIPv4", "EnableIPv6", "Options", "Labels")
@@ -282,3 +286,126 @@ def _network(text: str | None) -> CIDR | None:
 
 def _word(value: object) -> str:
     return str(value).lower()
+
+
+def endpoints_of(container: dict[str, Any], links: list[Link] | None = None) -> list[EndpointState]:
+    """All endpoints of a container (GET /containers/ID/json); links: the interfaces in its namespace."""
+    networks = (container.get("NetworkSettings") or {}).get("Networks") or {}
+    return [_endpoint(container, name, data or {}, links or []) for name, data in networks.items()]
+
+
+def _config_of(container_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """What of an endpoint's settings was asked for, without what the engine added, and without what is empty."""
+    config = {
+        "IPAMConfig": {key: value for key, value in (data.get("IPAMConfig") or {}).items() if value},
+        "Aliases": [alias for alias in data.get("Aliases") or [] if alias != container_id[:12]],
+        "Links": list(data.get("Links") or []),
+        "DriverOpts": dict(data.get("DriverOpts") or {}),
+        "GwPriority": data.get("GwPriority") or 0,
+    }
+    return {key: value for key, value in config.items() if value}
+
+
+def _endpoint(container: dict[str, Any], network: str, data: dict[str, Any], links: list[Link]) -> EndpointState:
+    address, address6 = data.get("IPAddress") or "", data.get("GlobalIPv6Address") or ""
+    link = link_with(links, [address, address6])
+    return EndpointState(
+        container=container["Id"],
+        name=container["Name"].lstrip("/"),
+        network=network,
+        network_id=data.get("NetworkID") or "",
+        endpoint_id=data.get("EndpointID") or "",
+        config=_config_of(container["Id"], data),
+        address=address,
+        address6=address6,
+        # Where somebody changed it in the kernel, that is the one in use.
+        mac=(link.mac if link else "") or data.get("MacAddress") or "",
+        interface=link.name if link else "",
+    )
+
+
+def link_with(links: list[Link], addresses: list[str]) -> Link | None:
+    """The interface that has one of the addresses."""
+    wanted = {ipaddress.ip_address(address) for address in addresses if address}
+    for link in links:
+        if any(ipaddress.ip_interface(address).ip in wanted for address in link.addresses):
+            return link
+    return None
+
+
+def kernel_problems(network: dict[str, Any], snapshot: HostSnapshot) -> list[str]:
+    """All in which the kernel is other than a network asks for, a sentence each; network: as the engine shows it."""
+    bridge = bridge_of(network)
+    link = next((link for link in snapshot.links if link.name == bridge), None)
+    if link is None or link.kind != "bridge":
+        return [f"the kernel has no bridge {bridge}"]
+    if not link.up:
+        return [f"the bridge {bridge} is not up"]
+    found = []
+    for version in versions_of(network):
+        for item in subnets_of(network, version):
+            found += _address_problems(network, link, item)
+        found += _forwarding_problems(network, version, snapshot.sysctls)
+    return found
+
+
+def _forwarding_problems(network: dict[str, Any], version: int, sysctls: Mapping[str, str]) -> list[str]:
+    if network.get("Internal"):
+        return []
+    return [
+        f"{key} is {sysctls[key]}, so nothing is forwarded from it (remediated by the module ip_forward)"
+        for key in _forwarding_keys(bridge_of(network))[version]
+        if sysctls.get(key, "1") != "1"
+    ]
+
+
+def _forwarding_keys(bridge: str) -> dict[int, list[str]]:
+    """The sysctls that must be 1 for what enters by the bridge to be forwarded, by IP version."""
+    return {
+        4: ["net.ipv4.ip_forward", sysctl_key(4, bridge, "forwarding")],
+        6: ["net.ipv6.conf.all.forwarding", sysctl_key(6, bridge, "forwarding")],
+    }
+
+
+def versions_of(network: dict[str, Any]) -> list[int]:
+    """The IP versions of a network."""
+    enabled = {4: network.get("EnableIPv4", True), 6: network.get("EnableIPv6")}
+    return [version for version, on in enabled.items() if on]
+
+
+def _address_problems(network: dict[str, Any], link: Link, item: SubnetRequest) -> list[str]:
+    if is_isolated(network, item.subnet.version):
+        return []
+    own = [ipaddress.ip_interface(text).ip for text in link.addresses]
+    if item.gateway is None:
+        # Engines do not show a gateway that was not named.
+        missing = not any(address in item.subnet for address in own)
+        return [f"{link.name} has no address in {item.subnet}"] if missing else []
+    return [] if item.gateway in own else [f"{link.name} does not have the gateway's address {item.gateway}"]
+
+
+_SHOWN = ("Id", "Name", "Driver", "Internal", "EnableIPv4", "EnableIPv6", "IPAM", "Options")
+
+
+@dataclass(frozen=True)
+class NetworkNow:
+    """A network that is wanted, as the engine shows it, and what was done: ``kept``, ``created`` or ``recreated``."""
+
+    outcome: str
+    network: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The host as it is now, and the networks to prove."""
+
+    snapshot: HostSnapshot
+    networks: Sequence[NetworkNow]
+
+    def to_json(self) -> str:
+        """As a JSON document, secrets masked."""
+        shown = [
+            {"outcome": item.outcome, "network": {key: item.network[key] for key in _SHOWN if key in item.network}}
+            for item in self.networks
+        ]
+        return f'{{"networks": {json.dumps(mask_data(shown))}, "snapshot": {self.snapshot.to_json()}}}'

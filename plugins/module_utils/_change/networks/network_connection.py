@@ -18,11 +18,11 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import NetworkApi
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
-    EndpointState,
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     endpoints_of,
     link_with,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import EndpointState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (

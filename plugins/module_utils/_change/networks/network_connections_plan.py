@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     body_of,
+    endpoints_of,
     is_isolated,
     subnets_of,
 )
@@ -25,7 +26,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     FIXED,
     EndpointState,
     RecreationRecord,
-    endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
     Address,

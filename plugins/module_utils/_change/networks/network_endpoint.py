@@ -19,7 +19,6 @@ What the engine keeps of an endpoint, and what becomes of it when the container 
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
@@ -28,7 +27,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal
     RecordedChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
 FIXED = {4: "IPv4Address", 6: "IPv6Address"}
 
@@ -88,51 +86,6 @@ class EndpointState:
     def text(self) -> str:
         """For people: the addresses, if there are any."""
         return " and ".join(filter(None, [self.address, self.address6]))
-
-
-def endpoints_of(container: dict[str, Any], links: list[Link] | None = None) -> list[EndpointState]:
-    """All endpoints of a container (GET /containers/ID/json); links: the interfaces in its namespace."""
-    networks = (container.get("NetworkSettings") or {}).get("Networks") or {}
-    return [_endpoint(container, name, data or {}, links or []) for name, data in networks.items()]
-
-
-def _config_of(container_id: str, data: dict[str, Any]) -> dict[str, Any]:
-    """What of an endpoint's settings was asked for, without what the engine added, and without what is empty."""
-    config = {
-        "IPAMConfig": {key: value for key, value in (data.get("IPAMConfig") or {}).items() if value},
-        "Aliases": [alias for alias in data.get("Aliases") or [] if alias != container_id[:12]],
-        "Links": list(data.get("Links") or []),
-        "DriverOpts": dict(data.get("DriverOpts") or {}),
-        "GwPriority": data.get("GwPriority") or 0,
-    }
-    return {key: value for key, value in config.items() if value}
-
-
-def _endpoint(container: dict[str, Any], network: str, data: dict[str, Any], links: list[Link]) -> EndpointState:
-    address, address6 = data.get("IPAddress") or "", data.get("GlobalIPv6Address") or ""
-    link = link_with(links, [address, address6])
-    return EndpointState(
-        container=container["Id"],
-        name=container["Name"].lstrip("/"),
-        network=network,
-        network_id=data.get("NetworkID") or "",
-        endpoint_id=data.get("EndpointID") or "",
-        config=_config_of(container["Id"], data),
-        address=address,
-        address6=address6,
-        # Where somebody changed it in the kernel, that is the one in use.
-        mac=(link.mac if link else "") or data.get("MacAddress") or "",
-        interface=link.name if link else "",
-    )
-
-
-def link_with(links: list[Link], addresses: list[str]) -> Link | None:
-    """The interface that has one of the addresses."""
-    wanted = {ipaddress.ip_address(address) for address in addresses if address}
-    for link in links:
-        if any(ipaddress.ip_interface(address).ip in wanted for address in link.addresses):
-            return link
-    return None
 
 
 @dataclass(frozen=True)

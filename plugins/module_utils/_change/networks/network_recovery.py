@@ -29,7 +29,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     ApiProblem,
     NetworkApi,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
+    body_of,
+    endpoints_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connection import (
     Connector,
     ContainerLinks,
@@ -40,7 +43,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     RecordedNetwork,
     RecordedNetworks,
     RecreationRecord,
-    endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Outline, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import Change as Changing

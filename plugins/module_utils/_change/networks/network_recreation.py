@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     ApiProblem,
     NetworkApi,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import endpoints_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connection import (
     Connector,
     ContainerLinks,
@@ -35,7 +36,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
     RecreationRecord,
-    endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recovery import put_back
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (

@@ -24,11 +24,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
+    body_of,
+    endpoints_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import (
     EndpointState,
     RecreationRecord,
-    endpoints_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (

@@ -22,10 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     DaemonPlan,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import text_goal
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy import (
-    reset_policies,
-    set_policies,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.set_hairpin import set_ports
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
@@ -73,9 +69,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollbac
     unit_pasts,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.running_values import (
     read_sysctl,
+    reset_policies,
     reset_sysctls,
+    set_policies,
     set_sysctls,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run

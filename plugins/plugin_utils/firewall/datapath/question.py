@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     PublishedPort,
     RoutedPort,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BEYOND_ADDRESSES,
     CONTAINER,
@@ -29,7 +30,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.trace_options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import main_address, outer_links
 
 _LOOPBACK = ("127.", "::1")

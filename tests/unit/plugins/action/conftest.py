@@ -50,7 +50,8 @@ class Task:
             assert seconds == options.get("read_timeout", 60)
             return taken
 
-        self._patch.setattr(self.module, "read_whole", read)
+        (reader,) = {"read_whole", "read_for_packets"} & vars(self.module).keys()
+        self._patch.setattr(self.module, reader, read)
         internal = {name: options.pop(name) for name in list(options) if name.startswith("_ansible")}
         execute = self._execute(internal, options)
         action = action_with(self.plugin, self.module.__name__.rpartition(".")[2], execute, options)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.action import bridge_network
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     Evidence,
     NetworkNow,
 )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network_verify import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import (
     Evidence,
     NetworkNow,
     kernel_problems,

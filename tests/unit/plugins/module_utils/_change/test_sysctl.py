@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, SysctlChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.running_values import (
     read_sysctl,
     reset_sysctls,
     set_sysctls,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_nameservers
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_for_packets import read_nameservers
 
 
 def test_resolv_conf(tmp_path: Path) -> None:

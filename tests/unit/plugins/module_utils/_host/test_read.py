@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, read_for_packets, service
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Churn
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds, SocketHolders
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import SourceReadings
@@ -128,7 +128,7 @@ def test_a_host_whose_dockerd_was_starting_is_read_again(
 @pytest.mark.parametrize("error", [ZeroDivisionError, MemoryError, RecursionError, struct.error])
 @pytest.mark.parametrize(
     ("reader", "source"),
-    [(f"{read.__name__}.with_namespaces", "namespaces"), (f"{read_whole.__module__}.read_routes", "routes")],
+    [(f"{read.__name__}.with_namespaces", "namespaces"), (f"{read_for_packets.__name__}.read_routes", "routes")],
 )
 def test_an_error_in_a_reader_costs_that_source_alone(
     bare: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], reader: str, source: str

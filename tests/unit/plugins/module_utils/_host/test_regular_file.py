@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change import atomic_file, journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import managed_links, service, sysctls
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_nameservers
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_for_packets import read_nameservers
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import (
     LARGEST,
     content,
