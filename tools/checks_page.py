@@ -11,8 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import CIS_BENCHMARKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import MEANINGS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import MEANINGS, Check, Parameter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"

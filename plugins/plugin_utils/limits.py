@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    SOURCES,
     HostSnapshot,
     Source,
     load_snapshot,
@@ -30,7 +31,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import COMPRESSED, LARGEST, PLAIN, WIRE
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.sources import SOURCES
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     LISTENERS,
     PROCESSES,
+    SOURCES,
     HostSnapshot,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.sources import SOURCES
 
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module

@@ -58,6 +58,27 @@ RULESET = "ruleset"
 CONNTRACK = "conntrack"
 MANAGED_LINKS = "managed_links"
 IPSEC = "ipsec"
+SOURCES = (
+    ENGINE,
+    NAMESPACES,
+    LINKS,
+    ROUTES,
+    POLICY_RULES,
+    NEIGHBOURS,
+    TRAFFIC_CONTROL,
+    IPSEC,
+    LISTENERS,
+    CONTAINER_NAMESPACES,
+    NAMESERVERS,
+    SYSCTL,
+    BOOT,
+    PROCESSES,
+    DAEMON_CONFIG,
+    SERVICE,
+    RULESET,
+    CONNTRACK,
+    MANAGED_LINKS,
+)
 
 # How much a snapshot has of labels: names and values, names, nothing.
 KEEP_LABELS, MASK_LABELS, OMIT_LABELS = "keep", "mask", "omit"

@@ -29,13 +29,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     OPEN,
     WEAKNESS,
+    Check,
     Grade,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
 

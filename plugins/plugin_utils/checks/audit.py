@@ -23,12 +23,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import NONE
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source, detail_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    SOURCES,
+    HostSnapshot,
+    Source,
+    detail_of,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import engine_of, facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine, run_checks
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.sources import SOURCES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
 
 T = TypeVar("T")

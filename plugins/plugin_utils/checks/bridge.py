@@ -45,16 +45,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     BREAKS,
     BROKEN,
+    INTEGER,
     OPEN,
     TO_KNOW,
     WEAKNESS,
+    Check,
     Grade,
+    Parameter,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,

@@ -4,10 +4,12 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What a check is made of.
+"""What a check is made of, and what the severities of its findings mean.
 
 A check is a function from a snapshot under audit to verdicts, with its metadata beside it. It never touches the
 host, so the same snapshot always gives the same verdicts.
+
+A severity is not given by feeling: a check names the meaning that its failure has, and the severity follows.
 """
 
 from __future__ import annotations
@@ -16,9 +18,42 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, LOW, MEDIUM
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import Grade
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a failure means for the host, and the severity that goes with it."""
+
+    severity: str
+    text: str
+
+
+BROKEN = Meaning(HIGH, "broken now")
+OPEN = Meaning(HIGH, "open to others against what the configuration says")
+BREAKS = Meaning(MEDIUM, "will break at the next restart, boot or change")
+WEAKNESS = Meaning(MEDIUM, "a weakness with a known way in")
+HYGIENE = Meaning(LOW, "hygiene")
+TO_KNOW = Meaning(INFO, "to know")
+MEANINGS = (BROKEN, OPEN, BREAKS, WEAKNESS, HYGIENE, TO_KNOW)
+"""The highest severity first."""
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A meaning that findings of a check have."""
+
+    meaning: Meaning
+    why: str
+    """What makes it so, or which of the findings it is for: a clause for people."""
+
+    @property
+    def severity(self) -> str:
+        """The severity of these findings."""
+        return self.meaning.severity
+
 
 INTEGER = "integer"
 NAMES = "names"

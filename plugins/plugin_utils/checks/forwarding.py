@@ -61,15 +61,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks 
     outer_links,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     BREAKS,
     BROKEN,
     OPEN,
     TO_KNOW,
+    Check,
     Grade,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, outward_networks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,

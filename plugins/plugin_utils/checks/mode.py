@@ -28,16 +28,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments, running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import NAMES, Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     BROKEN,
     HYGIENE,
+    NAMES,
     OPEN,
     TO_KNOW,
     WEAKNESS,
+    Check,
     Grade,
+    Parameter,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
 
 

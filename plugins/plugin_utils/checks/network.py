@@ -46,7 +46,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    BROKEN,
+    HYGIENE,
+    OPEN,
+    TO_KNOW,
+    WEAKNESS,
+    Check,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import (
     PACKETS,
     AuditContext,
@@ -62,14 +70,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.docker_rules import (
     let_dockerd_make_rules,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
-    BROKEN,
-    HYGIENE,
-    OPEN,
-    TO_KNOW,
-    WEAKNESS,
-    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.internal_networks import INTERNAL_OPEN
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.subnets import OVERLAP, POOLS

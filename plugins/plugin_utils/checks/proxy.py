@@ -33,14 +33,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     BREAKS,
     HYGIENE,
     TO_KNOW,
+    Check,
     Grade,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,

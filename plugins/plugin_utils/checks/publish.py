@@ -34,17 +34,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, PORTS, Check, Parameter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    HYGIENE,
+    INTEGER,
+    PORTS,
+    TO_KNOW,
+    WEAKNESS,
+    Check,
+    Grade,
+    Parameter,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
     place_of_own_rules,
     unfollowed,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
-    HYGIENE,
-    TO_KNOW,
-    WEAKNESS,
-    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address, socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (

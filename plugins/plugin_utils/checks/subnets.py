@@ -38,13 +38,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import INTEGER, NETWORKS, Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     BREAKS,
     BROKEN,
+    INTEGER,
+    NETWORKS,
+    Check,
     Grade,
+    Parameter,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,
     failed,

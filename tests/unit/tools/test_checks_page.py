@@ -5,8 +5,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check, Parameter
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import BROKEN, HYGIENE, MEANINGS, Grade
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    BROKEN,
+    HYGIENE,
+    MEANINGS,
+    Check,
+    Grade,
+    Parameter,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 
 from checks_page import PAGE, _section, page

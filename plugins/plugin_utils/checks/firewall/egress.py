@@ -25,7 +25,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    BROKEN,
+    Check,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
     Failure,
@@ -33,10 +37,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     unfollowed,
     unread_inside,
     verdicts_by_network,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
-    BROKEN,
-    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, not_applicable, passed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (

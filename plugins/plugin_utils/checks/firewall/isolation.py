@@ -19,16 +19,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, UNKNOWN, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    OPEN,
+    Check,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
     reached,
     unfollowed,
     unread_inside,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
-    OPEN,
-    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     Verdict,

@@ -33,7 +33,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links, routed_addresses
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    BROKEN,
+    OPEN,
+    Check,
+    Grade,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import PACKETS, AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
     match_of_published_port,
@@ -41,11 +46,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     reached,
     remediation_of,
     unfollowed,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import (
-    BROKEN,
-    OPEN,
-    Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (

@@ -22,8 +22,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Gap
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import facts, registry
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sentence_of, summary_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import MEANINGS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.grades import MEANINGS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import (
     CHECKS,
     UnknownCheckError,
