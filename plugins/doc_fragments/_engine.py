@@ -16,7 +16,10 @@ options:
   docker_host:
     description:
       - Where the Docker Engine of this host listens. V(unix:///PATH), or V(tcp://ADDRESS:PORT) with V(localhost) or an
-        address of the loopback interface (127.0.0.0/8, V([::1])).
+        address of the loopback interface (127.0.0.0/8, V([::1])). An engine elsewhere (V(ssh://HOST), another address)
+        is refused, since the kernel and the files of this host say nothing about it; run the module there.
+      - Where it is not given, E(DOCKER_HOST) of the environment on the host holds, as for Docker's own client. With
+        C(become), sudo usually does not hand that variable on.
     type: str
     default: unix:///var/run/docker.sock
 """

@@ -80,7 +80,7 @@ def main() -> None:
     try:
         requests, avoid = parse_requests(options["networks"]), parse_avoid(options["avoid"])
     except Refusal as refusal:
-        module.fail_json(msg=str(refusal), refused=True, actions=[], diff=[], disruptions=[])
+        module.fail_json(msg=str(refusal), refused=True, actions=[], disruptions=[])
     api = EngineNetworks(options["docker_host"])
     if options["undo"]:
         run_change(module, NetworkUndo(options["undo"], api))

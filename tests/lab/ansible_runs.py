@@ -55,7 +55,7 @@ def ansible_module(
     arguments: Mapping[str, Any] | None = None,
     *,
     check: bool = False,
-    diff: bool = False,
+    diff: bool = True,
     task: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Run one module on a host and return its result, failed or not (see its keys `failed` and `unreachable`).

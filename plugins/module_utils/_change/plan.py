@@ -63,7 +63,7 @@ class Disruption:
 
     @property
     def label(self) -> str:
-        """``container web``, ``service registry.service``..."""
+        """Kind and name."""
         return f"{self.kind} {self.name}"
 
 

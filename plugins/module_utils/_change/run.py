@@ -120,7 +120,6 @@ def carry_out(module: HostModule, change: Change[P]) -> Outline:
             msg=str(refusal),
             refused=True,
             actions=[],
-            diff=[],
             disruptions=to_plain(refusal.disruptions),
             libraries=refusal.libraries,
             consents=refusal.consents,

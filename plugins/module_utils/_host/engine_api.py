@@ -75,7 +75,9 @@ def parse_engine_address(docker_host: str) -> EngineAddress:
         if _is_local(host, six=found["six"] is not None) and 0 < port <= 65535:
             return EngineAddress(host=host, port=port)
     shown = mask_text(docker_host)
-    raise UnreadableError(ERROR, f"docker_host is {shown!r}, which is not on this host; allowed: {_ALLOWED}")
+    raise UnreadableError(
+        ERROR, f"docker_host (or DOCKER_HOST) is {shown!r}, which is not on this host; allowed: {_ALLOWED}"
+    )
 
 
 def _is_local(host: str, *, six: bool) -> bool:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.errors import AnsibleFallbackNotFound
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import (
     MASK,
     mask_data,
@@ -20,13 +22,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 class HostModule(AnsibleModule):
     """A module of this collection.
 
-    Options with ``no_log`` are not written into the system's log. What they hold is shown in results all the same, save
-    for the secrets in it: ``debug: true`` in them would otherwise censor every ``true``, and keys of daemon.json are
-    what the result is about.
+    Options with ``no_log`` are not logged. Results show them, save for the secrets in them: ``debug: true`` would
+    otherwise censor every ``true``, and keys of daemon.json are what the result is about.
     """
 
     def __init__(self, argument_spec: dict[str, Any], **settings: Any) -> None:
         """Read the arguments; what is wrong with them ends the module."""
+        if "docker_host" in argument_spec:
+            # Not in the specification, which the controller reads with its own environment.
+            option = {**argument_spec["docker_host"], "fallback": (_engine_of_environment,)}
+            argument_spec = {**argument_spec, "docker_host": option}
         super().__init__(argument_spec=argument_spec, **settings)  # type: ignore[no-untyped-call]
         self.no_log_values = secrets_in(self.params)
 
@@ -55,9 +60,17 @@ class HostModule(AnsibleModule):
         super().warn(text, **more)
 
     def fit(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Return a result as it may leave the host, with what the module was asked for."""
+        """Return a result as it may leave the host; diff leaves in diff mode alone."""
         arguments = encodable(mask_values(self.params))
-        return {**leaving(result), "invocation": {"module_args": arguments}}
+        wanted = {key: value for key, value in result.items() if key != "diff" or self._diff}
+        return {**leaving(wanted), "invocation": {"module_args": arguments}}
+
+
+def _engine_of_environment() -> str:
+    value = os.environ.get("DOCKER_HOST")
+    if not value:
+        raise AnsibleFallbackNotFound
+    return value
 
 
 def leaving(data: Any) -> Any:

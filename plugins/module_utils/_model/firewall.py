@@ -63,11 +63,6 @@ class DeclaredForwarder:
     families: Optional[tuple[str, ...]] = None
     """``ipv4``, ``ipv6``; None where it may be either."""
 
-    @property
-    def label(self) -> str:
-        """``interface wg0``, ``connection office``..."""
-        return f"{self.kind} {self.name}"
-
 
 @dataclass(frozen=True)
 class DeclaredForwarders:

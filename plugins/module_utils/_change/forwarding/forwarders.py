@@ -104,7 +104,7 @@ class Forwarder:
 
     @property
     def label(self) -> str:
-        """``interface virbr0``, ``chain KUBE-FORWARD``..."""
+        """Kind and name."""
         return f"{self.kind} {self.name}"
 
 
@@ -153,7 +153,7 @@ def find_declared(
 def started_by_hand(snapshot: HostSnapshot, families: list[str], declared: DeclaredForwarders) -> list[str]:
     """Warn, in one sentence, of those that boot does not start, with their files."""
     found = [
-        f"{item.label} ({item.what})"
+        f"{item.kind} {item.name} ({item.what})"
         for item in declared.found
         for family in families
         if not item.starts and family not in item.accepts and _is_concerned(snapshot, item, family)
@@ -292,9 +292,7 @@ def _nft_tables(snapshot: HostSnapshot, family: str) -> Iterator[Forwarder]:
         elif "accept" in verdicts and (hook == "forward" or "forward" in str(rule.get("chain", "")).lower()):
             found.setdefault((rule["family"], rule["table"]), "rules that accept forwarded packets")
     for (kind, name), what in found.items():
-        yield Forwarder(
-            "table", f"{kind} {name}", f"of nftables, with {what}, which a closed FORWARD chain of iptables overrides"
-        )
+        yield Forwarder("table", f"{kind} {name}", f"{what}, which a closed FORWARD chain of iptables overrides")
 
 
 def _nft_items(snapshot: HostSnapshot) -> list[dict[str, Any]]:

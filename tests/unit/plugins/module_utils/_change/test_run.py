@@ -122,7 +122,7 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def result(capsys: pytest.CaptureFixture[str], change: Change, **arguments: Any) -> dict[str, Any]:
-    with patch_module_args(arguments), pytest.raises(SystemExit):
+    with patch_module_args({"_ansible_diff": True, **arguments}), pytest.raises(SystemExit):
         frame.run_change(HostModule({}, supports_check_mode=True), change)
     answer: dict[str, Any] = json.loads(capsys.readouterr().out)
     return answer
@@ -144,6 +144,13 @@ def test_check_mode_says_the_same_and_does_nothing(capsys: pytest.CaptureFixture
     assert len(doing.applied) == 1
     assert done["disruptions"] == [{"kind": "container", "name": "web", "how": "is stopped"}]
     assert done["diff"] == [{"before_header": "file", "after_header": "file", "before": "a\n", "after": "b\n"}]
+
+
+def test_what_differs_leaves_in_diff_mode_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    for check in (True, False):
+        done = result(capsys, Change(OUTLINE, OUTLINE), _ansible_diff=False, _ansible_check_mode=check)
+        assert done["changed"]
+        assert "diff" not in done
 
 
 def test_what_another_run_did_meanwhile_is_not_done_twice(capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,7 +198,7 @@ def test_no_secret_leaves_in_a_result(capsys: pytest.CaptureFixture[str], monkey
 
     def told(change: Change, **arguments: Any) -> str:
         arguments = {"config": {"log-opts": {"splunk-token": known}, "debug": True, "mtu": 1400}, **arguments}
-        with patch_module_args(arguments), pytest.raises(SystemExit):
+        with patch_module_args({"_ansible_diff": True, **arguments}), pytest.raises(SystemExit):
             frame.run_change(HostModule(spec, supports_check_mode=True), change)
         return capsys.readouterr().out
 

@@ -65,10 +65,14 @@ class Host:
         return item
 
 
+def label(item: DeclaredForwarder) -> str:
+    return f"{item.kind} {item.name}"
+
+
 def test_wg_quick(host: Host) -> None:
     host.file("etc/wireguard/wg0.conf", WG0)
     item = host.only()
-    assert (item.label, item.interface, item.starts) == ("interface wg0", "wg0", False)
+    assert (label(item), item.interface, item.starts) == ("interface wg0", "wg0", False)
     assert item.what == "WireGuard, declared in /etc/wireguard/wg0.conf"
     assert item.subnets == ["10.9.0.1/24", "fd00:9::1/64"]
     assert (item.families, item.accepts) == (("ipv4", "ipv6"), ())
@@ -113,8 +117,8 @@ def test_network_manager(host: Host) -> None:
     host.file(f"{folder}/eth0.nmconnection", "[connection]\nid=eth0\ntype=ethernet\n[ipv4]\nmethod=auto\n")
     assert host.found() == []
     guests, office = host.on("NetworkManager.service").found()
-    assert (guests.label, guests.starts, guests.families) == ("interface lan3", False, ("ipv4",))
-    assert (office.label, office.starts) == ("connection office", True)
+    assert (label(guests), guests.starts, guests.families) == ("interface lan3", False, ("ipv4",))
+    assert (label(office), office.starts) == ("connection office", True)
     assert "geheim" not in repr(office)
 
 
@@ -149,7 +153,7 @@ conn host
     type=transport
 """
     site, open_ = host.file("etc/ipsec.conf", text).on("strongswan-starter.service").found()
-    assert (site.label, site.accepts, open_.label, open_.accepts) == (
+    assert (label(site), site.accepts, label(open_), open_.accepts) == (
         "connection site",
         ("ipv4", "ipv6"),
         "connection open",
@@ -175,7 +179,7 @@ connections {
 secrets { ike-1 { secret = "geheim" } }
 """
     item = host.file("etc/swanctl/conf.d/site.conf", text).only()
-    assert (item.label, item.starts) == ("connection site", False)
+    assert (label(item), item.starts) == ("connection site", False)
     assert item.what.endswith("declared in /etc/swanctl/conf.d/site.conf")
     assert "geheim" not in repr(item)
 
@@ -183,8 +187,8 @@ secrets { ike-1 { secret = "geheim" } }
 def test_openvpn(host: Host) -> None:
     host.file("etc/openvpn/server/hq.conf", "port 1194\ndev tun5\n").file("etc/openvpn/client/home.conf", "dev tun\n")
     hq, home = host.on("openvpn-server@hq.service").found()
-    assert (hq.label, hq.interface, hq.starts) == ("interface tun5", "tun5", True)
-    assert (home.label, home.interface, home.starts) == ("tunnel home", "", False)
+    assert (label(hq), hq.interface, hq.starts) == ("interface tun5", "tun5", True)
+    assert (label(home), home.interface, home.starts) == ("tunnel home", "", False)
 
 
 def test_libvirt(host: Host) -> None:
@@ -201,7 +205,7 @@ def test_libvirt(host: Host) -> None:
 
 def test_incus(host: Host) -> None:
     (host.root / "var/lib/incus/networks/incusbr0").mkdir(parents=True)
-    assert host.on("incus.socket").only().label == "interface incusbr0"
+    assert label(host.on("incus.socket").only()) == "interface incusbr0"
 
 
 def test_what_is_no_file_of_settings_is_told_and_nobody_waits_for_it(host: Host) -> None:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     EngineAddress,
     parse_engine_address,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 
@@ -65,7 +67,7 @@ def test_sockets_of_this_host(docker_host: str, address: EngineAddress) -> None:
 def test_whatever_else_is_refused_by_name(docker_host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_api, "EngineConnection", None)
     for ask in (parse_engine_address, engine_api.fetch):
-        with pytest.raises(UnreadableError, match=r"docker_host is '.*', .*allowed: unix:///"):
+        with pytest.raises(UnreadableError, match=r"docker_host \(or DOCKER_HOST\) is '.*', .*allowed: unix:///"):
             ask(docker_host)
 
 
@@ -73,3 +75,28 @@ def test_a_password_is_not_shown() -> None:
     with pytest.raises(UnreadableError) as raised:
         parse_engine_address("tcp://user:geheim@192.0.2.1:2375")
     assert "geheim" not in raised.value.reason
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "effective"),
+    [
+        (None, None, "unix:///var/run/docker.sock"),
+        (None, "", "unix:///var/run/docker.sock"),
+        (None, "tcp://127.0.0.1:2375", "tcp://127.0.0.1:2375"),
+        # Refused by its name when the engine is asked.
+        (None, "ssh://user@other", "ssh://user@other"),
+        ("unix:///run/mine.sock", "ssh://user@other", "unix:///run/mine.sock"),
+    ],
+)
+def test_the_environment_of_the_host_is_asked_where_no_option_is_given(
+    given: str | None, environment: str | None, effective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if environment is None:
+        monkeypatch.delenv("DOCKER_HOST", raising=False)
+    else:
+        monkeypatch.setenv("DOCKER_HOST", environment)
+    spec = {"docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"}}
+    with patch_module_args({} if given is None else {"docker_host": given}):
+        assert HostModule(spec).params["docker_host"] == effective
+    # The controller reads the same specification, and has another environment.
+    assert "fallback" not in spec["docker_host"]

@@ -26,7 +26,7 @@ def reason(docker_host: str) -> tuple[str, str]:
 def test_another_machine() -> None:
     kind, words = reason("tcp://192.0.2.1:2375")
     assert kind == "error"
-    assert words.startswith("docker_host is 'tcp://192.0.2.1:2375', ")
+    assert words.startswith("docker_host (or DOCKER_HOST) is 'tcp://192.0.2.1:2375', ")
     assert "allowed: unix:///" in words
 
 
