@@ -216,6 +216,7 @@ def test_an_engine_that_answers_drop_by_drop_is_unknown_in_time_and_the_kernel_i
         assert sources[source]["read"], sources[source]
 
 
+@pytest.mark.long
 def test_a_file_that_hangs_in_the_kernel_costs_what_is_in_it_alone(fresh_host: Host) -> None:
     host = fresh_host
     host.deploy(Scenario(containers=[Workload("web", publish=["8080:80"])]))

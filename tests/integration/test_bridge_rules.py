@@ -120,6 +120,7 @@ def test_what_rules_ask_of_frames(host: Host, lab: Lab) -> None:
         assert compare(host, lab) == expected, rule
 
 
+@pytest.mark.long
 def test_nobody_is_found_without_arp(host: Host, lab: Lab) -> None:
     load(host, "forward", "ether type arp drop")
     forget(host)

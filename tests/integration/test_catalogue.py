@@ -158,6 +158,7 @@ def test_who_may_read_little_passes_little(engine_host: Host) -> None:
 # ---- a host that nobody did anything to ------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_new_host_with_three_ordinary_containers_has_no_finding_of_medium_or_above(engine_host: Host) -> None:
     """Except that engines before 28 show the network what is published on 127.0.0.1: a true finding."""
     snapshot = read(engine_host, three_ordinary_containers)

@@ -6,8 +6,6 @@ import ipaddress
 import json
 from typing import Any
 
-import pytest
-
 from tests.integration.host_state import host_state
 from tests.integration.snapshots import PLACE, install_readers
 from tests.integration.test_change_bridge_network import outcomes, run
@@ -122,7 +120,6 @@ def deploy(host: Host) -> None:
     host.docker("create", "--name", "idle", "--network", "office", IMAGE, "/bin/serve", "80")
 
 
-@pytest.mark.engines
 def test_connected_changed_and_disconnected(fresh_host: Host) -> None:
     host = fresh_host
     deploy(host)
@@ -184,7 +181,6 @@ def test_connected_changed_and_disconnected(fresh_host: Host) -> None:
     assert alive(host) == living
 
 
-@pytest.mark.engines
 def test_refused_or_undone(fresh_host: Host) -> None:
     host = fresh_host
     deploy(host)

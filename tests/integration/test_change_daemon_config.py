@@ -153,6 +153,7 @@ def test_one_restart_brings_all_in_and_live_restore_carries_the_containers(shop_
     assert json.loads(host.read(DAEMON_JSON)) == {}
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian11", "debian13-docker28")
 def test_keys_of_the_default_network_wait_where_containers_are_kept(safe_host: Host) -> None:
     host = safe_host

@@ -88,6 +88,7 @@ THEIRS = {
 }
 
 
+@pytest.mark.long
 def test_what_boot_sets_is_what_was_promised_with_either_loader(fresh_host: Host) -> None:
     """Files of others that use both names of the knob and close interfaces, applied by systemd's and procps' loader."""
     host = fresh_host
@@ -137,6 +138,7 @@ def test_absent_takes_back_the_file_and_leaves_the_running_value(fresh_host: Hos
     assert run(fresh_host, state="absent")["actions"] == []
 
 
+@pytest.mark.long
 def test_a_bridge_that_was_closed_by_itself_is_opened(fresh_host: Host) -> None:
     fresh_host.deploy(Scenario(containers=[Workload("web")]))
     run(fresh_host)
@@ -192,6 +194,7 @@ def advertised_host(fresh_host: Host) -> Iterator[Host]:
         remove_router(host)
 
 
+@pytest.mark.long
 def test_a_route_from_router_advertisements_is_not_lost(advertised_host: Host) -> None:
     host = advertised_host
     before = host_state(host)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.container import Container
@@ -116,6 +118,7 @@ def test_containers_do_not_reach_the_hosts_loopback(fresh_host: Host) -> None:
     assert run(host)["actions"] == []
 
 
+@pytest.mark.long
 def test_iptables_sees_what_passes_the_bridge(fresh_host: Host) -> None:
     host = fresh_host
     without_proxy(host)

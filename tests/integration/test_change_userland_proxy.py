@@ -111,7 +111,6 @@ def test_what_would_stop_somebody_is_refused_by_name(shop_host: Host) -> None:
         host.run(["systemctl", "stop", "bound.service"])
 
 
-@pytest.mark.engines
 def test_off_and_on_again_loses_no_container_and_leaves_nothing_behind(shop_host: Host, lab: Lab) -> None:
     host = shop_host
     web = host.container("web")
@@ -148,6 +147,7 @@ def assert_reached(host: Host, lab: Lab) -> None:
     assert lab.outside.tcp(host.address, PORT) == "answered"
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian11", "debian13-docker28")
 def test_a_unit_that_is_active_before_dockerd_is_ready(safe_host: Host) -> None:
     """Until it is, the host shows the rules of the dockerd before it."""
@@ -187,6 +187,7 @@ def test_a_file_ahead_of_the_daemon_takes_the_restart_alone(safe_host: Host) -> 
     assert start_times(safe_host) == started
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian12", "debian13")
 def test_auto_remove_under_live_restore(safe_host: Host) -> None:
     """Engines before 25 remove such a container when they start, though live-restore kept it."""
@@ -211,6 +212,7 @@ def test_auto_remove_under_live_restore(safe_host: Host) -> None:
 # ---- the file --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian13")
 def test_an_explicit_true_costs_no_container(shop_host: Host) -> None:
     """From engine 25 on it makes every reload fail, so that live-restore could not be brought in."""
@@ -247,6 +249,7 @@ def test_enabled_takes_an_explicit_true_out_where_it_blocks_reloads(shop_host: H
     assert run(shop_host, state="enabled")["actions"] == []
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian11")
 def test_link_mode_and_owner_of_the_file_are_kept(safe_host: Host) -> None:
     host = safe_host
@@ -357,6 +360,7 @@ def test_live_restore_that_does_not_come_stops_everything_before_the_restart(sho
     assert start_times(shop_host) == started
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian12")
 def test_a_library_that_ports_need_is_missed_before_anything_is_changed(safe_host: Host) -> None:
     safe_host.break_("no-pyroute2")

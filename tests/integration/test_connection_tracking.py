@@ -39,9 +39,9 @@ def host(fresh_host: Host, lab: Lab) -> Host:
     ("protocol", "setting"),
     [
         ("tcp", "tcp_timeout_syn_sent"),
-        ("tcp", "tcp_timeout_established"),
-        ("tcp", "tcp_timeout_unacknowledged"),
-        ("tcp", "tcp_timeout_max_retrans"),
+        pytest.param("tcp", "tcp_timeout_established", marks=pytest.mark.long),
+        pytest.param("tcp", "tcp_timeout_unacknowledged", marks=pytest.mark.long),
+        pytest.param("tcp", "tcp_timeout_max_retrans", marks=pytest.mark.long),
         ("udp", "udp_timeout"),
     ],
 )

@@ -19,6 +19,8 @@ from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.vantage import enough
 
+pytestmark = pytest.mark.long
+
 INTERNET = "203.0.113.9"
 GATEWAY = "10.88.1.1"
 """Of the network front."""

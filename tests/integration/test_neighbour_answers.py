@@ -85,6 +85,7 @@ def host(fresh_host: Host, lab: Lab) -> Host:
     return fresh_host
 
 
+@pytest.mark.long
 @PUBLISHES_IPV6
 def test_who_is_asked_by_way_of_the_host_has_to_find_who_asked(host: Host) -> None:
     """Containers of a network without icc do not find each other, and the answer goes straight to its receiver."""
@@ -100,6 +101,7 @@ def test_who_is_asked_by_way_of_the_host_has_to_find_who_asked(host: Host) -> No
     assert question.is_answered(host)
 
 
+@pytest.mark.long
 @PUBLISHES_IPV6
 @pytest.mark.parametrize(
     "rule",
@@ -119,6 +121,7 @@ def test_who_answers_has_to_find_its_gateway(host: Host, lab: Lab, rule: str) ->
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 
+@pytest.mark.long
 def test_nobody_answers_who_asks_from_the_loopback(host: Host) -> None:
     question = Question(host, Origin(HOST), "127.0.0.1")
     assert question.is_answered(host)
@@ -129,6 +132,7 @@ def test_nobody_answers_who_asks_from_the_loopback(host: Host) -> None:
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 
+@pytest.mark.long
 def test_a_policy_rule_keeps_the_host_from_answering_questions(host: Host, lab: Lab) -> None:
     question = Question(host.container("c2"), Origin(CONTAINER, "c2"), lab.internet_address, 80)
     assert question.is_answered(host)
@@ -139,6 +143,7 @@ def test_a_policy_rule_keeps_the_host_from_answering_questions(host: Host, lab: 
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("setting", "value", "cause"),
     [("arp_ignore", "8", "arp_ignore of apart0 is 8"), ("arp_filter", "1", "arp_filter of apart0 is 1")],
@@ -160,6 +165,7 @@ def test_a_gateway_that_answers_no_arp_takes_the_way_out(
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", [4, pytest.param(6, marks=PUBLISHES_IPV6)])
 def test_a_bridge_that_asks_for_no_neighbour_takes_the_way_in(host: Host, lab: Lab, family: int) -> None:
     """One question is enough, and with none ucast_solicit does not help."""
@@ -174,6 +180,7 @@ def test_a_bridge_that_asks_for_no_neighbour_takes_the_way_in(host: Host, lab: L
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 
+@pytest.mark.long
 def test_a_container_that_asks_for_no_neighbour_answers_who_asked_it(host: Host, lab: Lab) -> None:
     inside = host.container("c1")
     host.run(f"nsenter -t {inside.pid} -n sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=0")
@@ -185,6 +192,7 @@ def test_a_container_that_asks_for_no_neighbour_answers_who_asked_it(host: Host,
     assert question.observed(host, PATIENCE) in NOTHING_COMES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("place", "value"), [("apart0", "1"), ("apart0", "2"), ("all", "3")])
 def test_arp_ignore_does_not_matter_for_addresses_of_the_bridge(host: Host, lab: Lab, place: str, value: str) -> None:
     question = Question(host.container("c2"), Origin(CONTAINER, "c2"), lab.internet_address, 80)

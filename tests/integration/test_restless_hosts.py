@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
@@ -62,6 +63,7 @@ def lives(host: Host) -> int:
     return len(host.run(["cat", "/run/brief-lives"], check=False).out.splitlines())
 
 
+@pytest.mark.long
 def test_containers_that_come_and_go_are_not_taken_for_broken_ones(fresh_host: Host) -> None:
     host = fresh_host
     host.deploy(STEADY)

@@ -69,6 +69,7 @@ def test_no_host_is_begun_behind_one_that_was_lost(
         assert not host.exists(JOURNAL)
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("fleet")
 def test_losses_can_be_allowed_and_batches_made_larger(fleet: list[Host], lab: Lab) -> None:
     second = fleet[1]

@@ -27,6 +27,8 @@ from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.vantage import Vantage
 
+pytestmark = pytest.mark.long
+
 ATTACH = Path(__file__).with_name("bpf_program.py").read_text()
 TCP = "u32 match ip protocol 6 0xff"
 PUBLISHED = f"u32 match ip dport {PORT} 0xffff"
@@ -103,7 +105,6 @@ def places(host: Host) -> list[Place]:
     ]
 
 
-@pytest.mark.long
 def test_filters_that_keep_packets(host: Host, outcome: Callable[[], tuple[str, str]]) -> None:
     """At the uplink, at the bridge, at its port, and inside the container; one that keeps none does no harm."""
     assert outcome() == ("answered", "")
@@ -146,7 +147,6 @@ def test_rules_of_nftables_at_devices(host: Host, outcome: Callable[[], tuple[st
         host.run(["nft", "delete table netdev guard"])
 
 
-@pytest.mark.long
 def test_queueing_disciplines_and_programs_that_keep_packets(
     host: Host, outcome: Callable[[], tuple[str, str]]
 ) -> None:

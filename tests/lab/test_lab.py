@@ -144,6 +144,7 @@ def test_the_controller_forwards_nothing_that_comes_from_the_lab(lab: Lab) -> No
 # ---- breaking and mending --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_reset_mends_all_breaks_at_once(fresh_host: Host, lab: Lab) -> None:
     before = outline(fresh_host)
     fresh_host.deploy(FRONT)
@@ -156,6 +157,7 @@ def test_reset_mends_all_breaks_at_once(fresh_host: Host, lab: Lab) -> None:
     assert lab.outside.tcp(fresh_host.address, 8080) == "answered"
 
 
+@pytest.mark.long
 def test_reset_mends_what_tests_do_by_hand(fresh_host: Host) -> None:
     before = outline(fresh_host)
     fresh_host.write("/etc/sysctl.d/99-dockernet.conf", "net.ipv4.ip_forward = 0\n")
@@ -196,7 +198,6 @@ def test_a_break_nobody_knows_is_named(engine_host: Host) -> None:
         engine_host.break_("nonsense")
 
 
-@pytest.mark.engines
 def test_proxy_off_under_live_restore_leaves_hairpin_off(fresh_host: Host) -> None:
     """The scenario the collection is there for: the container lives on, and cannot reach its own published port."""
     fresh_host.deploy(FRONT)
