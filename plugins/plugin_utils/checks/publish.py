@@ -532,7 +532,8 @@ LEAK = Check(
     rationale=(
         "Before Docker Engine 28, a port published on 127.0.0.1 is open to machines on the same link that send packets "
         "for the loopback's or the container's own address to the host (moby PR 49325). Later engines protect it by "
-        "rules, which can get lost."
+        "rules, which can get lost. No module adds such rules: they name the address of a container, which can be "
+        "another's after the next start, and only the engine changes them in time."
     ),
     needs=PACKETS,
     judge=_judge_loopback_leak,
