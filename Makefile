@@ -40,7 +40,7 @@ TEST_STEPS := sanity unit molecule unit-debian11 $(LINT_STEPS) build --alone tes
 # One after the other: they wait for real daemons and kernels, too.
 LONG_STEPS := test-lab-long faults daemon-json check-mode rules recorded hostile differential prober
 
-.PHONY: help venv stage harden test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page molecule clean
+.PHONY: help venv stage harden test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page changelog molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -94,7 +94,7 @@ lint-ansible: stage
 	$(PY) tools/lint_ansible.py
 
 lint-changelog: stage
-	cd $(STAGE) && antsibull-changelog lint
+	cd $(STAGE) && antsibull-changelog lint && antsibull-changelog lint-changelog-yaml changelogs/changelog.yaml
 
 lint-docs: stage
 	cd $(STAGE) && $(AWAY) antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck --validate-collection-refs=all --disallow-unknown-collection-refs .
@@ -194,6 +194,13 @@ mutants: stage ## change evaluator, checks and plans at random places and count 
 
 checks-page: stage ## write docs/checks.md from the registry of checks
 	PYTHONPATH=.build $(PY) tools/checks_page.py
+
+# Before that version is published it may be run again: it adds to the entry.
+changelog: stage ## put what is in changelogs/fragments into changelog.yaml and CHANGELOG.md, as galaxy.yml's version
+	cd $(STAGE) && $(AWAY) antsibull-changelog release --update-existing
+	cp $(STAGE)/changelogs/changelog.yaml changelogs/
+	cp $(STAGE)/CHANGELOG.md .
+	rm -f changelogs/fragments/*.yml
 
 molecule: stage ## the roles on a host of their own, from untouched to idempotent
 	$(MOLECULE) test
