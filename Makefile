@@ -13,7 +13,11 @@ STAGE := .build/ansible_collections/dockernet/baseline
 LAB ?= lab
 HOSTS ?=
 
-USER_ANSIBLE_CONFIG := $(or $(ANSIBLE_CONFIG),$(CURDIR)/ansible.cfg)
+# What `make harden INVENTORY=...` gives back of what is set below: the values of the user, as arguments of env.
+QUOTED = '$(subst ','\'',$(1))'
+OURS := PATH ANSIBLE_HOME ANSIBLE_COLLECTIONS_PATH ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
+GIVEN := $(foreach name,$(OURS),$(if $(filter environment%,$(origin $(name))),$(name)))
+USERS := $(foreach name,$(filter-out $(GIVEN),$(OURS)),-u $(name)) $(foreach name,$(GIVEN),$(name)=$(call QUOTED,$($(name))))
 
 # Only this project's tools and the system's: wrappers of Python version managers confuse ansible-test.
 export PATH := $(CURDIR)/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -53,11 +57,10 @@ stage: venv ## copy the collection to where Ansible looks for it
 
 # ---- the main job ----------------------------------------------------------------------------------------------------
 
-# Variables of the user's shell such as ANSIBLE_CONFIG hold for the user's hosts.
-harden: export ANSIBLE_CONFIG := $(if $(INVENTORY),$(USER_ANSIBLE_CONFIG),$(ANSIBLE_CONFIG))
-harden: stage ## harden a throw-away Docker host; INVENTORY=hosts.yml: your hosts (CHECK=1 only says what it would do)
+# On the user's hosts the user's own settings hold: see tools/users_ansible.py.
+harden: stage ## harden a throw-away Docker host; INVENTORY=hosts.yml: your hosts (CHECK=1 only says what it would do; EXTRA="--limit web1 -K")
 ifdef INVENTORY
-	ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true ansible-playbook -i '$(INVENTORY)' $(if $(CHECK),--check --diff) $(COLLECTION).harden_docker_net $(EXTRA)
+	@env $(USERS) '$(CURDIR)/$(PY)' tools/users_ansible.py -i $(call QUOTED,$(INVENTORY)) $(if $(CHECK),--check --diff) $(COLLECTION).harden_docker_net $(EXTRA)
 else
 	@$(PY) -m tests.lab.demo $(EXTRA)
 endif
