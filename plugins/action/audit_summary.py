@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import (
     HostRun,
     changes_of,
+    no_docker_anywhere,
     run_summary,
 )
 
@@ -46,8 +47,17 @@ class ActionModule(ActionBase):
         except (OSError, ValueError) as error:
             return {"failed": True, "changed": False, "msg": f"results: not what docker_netcheck returned: {error}"}
         lines = run_summary(runs, len(results), arguments["width"])
+        shown = {"changed": False, **show_toned(lines)}
+        nowhere = no_docker_anywhere(runs, len(results))
+        if nowhere:
+            return {
+                **shown,
+                "failed": True,
+                "msg": f"gate failed: {nowhere}",
+                "gate_failed": [run.host for run in runs],
+            }
         failed = [run.host for run in runs if run.closed]
         said = f"gate failed on {len(failed)} of {len(runs)} hosts" if failed else f"gate passed on {len(runs)} hosts"
         changes = changes_of(runs)
         compared = {"since_last_run": plain_changes(changes)} if changes else {}
-        return {"changed": False, **show_toned(lines), "msg": said, "gate_failed": failed, **compared}
+        return {**shown, "msg": said, "gate_failed": failed, **compared}

@@ -263,9 +263,9 @@ class SocketHolders:
     def _inodes(self, pid: int) -> set[int]:
         """Inode numbers of the listening sockets at the address, in the network namespace of a process."""
         if procfs.namespace(pid, "net") != procfs.namespace("self", "net"):
-            return in_namespace(pid, lambda: _listening(self._address))
+            return in_namespace(pid, lambda: listening(self._address))
         if self._here is None:
-            self._here = _listening(self._address)
+            self._here = listening(self._address)
         return self._here
 
 
@@ -276,7 +276,8 @@ def _owner(path: str) -> Optional[int]:
         return None
 
 
-def _listening(address: EngineAddress) -> set[int]:
+def listening(address: EngineAddress) -> set[int]:
+    """Inode numbers of the sockets that listen there. Raises OSError."""
     return _listening_at_path(address.path) if address.path else listening_at("tcp", address.port)
 
 

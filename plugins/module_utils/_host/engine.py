@@ -20,8 +20,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_pr
     Dockerds,
     SocketHolders,
     addresses_served,
+    listening,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import fetch, parse_engine_address
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
+    EngineAddress,
+    connected,
+    fetch,
+    parse_engine_address,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import unit_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
@@ -97,28 +103,43 @@ def _ask(docker_host: str) -> Declared:
 
 def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds, holders: set[str]) -> NoReturn:
     """Say why the engine at docker_host is not asked; holders: programs that hold its socket."""
+    address = parse_engine_address(docker_host)
     if dockerds.unclear:
         pids = ", ".join(str(process.pid) for process in dockerds.unclear)
         reason = f"whether dockerd (process {pids}) serves {docker_host} is not visible without root; run with become"
         raise UnreadableError(DENIED, reason)
     others = ", ".join(addresses_served([*dockerds.elsewhere, *dockerds.strangers]))
     hint = f" (a dockerd serves {others}: set docker_host to use that one)" if others else ""
+    elsewhere = UnreadableError(ERROR, f"dockerd runs, but not at {docker_host}; set docker_host{hint}")
     if service is not None and any(service.name == unit_of(process.pid) for process in dockerds.elsewhere):
-        raise UnreadableError(ERROR, f"dockerd runs ({service.name}), but not at {docker_host}; set docker_host{hint}")
+        raise elsewhere
     # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
     installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
     if installed and service is not None and service.manager == "systemd":
         name = service.name
         held = ". A connection to its socket would start it, so none was made" if _SYSTEMD in holders else ""
         raise UnreadableError(STOPPED, f"dockerd does not run ({name} is {service.active}); start it{hint}{held}")
-    if installed:
+    if installed or os.path.isdir("/var/snap/docker/current"):
         raise UnreadableError(STOPPED, f"dockerd is installed but does not run for {docker_host}; start it{hint}")
-    path = docker_host.partition("unix://")[2] or docker_host
-    state = "does not exist"
-    if os.path.exists(path):
-        to_podman = PODMAN in os.path.realpath(path).split(os.sep)
-        state = "belongs to Podman, which is not running" if to_podman else "is not served by this host"
-    raise UnreadableError(ABSENT, f"no Docker Engine: {path} {state}, and no dockerd is running{hint}")
+    if others or dockerds.elsewhere:
+        raise elsewhere
+    served = bool(listening(address)) or _is_served_elsewhere(address)
+    to_podman = PODMAN in os.path.realpath(address.path or os.sep).split(os.sep)
+    if to_podman or (not served and shutil.which(PODMAN, path=PROGRAM_PATH)):
+        raise UnreadableError(PODMAN, "no Docker Engine, but Podman")
+    if served:
+        programs = ", ".join(sorted(holders)) or "a process that is not visible"
+        raise UnreadableError(ERROR, f"{docker_host} is served by {programs}, not by dockerd")
+    raise UnreadableError(ABSENT, f"no Docker Engine: nothing serves {docker_host}, and no dockerd is installed")
+
+
+def _is_served_elsewhere(address: EngineAddress) -> bool:
+    """Whether it is, though nothing listens in this namespace. An engine that was removed leaves its socket."""
+    try:
+        connected(address, 1).close()
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    return True
 
 
 _SYSTEMD = "systemd"

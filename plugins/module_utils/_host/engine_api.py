@@ -3,9 +3,8 @@
 
 """The Engine API: where an engine of this host listens, HTTP to it, and what the snapshot asks of it.
 
-All questions go over one connection, with limits of time and size for each answer. The standard library's client and
-not the docker SDK: of that only the transport would be used, and an audit, which asks once for each container, would
-pay for it ten times (0.6 ms of processor time for each, and 100 ms to load it).
+All questions go over one connection, with limits of time and size for each answer. The docker SDK would take ten times
+as long.
 """
 
 from __future__ import annotations
@@ -208,9 +207,7 @@ def asking(docker_host: str, time_limit: float) -> Iterator[EngineConnection]:
 def _explain(error: OSError, docker_host: str, time_limit: float) -> UnreadableError:
     if isinstance(error, PermissionError):
         return UnreadableError(DENIED, f"{docker_host}: permission denied; run with become (as root)")
-    if isinstance(error, FileNotFoundError):
-        return UnreadableError(ERROR, f"dockerd runs, but not at {docker_host}, which does not exist; set docker_host")
-    if isinstance(error, ConnectionRefusedError):
+    if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
         return UnreadableError(ERROR, f"dockerd runs, but nothing listens at {docker_host}; set docker_host")
     # Before Python 3.10 it is no TimeoutError.
     if isinstance(error, socket.timeout):
@@ -320,7 +317,7 @@ class _Connection(HTTPConnection):
         left = within(self._time_limit)
         if left <= 0:
             raise socket.timeout
-        limited = _LimitedSocket(_connected(self._address, left), self._time_limit)
+        limited = _LimitedSocket(connected(self._address, left), self._time_limit)
         limited.begin(self._most)
         self.sock = cast(Any, limited)
 
@@ -331,7 +328,8 @@ class _Connection(HTTPConnection):
             cast(_LimitedSocket, self.sock).begin(most)
 
 
-def _connected(address: EngineAddress, time_limit: float) -> socket.socket:
+def connected(address: EngineAddress, time_limit: float) -> socket.socket:
+    """Return a connected socket; time_limit is in seconds. Raises OSError."""
     if not address.path:
         return socket.create_connection((address.host, address.port), time_limit)
     plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -18,7 +18,7 @@ DENIED = "denied"
 LIBRARY = "library"
 ERROR = "error"
 DEADLINE = "deadline"
-KINDS = (ABSENT, STOPPED, DENIED, LIBRARY, ERROR, DEADLINE)
+KINDS = (ABSENT, "podman", STOPPED, DENIED, LIBRARY, ERROR, DEADLINE)
 
 # Characters. People read it, once for each check that needs the source.
 _LONGEST = 1000

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
     NOT_APPLICABLE,
@@ -32,7 +33,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import engine_of, facts_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import no_engine, run_checks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import (
+    WITHOUT_DOCKER,
+    platform_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
 
 T = TypeVar("T")
@@ -54,13 +59,16 @@ def judged(context: AuditContext, detail: str) -> dict[str, Any]:
     """
     snapshot = context.snapshot
     watch = _Watch()
-    is_wanted = detail != NONE and not no_engine(snapshot)
+    platform = platform_of(snapshot)
+    is_docker = platform.state not in WITHOUT_DOCKER
+    is_wanted = detail != NONE and is_docker
     findings = watch.take("checks", lambda: run_checks(context))
     facts = watch.take("facts", lambda: facts_of(context))
     reached = watch.take("reachability", lambda: _reachability(context, detail)) if is_wanted else None
     return {
-        "msg": no_engine(snapshot),
+        "msg": "" if is_docker else findings[0].summary,
         "host": _host(snapshot),
+        "platform": to_plain(platform),
         "engine": engine_of(snapshot),
         "sources": sources_of(snapshot),
         "facts": facts,
@@ -148,9 +156,12 @@ def counts_in_words(summary: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def sentence_of(findings: list[Finding], unread: Iterable[str]) -> str:
-    """Return the counts in words, and for what could not be read the reasons in unread."""
-    checks = len({item.check for item in findings})
-    text = f"{checks} checks: {counts_in_words(summary_of(findings))}"
+def sentence_of(findings: list[Finding], checks: int, not_evaluated: int, unread: Iterable[str]) -> str:
+    """Return the counts in words, and for what could not be read the reasons in unread.
+
+    checks: how many were chosen; not_evaluated: those for which one finding stands, see run_checks().
+    """
+    left = f", {not_evaluated} not evaluated" if not_evaluated else ""
+    text = f"{checks} checks{left}: {counts_in_words(summary_of(findings))}"
     reasons = sorted(set(unread))
     return f"{text}. Not read: {'; '.join(reasons)}" if reasons else text

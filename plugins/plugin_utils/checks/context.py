@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import RuleMaking, rule_making
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Engine, Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     Capabilities,
     capabilities_of,
@@ -37,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect, defect_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import podman_at
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import NotJudgedError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
@@ -152,11 +153,6 @@ def unpredictable(snapshot: HostSnapshot) -> str:
     if engine is not None and engine.rootless:
         return "the engine runs rootless, in a namespace of its own that was not read"
     return ""
-
-
-def podman_at(snapshot: HostSnapshot, engine: Engine) -> str:
-    """Which Podman answers, and where."""
-    return f"Podman {engine.version} answers at {snapshot.docker_host}"
 
 
 PACKETS = (ENGINE, NAMESPACES, LINKS, ROUTES, POLICY_RULES, SYSCTL, RULESET, LISTENERS, CONTAINER_NAMESPACES, PROCESSES)

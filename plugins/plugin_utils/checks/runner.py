@@ -6,7 +6,7 @@
 
 """Runs checks over a snapshot, and says what a verdict is worth where not all of it was read.
 
-The engine can be none of Docker's own, or not where the readers look; single containers and networks can be unread
+The engine can be none of Docker's own, or not to be asked (platform.py); single containers and networks can be unread
 beside others that were read; containers can come and go while the host is read. What runs in a container decides what
 is in its namespace, so that one which cannot be read costs that container its verdict, and no other.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, UNKNOWN, Finding, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     BOOT,
@@ -37,13 +37,18 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import CONTAINER, Gap
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, podman_at
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import (
+    ANSWERS,
+    WITHOUT_DOCKER,
+    engine_finding,
+    platform_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import select
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import host
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import (
     NotJudgedError,
     Verdict,
-    not_applicable,
     unknown,
 )
 
@@ -51,14 +56,22 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 def run_checks(context: AuditContext) -> list[Finding]:
     """Judge a snapshot by the checks that its settings choose, one finding of each at least.
 
-    An error in a check makes that check unknown, and stands in context.defects. Raises UnknownCheckError for a pattern
-    that matches no check.
+    Where the engine was not asked, one finding stands for all checks that could not be judged, see platform.py; without
+    Docker it is the only one. An error in a check makes that check unknown, and stands in context.defects. Raises
+    UnknownCheckError for a pattern that matches no check.
     """
-    return [
-        _finding(check, verdict)
-        for check in select(context.settings.checks, context.settings.exclude, context.settings.within)
-        for verdict in _verdicts(check, context)
-    ]
+    checks = select(context.settings.checks, context.settings.exclude, context.settings.within)
+    platform = platform_of(context.snapshot)
+    if platform.state in WITHOUT_DOCKER:
+        return [engine_finding(context.snapshot, platform, len(checks))]
+    by_check = [[_finding(check, verdict) for verdict in _verdicts(check, context)] for check in checks]
+    if platform.state == ANSWERS:
+        return [finding for findings in by_check for finding in findings]
+    # What was read without the engine is judged all the same: the daemon.json that keeps dockerd from starting, say.
+    kept = [findings for findings in by_check if {finding.outcome for finding in findings} != {UNKNOWN}]
+    lost = len(by_check) - len(kept)
+    first = [engine_finding(context.snapshot, platform, lost)] if lost else []
+    return [*first, *(finding for findings in kept for finding in findings)]
 
 
 def _verdicts(check: Check, context: AuditContext) -> list[Verdict]:
@@ -69,20 +82,8 @@ def _verdicts(check: Check, context: AuditContext) -> list[Verdict]:
     )
 
 
-def no_engine(snapshot: HostSnapshot) -> str:
-    """The reason why there is nothing to judge on this host; empty where there is a Docker Engine."""
-    source = snapshot.sources.get(ENGINE)
-    return source.reason if source is not None and not source.read and source.kind == "absent" else ""
-
-
 def _blind(check: Check, snapshot: HostSnapshot) -> list[Verdict]:
     """The verdict of a check that cannot see what it needs; empty where it can."""
-    reason = no_engine(snapshot)
-    if reason:
-        return [unknown(host(snapshot), reason)]
-    foreign = _not_of_docker(check, snapshot)
-    if foreign is not None:
-        return [foreign]
     unread = [source for source in check.needs if not snapshot.was_read(source)]
     if unread:
         reasons = dict.fromkeys(_reason(snapshot, source) for source in unread)
@@ -122,24 +123,6 @@ def _finding(check: Check, verdict: Verdict) -> Finding:
 _OF_THE_HOST = frozenset(
     {LINKS, ROUTES, POLICY_RULES, LISTENERS, CONTAINER_NAMESPACES, SYSCTL, BOOT, RULESET, CONNTRACK}
 )
-
-# About dockerd, its helper and what it does to its bridge ports: with Podman there is nothing of the kind.
-_OF_DOCKERD = frozenset({"daemon", "proxy", "hairpin"})
-
-
-def _not_of_docker(check: Check, snapshot: HostSnapshot) -> Verdict | None:
-    """The verdict of a check where Podman imitates the Engine API; None for a Docker Engine.
-
-    Its containers have networks, too, which can be open or broken: those are not judged, which is no pass.
-    """
-    engine = snapshot.engine
-    if engine is None or engine.flavor != PODMAN:
-        return None
-    evidence = {"GET /version": f"Podman Engine {engine.version}"}
-    if check.id.partition(".")[0] in _OF_DOCKERD:
-        return not_applicable(resources.host(snapshot), f"{podman_at(snapshot, engine)}: there is no dockerd", evidence)
-    reason = f"{podman_at(snapshot, engine)}, whose networks (netavark or CNI) this audit does not know"
-    return unknown(resources.host(snapshot), reason, evidence)
 
 
 def _in_another_namespace(check: Check, snapshot: HostSnapshot) -> Verdict | None:

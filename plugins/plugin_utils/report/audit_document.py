@@ -41,11 +41,13 @@ VERSION = 3
 KEYS = (
     "document",
     "host",
+    "platform",
     "engine",
     "sources",
     "facts",
     "policy",
     "checks",
+    "not_evaluated",
     "findings",
     "waivers",
     "summary",
@@ -67,14 +69,19 @@ def weighed(
     withheld = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
     findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, withheld)
     unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]
+    checks = select(policy.checks, policy.exclude, policy.within)
+    evaluated = {finding.check for finding in findings}
+    not_evaluated = [check.id for check in checks if check.id not in evaluated]
     document = {
         "document": {"name": NAME, "version": VERSION},
         "host": {"inventory_name": inventory_name, **answer["host"]},
+        "platform": answer["platform"],
         "engine": answer["engine"],
         "sources": answer["sources"],
         "facts": in_detail(answer["facts"], facts),
         "policy": _policy(policy, today),
-        "checks": [_check(check, policy) for check in select(policy.checks, policy.exclude, policy.within)],
+        "checks": [_check(check, policy) for check in checks],
+        "not_evaluated": not_evaluated,
         "findings": [plain_finding(finding) for finding in findings],
         "waivers": to_plain(uses),
         "summary": _summary(findings, uses),
@@ -86,7 +93,7 @@ def weighed(
     return {
         **document,
         "timings": {**timings, "phases": phases},
-        "msg": answer["msg"] or sentence_of(findings, unread),
+        "msg": answer["msg"] or sentence_of(findings, len(checks), len(not_evaluated), unread),
     }
 
 
@@ -151,7 +158,7 @@ _ITEMS = {check.id: check.cis for check in CHECKS}
 
 def _weighed(finding: Finding, policy: Policy) -> Finding:
     severity = policy.severity(finding.check, finding.severity)
-    cis = _ITEMS[finding.check].get(policy.cis_benchmark, "")
+    cis = _ITEMS.get(finding.check, {}).get(policy.cis_benchmark, "")
     default = finding.severity if severity != finding.severity else ""
     return replace(finding, severity=severity, default_severity=default, cis=cis)
 

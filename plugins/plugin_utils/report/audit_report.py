@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, UNKNOWN, Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import counts_in_words, summary_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK, WITHOUT_DOCKER
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import EXPIRED, REFUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
     NAME,
@@ -68,6 +70,36 @@ _BRIEF_ROWS = 4
 UNREACHABLE = "unreachable"
 FAILED = "failed"
 
+_PROGRAMS = "sudo|su|doas|dzdo|pbrun|pfexec|pmrun|ksu|machinectl"
+# The first that matches what Ansible, the shell of the host or the program says; a group has the program.
+_BECOME_FAILURES = (
+    (
+        rf"\b({_PROGRAMS}): (?:command )?not found",
+        "{program} is not installed on {host}: install it, or set ansible_become_method",
+    ),
+    (rf"Incorrect ({_PROGRAMS}) password", "wrong password for {program} on {host}: set ansible_become_password (-K)"),
+    (
+        rf"\b({_PROGRAMS}): Authentication failure",
+        "{program} on {host} refused the password: set ansible_become_password (-K)",
+    ),
+    (
+        rf"Missing ({_PROGRAMS}) password|\bsudo: a (?:terminal|password) is required",
+        "{program} on {host} asks for a password: set ansible_become_password (-K), or allow it without one",
+    ),
+    (
+        r"not in the sudoers file|is not allowed to (?:run|execute)|may not run sudo",
+        "the user may not use {program} on {host}: allow it in sudoers, or set ansible_user",
+    ),
+    (
+        r"waiting for (?:privilege escalation|become) (?:prompt|success)",
+        "no answer on {host} to the request for root: set ansible_become_password (-K), or ansible_become_method",
+    ),
+)
+_PREFIX = re.compile(
+    r'^(?:Task failed: |Action failed: )*(?:Data could not be sent to remote host "[^"]*"\. Make sure this '
+    r"host can be reached over ssh: )?"
+)
+
 
 @dataclass(frozen=True)
 class Audit:
@@ -93,7 +125,9 @@ class Audit:
         """
         kind = UNREACHABLE if result.get("unreachable") else FAILED if result.get("failed") else ""
         if kind:
-            return cls._without(host, kind, str(result.get("msg") or "the audit failed"))
+            become = become_failure(host, result)
+            # A host that does not let the audit become root was reached.
+            return cls._without(host, FAILED, become) if become else cls._without(host, kind, failure_of(result))
         path = result.get("document_path")
         if not isinstance(path, str):
             raise ValueError("it has no document_path, as with document_in=file")
@@ -121,7 +155,19 @@ class Audit:
             return f"not audited, the host could not be reached: {safe(self.error)}"
         if self.error_kind:
             return f"not audited: {safe(self.error)}"
-        return gate.complaint(self.findings)
+        complaint = gate.complaint(self.findings)
+        unasked = any(finding.check == ENGINE_CHECK for finding in self.findings)
+        return f"{self.label}: {complaint}" if complaint and unasked else complaint
+
+    @property
+    def label(self) -> str:
+        """The engine in a few words, or why it was not asked; empty where there was no audit."""
+        return "" if self.error_kind else safe(str(self.document["platform"]["label"]))
+
+    @property
+    def is_without_docker(self) -> bool:
+        """Whether there is no Docker Engine, so that no check applies."""
+        return not self.error_kind and self.document["platform"]["state"] in WITHOUT_DOCKER
 
     def suite(self) -> Suite:
         """Return it as a test suite."""
@@ -152,11 +198,11 @@ class Audit:
         if self.error_kind:
             return [Line(text, "high") for text in self._titled("not audited", width)]
         extra = [Line(text) for text in sections(self._notes(), width)]
-        title = f"{self.host}: {self._engine()}"
+        title = f"{self.host}: {self.label}"
         table = findings_table(self.findings, width)
         changes = host_change_lines(self.last_run, width)
         return [
-            *(Line(""), Line(safe(title)), Line("")),
+            *(Line(""), Line(safe(title)), *self._platform_note(width), Line("")),
             *(*table[:-1], *extra, *changes, *([Line("")] if changes else [])),
             *(table[-1], Line("")),
         ]
@@ -183,7 +229,8 @@ class Audit:
 
     def screen(self, width: int) -> list[Line]:
         """Return a line a check and one remediation a check, as many as one screen takes; a line for what is well."""
-        lines = [Line(""), *self._title(width), *_capped(rows_of(self.findings), _ROWS, width, TWO_LINES)]
+        title = [*self._title(width), *self._platform_note(width)]
+        lines = [Line(""), *title, *_capped(rows_of(self.findings), _ROWS, width, TWO_LINES)]
         changes, notes = host_change_lines(self.last_run, width), self._few_notes(width)
         room = max(_FEW, _SCREEN - len(lines) - len(changes) - len(notes) - 1)
         return [*lines, *remediation_lines(self.findings, width, room), *changes, *notes, Line("")]
@@ -193,16 +240,21 @@ class Audit:
             reason = "the host could not be reached: " if self.error_kind == UNREACHABLE else ""
             text = shortened(f"not audited, {reason}{self.error}", width - cells(safe(self.host)) - len(": "), 1)
             return [Line(line, "high") for line in self._titled(text, width)]
+        if self.is_without_docker:
+            return [Line(line) for line in self._titled(f"not applicable: {safe(self.findings[0].summary)}", width)]
         counts = counts_in_words(summary_of(list(self.findings)))
-        return [Line(line) for line in self._titled(f"{self._engine()}: {counts}", width)]
+        left = len(self.document["not_evaluated"])
+        more = f"; {counted(left, 'check')} not evaluated" if left else ""
+        return [Line(line) for line in self._titled(f"{self.label}: {counts}{more}", width)]
+
+    def _platform_note(self, width: int) -> list[Line]:
+        """What is to be known of an audit of such a platform."""
+        note = "" if self.error_kind or self.is_without_docker else self.document["platform"]["note"]
+        return [Line(line) for line in indented(f"{MARGIN}Platform: ", note, width)] if note else []
 
     def _titled(self, text: str, width: int) -> list[str]:
         first, *more = wrap(f"{safe(self.host)}: {text}", width)
-        return [first, *(line for text in more for line in indented(MARGIN, text, width))]
-
-    def _engine(self) -> str:
-        engine = (self.document["engine"] or {}).get("version")
-        return f"Docker {safe(str(engine))}" if engine else "no Docker Engine that answers"
+        return [first, *(indented(MARGIN, " ".join(more), width) if more else [])]
 
     def _notes(self) -> list[tuple[str, list[str]]]:
         """What is said about the audit besides its findings, under headings."""
@@ -224,6 +276,26 @@ class Audit:
             if items
             for line in wrap(f"{heading} {enumerated(items, width - len(heading))}", width - len(MARGIN))
         ]
+
+
+def become_failure(host: str, result: Mapping[str, Any]) -> str:
+    """Return what keeps the audit from becoming root on a host, by the result of its task; empty where nothing does.
+
+    Ansible says of a host without sudo that the result of a module could not be read, and of a missing password that
+    the host could not be reached.
+    """
+    said = "\n".join(str(result.get(key) or "") for key in ("msg", "module_stderr", "module_stdout"))
+    for pattern, words in _BECOME_FAILURES:
+        found = re.search(pattern, said)
+        if found:
+            program = next(filter(None, found.groups()), "sudo")
+            return f"become: {words.format(program=program, host=host)}"
+    return ""
+
+
+def failure_of(result: Mapping[str, Any]) -> str:
+    """Return the message of a task that failed, without what Ansible puts before it."""
+    return _PREFIX.sub("", str(result.get("msg") or "")) or "the audit failed"
 
 
 def remediation_lines(findings: Iterable[Finding], width: int, most: int) -> list[Line]:

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
     rank,
     resource_text,
     sections,
+    without_engine,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.repair_plan import (
     BRIDGE_HAIRPIN,
@@ -282,6 +283,7 @@ def _actions(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
         ("Planned changes:" if run.check_mode else "Changes applied:", done),
         ("Changes that would be refused:" if run.check_mode else "Changes not applied:", [*refused, *failed]),
         ("Unknown (not evaluated):", not_judged(sorted(run.last, key=rank))),
+        ("Not applicable:", without_engine(run.last)),
         ("Manual action required:", _by_hand(rows)),
         ("Waived:", _waived(run.last)),
         ("Warnings:", warned),

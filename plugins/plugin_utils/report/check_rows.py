@@ -26,8 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
     WAIVED,
     Line,
     group_of,
-    is_note,
-    is_waived,
+    is_open,
     rank,
     reason_of,
     resource_text,
@@ -174,14 +173,16 @@ def shortened(text: str, room: int, lines: int) -> str:
 def remediations(findings: Iterable[Finding]) -> list[str]:
     """Return one remediation for each check that failed and is more than information, worst first.
 
-    Checks that share it are named together; where resources of a check have others, their number is added.
+    Checks that share it are named together; where resources of a check have others, their number is added. What keeps
+    checks from being evaluated has each of its remediations.
     """
-    texts: dict[str, dict[str, None]] = {}
+    texts: dict[tuple[str, str], dict[str, None]] = {}
     for finding in sorted(findings, key=rank):
-        if finding.outcome == FAIL and finding.remediation and not is_note(finding) and not is_waived(finding):
-            texts.setdefault(finding.check, {})[finding.remediation.text] = None
+        if finding.remediation and is_open(finding):
+            text = finding.remediation.text
+            texts.setdefault((finding.check, text if finding.outcome == UNKNOWN else ""), {})[text] = None
     shared: dict[tuple[str, int], list[str]] = {}
-    for check, of_check in texts.items():
+    for (check, dummy), of_check in texts.items():
         first, *others = of_check
         shared.setdefault((first, len(others)), []).append(check)
     return [

@@ -69,9 +69,8 @@ def screen(host: str, result: Mapping[str, Any], most: int, width: int) -> list[
 
 
 def _header(host: str, result: Mapping[str, Any]) -> str:
-    engine, read = result["engine"], result["host"]
-    version = f"Docker Engine {engine['version']}" if engine else "Docker Engine unknown"
-    return safe(f"{host}: {version}, kernel {read['kernel'] or UNKNOWN}, read at {read['taken_at']}")
+    platform, read = result["platform"], result["host"]
+    return safe(f"{host}: {platform['label']}, kernel {read['kernel'] or UNKNOWN}, read at {read['taken_at']}")
 
 
 def _table_lines(found: FactsTable, most: int, width: int) -> list[str]:

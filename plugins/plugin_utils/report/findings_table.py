@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import counts_in_words, summary_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import blocks, indented
 
 WAIVED = "waived"
@@ -68,6 +69,12 @@ def is_waived(finding: Finding) -> bool:
     return finding.outcome == FAIL and finding.waiver is not None
 
 
+def is_open(finding: Finding) -> bool:
+    """Return whether something is to be done about a finding: it failed, or says what keeps it from being evaluated."""
+    failed = finding.outcome == FAIL and not is_note(finding) and not is_waived(finding)
+    return failed or (finding.outcome == UNKNOWN and finding.remediation is not None)
+
+
 def rank(finding: Finding) -> tuple[int, int, str, str, str]:
     """Return what findings are sorted by: failed, unknown, informational, waived; by severity, check, resource."""
     order = (FAIL, UNKNOWN, "note", WAIVED, PASS, NOT_APPLICABLE)
@@ -94,6 +101,7 @@ def findings_table(findings: Iterable[Finding], width: int) -> list[Line]:
     lines = _grouped([finding for finding in ordered if finding.outcome == FAIL], width)
     unknown = sections((("UNKNOWN (not evaluated)", not_judged(ordered)),), width, _MARGIN)
     lines += [Line(text, UNKNOWN) for text in unknown]
+    lines += [Line(text) for text in sections((("NOT APPLICABLE", without_engine(ordered)),), width, _MARGIN)]
     lines += [Line(text) for text in sections((("Remediation:", _remediations(ordered)),), width)]
     return [*lines, Line(f"{counts_in_words(summary_of(ordered))}.")]
 
@@ -151,12 +159,16 @@ def not_judged(findings: Iterable[Finding]) -> list[str]:
     return [f"{', '.join(checks)}: {reason}" for reason, checks in reasons.items()]
 
 
+def without_engine(findings: Iterable[Finding]) -> list[str]:
+    """Return why no check applies to a host; nothing where checks do."""
+    return [item.summary for item in findings if item.check == ENGINE_CHECK and item.outcome == NOT_APPLICABLE]
+
+
 def _remediations(findings: Iterable[Finding]) -> list[str]:
     """Each remediation, once, with the checks that it answers to."""
     remediations: dict[str, dict[str, None]] = {}
     for finding in findings:
-        accepted = is_note(finding) or is_waived(finding)
-        if finding.outcome == FAIL and not accepted and finding.remediation is not None:
+        if finding.remediation is not None and is_open(finding):
             remediations.setdefault(finding.remediation.text, {})[finding.check] = None
     return [f"{', '.join(checks)}: {text}" for text, checks in remediations.items()]
 

@@ -32,7 +32,7 @@ PASSED = "passed"
 FAILED = "failed"
 """It closes the gate: something is wrong."""
 ERROR = "error"
-"""It closes the gate: it could not be judged."""
+"""It closes the gate: it is unknown, since it was not evaluated."""
 SKIPPED = "skipped"
 """It does not concern the gate; the reason says why."""
 
@@ -53,7 +53,7 @@ class Gate:
     fail_on: str = NEVER
     """The least severity of a failed check that does; ``none`` for no severity."""
     fail_on_unknown: bool = True
-    """Whether what could not be judged does, too, unless fail_on is ``none``."""
+    """Whether what is unknown does, too, unless fail_on is ``none``."""
 
     def standing(self, finding: Finding) -> Standing:
         """Return how a finding stands to this gate."""
@@ -74,7 +74,7 @@ class Gate:
         if self.fail_on != NEVER and self.fail_on_unknown:
             return Standing(ERROR)
         because = "audit_fail_on is none" if self.fail_on == NEVER else "audit_fail_on_unknown is false"
-        return Standing(SKIPPED, f"could not be judged; {because}. {finding.summary}")
+        return Standing(SKIPPED, f"unknown (not evaluated); {because}. {finding.summary}")
 
     @property
     def severities(self) -> tuple[str, ...]:
@@ -87,5 +87,5 @@ class Gate:
         failed = Counter(finding.severity for finding, kind in closing if kind == FAILED)
         unjudged = sum(kind == ERROR for dummy, kind in closing)
         parts = [f"{failed[severity]} failed with severity {severity}" for severity in SEVERITIES if failed[severity]]
-        parts += [f"{unjudged} could not be judged"] if unjudged else []
+        parts += [f"{unjudged} unknown (not evaluated)"] if unjudged else []
         return f"{', '.join(parts)} (audit_fail_on: {self.fail_on})" if parts else ""

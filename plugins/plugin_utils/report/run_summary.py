@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, INFO, Finding
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
     FAILED,
     MARGIN,
@@ -35,17 +36,20 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
     rows_of,
     shortened,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line, is_open
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import run_change_lines
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented, wrap
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells, indented, wrap
 
 _WELL = "well"
+_WITHOUT = "without docker"
 _CHECKS = 15
 """Rows of failing checks at most."""
 _REMEDIATIONS = 16
 """Lines of remediations at most."""
+_NAMES = 200
+"""Cells of names of hosts in a message."""
 _REASONS = 10
 """Hosts of which it is said why the gate failed, at most."""
 
@@ -67,13 +71,29 @@ class HostRun:
     files: Sequence[str] = ()
     last_run: LastRun | None = None
     """What changed since the last run, where that left a document."""
+    label: str = ""
+    """The engine in a few words, see Audit."""
+    is_without_docker: bool = False
+    note: str = ""
+    """What is to be known of its platform."""
 
     @classmethod
     def of(cls, audit: Audit, closed: str, passed: str = "", files: Sequence[str] = ()) -> HostRun:
         """Keep of an audit what the summary shows."""
-        failed = [finding for finding in audit.findings if finding.outcome == FAIL]
-        rows = rows_of(audit.findings)
-        return cls(audit.host, audit.error_kind, rows, failed, closed, passed, files, audit.last_run)
+        failed = [finding for finding in audit.findings if finding.outcome == FAIL or is_open(finding)]
+        return cls(
+            audit.host,
+            audit.error_kind,
+            rows_of(audit.findings),
+            failed,
+            closed,
+            passed,
+            files,
+            audit.last_run,
+            audit.label,
+            audit.is_without_docker,
+            "" if audit.error_kind or audit.is_without_docker else str(audit.document["platform"]["note"]),
+        )
 
     @classmethod
     def from_results(cls, host: str, result: Mapping[str, Any], report: Mapping[str, Any]) -> HostRun:
@@ -93,13 +113,21 @@ class HostRun:
         """The worst of it: why there was no audit, a group of check_rows, or that all is well."""
         if self.error_kind:
             return self.error_kind
+        if self.is_without_docker:
+            return _WITHOUT
         # Unknown may be anything; what is waived is well.
         groups = [row.group for row in self.rows if row.group != WAIVED]
         return min(groups, key=_ORDER.index, default=_WELL)
 
 
-_STATES = {UNREACHABLE: "UNREACHABLE", FAILED: "NOT AUDITED", **LABELS, _WELL: "NOTHING FAILED"}
-_ORDER = (UNREACHABLE, FAILED, "high", "medium", "unknown", "low", "info", _WELL)
+_STATES = {
+    UNREACHABLE: "UNREACHABLE",
+    FAILED: "NOT AUDITED",
+    **LABELS,
+    _WELL: "NOTHING FAILED",
+    _WITHOUT: "NOT APPLICABLE",
+}
+_ORDER = (UNREACHABLE, FAILED, "high", "medium", "unknown", "low", "info", _WELL, _WITHOUT)
 
 
 def run_summary(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
@@ -111,38 +139,54 @@ def run_summary(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
         Line(""),
         *([Line(title), *(line for part in parts for line in part(runs, width))] if many else []),
         *_files(runs, width),
-        *_gate(runs, width),
+        *_gate(runs, hosts, width),
     ]
 
 
 def _states(runs: Sequence[HostRun], width: int) -> list[Line]:
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        hosts.setdefault((run.state, run.label if run.is_without_docker else ""), []).append(run.host)
+    ordered = sorted(hosts.items(), key=lambda item: _ORDER.index(item[0][0]))
+    rows = [Row(state, counted(len(names), "host"), label, names) for (state, label), names in ordered]
+    return [*row_lines(rows, width, _STATES), *_platforms(runs, width)]
+
+
+def _platforms(runs: Sequence[HostRun], width: int) -> list[Line]:
+    """The engines of hosts of which an audit does not see all, or that are not of the common kind."""
     hosts: dict[str, list[str]] = {}
     for run in runs:
-        hosts.setdefault(run.state, []).append(run.host)
-    rows = [Row(state, counted(len(hosts[state]), "host"), "", hosts[state]) for state in _ORDER if state in hosts]
-    return row_lines(rows, width, _STATES)
+        if run.note:
+            hosts.setdefault(run.label, []).append(run.host)
+    return [
+        Line(f"{MARGIN}{line}")
+        for label, names in hosts.items()
+        for line in wrap(f"{label}: {enumerated(names, width - cells(label) - len(MARGIN) - 2)}", width - len(MARGIN))
+    ]
 
 
 def _checks(runs: Sequence[HostRun], width: int) -> list[Line]:
     """The failing checks: worst severity first, and of one severity that of most hosts."""
-    found: dict[tuple[str, str], list[tuple[str, Row]]] = {}
+    found: dict[tuple[str, str, str], list[tuple[str, Row]]] = {}
     for run in runs:
         for row in run.rows:
-            found.setdefault((row.group, row.check), []).append((run.host, row))
+            # Engines that were not asked for different reasons are different matters.
+            reason = run.label.removeprefix("Docker Engine").lstrip(": ") if row.check == ENGINE_CHECK else ""
+            found.setdefault((row.group, row.check, reason), []).append((run.host, row))
     order = list(LABELS)
     ordered = sorted(found.items(), key=lambda item: (order.index(item[0][0]), -len({host for host, dummy in item[1]})))
-    rows = [_row(group, check, of_hosts) for (group, check), of_hosts in ordered if group != INFO]
-    rows += _informational([(check, of_hosts) for (group, check), of_hosts in ordered if group == INFO])
+    rows = [_row(group, check, reason, of_hosts) for (group, check, reason), of_hosts in ordered if group != INFO]
+    rows += _informational([(check, of_hosts) for (group, check, dummy), of_hosts in ordered if group == INFO])
     more = len(rows) - _CHECKS
     left_out = [Line(f"{MARGIN}... and {counted(more, 'check')} more, in the files")] if more > 0 else []
     heading = [Line("Failing checks:")] if rows else []
     return [*heading, *row_lines(rows[:_CHECKS], width, lines_of=ONE_LINE), *left_out]
 
 
-def _row(group: str, check: str, of_hosts: Sequence[tuple[str, Row]]) -> Row:
+def _row(group: str, check: str, reason: str, of_hosts: Sequence[tuple[str, Row]]) -> Row:
     names = list(dict.fromkeys(host for host, dummy in of_hosts))
-    if len(of_hosts) > 1:
-        return Row(group, check, counted(len(names), "host"), names)
+    if len(of_hosts) > 1 or reason:
+        return Row(group, check, f"{counted(len(names), 'host')}{f', {reason}' if reason else ''}", names)
     return Row(group, check, f"1 host: {names[0]}: {of_hosts[0][1].text}")
 
 
@@ -178,8 +222,21 @@ def _files(runs: Sequence[HostRun], width: int) -> list[Line]:
     ]
 
 
-def _gate(runs: Sequence[HostRun], width: int) -> list[Line]:
+def no_docker_anywhere(runs: Sequence[HostRun], hosts: int) -> str:
+    """Return why a run over that many hosts fails, once all had their turn, since none has Docker; empty otherwise."""
+    if not runs or len(runs) < hosts or not all(run.is_without_docker for run in runs):
+        return ""
+    return (
+        f"no host of this run has a Docker Engine, so that nothing was evaluated: "
+        f"{enumerated([run.host for run in runs], _NAMES)}. Check the inventory, dockernet_hosts and --limit"
+    )
+
+
+def _gate(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
     closed = [run for run in runs if run.closed]
+    nowhere = no_docker_anywhere(runs, hosts)
+    if nowhere:
+        return [Line(text, "high") for text in wrap(f"Gate failed: {nowhere}", width)]
     if not closed:
         said = enumerated(list(dict.fromkeys(run.passed for run in runs)), width)
         return [Line(line) for line in wrap(said[:1].upper() + said[1:], width)]

@@ -33,7 +33,7 @@ def test_another_machine() -> None:
 def test_no_socket(tmp_path: Path) -> None:
     kind, words = reason(f"unix://{tmp_path}/docker.sock")
     assert kind == "error"
-    assert "does not exist" in words
+    assert "nothing listens" in words
 
 
 def test_a_socket_without_a_listener(tmp_path: Path) -> None:

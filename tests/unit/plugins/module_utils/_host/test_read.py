@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ def nothing(argv: list[str]) -> tuple[int, str, str]:
 
 def test_no_docker_at_all(bare: Path) -> None:
     snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock", config_path=str(bare / "daemon.json"))
-    reason = f"no Docker Engine: {bare}/docker.sock does not exist, and no dockerd is running"
+    reason = f"no Docker Engine: nothing serves unix://{bare}/docker.sock, and no dockerd is installed"
     for source in ("engine", "namespaces"):
         assert (snapshot.sources[source].kind, snapshot.sources[source].reason) == ("absent", reason)
     assert snapshot.was_read("sysctl")
@@ -43,6 +44,60 @@ def test_no_docker_at_all(bare: Path) -> None:
     assert snapshot.daemon_config is not None
     assert not snapshot.daemon_config.exists
     assert load_snapshot(snapshot.to_json()) == snapshot
+
+
+def test_the_socket_that_a_removed_engine_left_is_no_docker(bare: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(bare / "docker.sock"))
+    source = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"]
+    assert source.kind == "absent"
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["here", "elsewhere"])
+def test_a_socket_that_something_else_serves_is_unknown(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, *, here: bool
+) -> None:
+    programs = {"docker-desktop-proxy"} if here else set()
+    monkeypatch.setattr(SocketHolders, "programs", lambda dummy: programs)
+    if not here:
+        # As from inside a container that was given the socket of the machine around it.
+        monkeypatch.setattr(engine, "listening", lambda dummy: set())
+    with socket.socket(socket.AF_UNIX) as served:
+        served.bind(str(bare / "docker.sock"))
+        served.listen()
+        source = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"]
+    assert source.kind == "error"
+    assert f"served by {'docker-desktop-proxy' if here else 'a process that is not visible'}" in source.reason
+
+
+def test_a_socket_in_a_folder_for_others_is_no_missing_one(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*dummy: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(engine, "connected", refused)
+    source = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"]
+    assert source.kind == "denied"
+    assert "permission denied" in source.reason
+
+
+def test_podman_without_docker_is_named(bare: Path) -> None:
+    (bare / "podman").touch(mode=0o755)
+    source = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"]
+    assert source.kind == "podman"
+
+
+def test_a_snap_that_does_not_run_is_stopped(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.isdir", lambda path: path == "/var/snap/docker/current")
+    assert read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"].kind == "stopped"
+
+
+def test_a_rootless_engine_at_another_socket_is_no_host_without_docker(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "addresses_served", lambda dummy: ["unix:///run/user/1000/docker.sock for user 1000"])
+    source = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"]
+    assert source.kind == "error"
+    assert "/run/user/1000/docker.sock" in source.reason
 
 
 def test_a_change_reads_no_more_than_its_plan_asks(bare: Path) -> None:

@@ -103,7 +103,14 @@ def test_what_is_cut_says_so() -> None:
 def test_a_check_has_one_remediation_and_the_number_of_others() -> None:
     found = [port(0), replace(port(1), remediation=Remediation("Unpublish.")), port(2, check="b.same")]
     assert set(remediations(found)) == {"b.same: Listen.", "publish.no-listener: Listen. (+1 for other resources)"}
-    assert remediations([port(0, severity="info"), port(0, "unknown"), port(0, "pass")]) == []
+    assert (
+        remediations([port(0, severity="info"), replace(port(0, "unknown"), remediation=None), port(0, "pass")]) == []
+    )
+
+
+def test_what_keeps_checks_from_being_evaluated_has_each_of_its_remediations() -> None:
+    found = [replace(port(0, "unknown"), remediation=Remediation(text)) for text in ("Become root.", "Start it.")]
+    assert remediations(found) == ["publish.no-listener: Become root.", "publish.no-listener: Start it."]
 
 
 def troubled(checks: int) -> Audit:

@@ -152,9 +152,9 @@ def test_times_are_seconds_and_the_day_is_iso() -> None:
 
 def test_the_complaint_counts_by_severity() -> None:
     findings = [finding(severity="high"), finding(severity="low"), finding(severity="low"), finding("unknown")]
-    complaint, setting = Gate("low").complaint(findings).split(" (")
+    complaint, setting = Gate("low").complaint(findings).rsplit(" (", 1)
     assert complaint.split(", ") == [
         *("1 failed with severity high", "2 failed with severity low"),
-        "1 could not be judged",
+        "1 unknown (not evaluated)",
     ]
     assert setting == "audit_fail_on: low)"

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Remediation, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import HostRun, run_summary
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import (
+    HostRun,
+    no_docker_anywhere,
+    run_summary,
+)
 
 from tests.unit.audits import audit_of
 from tests.unit.plugins.plugin_utils.report.lines import cells
@@ -107,3 +112,59 @@ def test_a_page_is_enough_for_many_hosts_with_many_faults() -> None:
     lines = texts([run_of(f"host{number}", *checks) for number in range(40)])
     assert len(lines) <= 60
     assert max(len(line) for line in lines) <= WIDTH
+
+
+def audited(host: str, snapshot: HostSnapshot) -> HostRun:
+    audit = Audit.from_document(host, audit_of(snapshot))
+    return HostRun.of(audit, audit.complaint(Gate("medium")), "gate passed (audit_fail_on: medium)")
+
+
+def without_docker(host: str, kind: str = "absent") -> HostRun:
+    return audited(host, SyntheticHost().unread("engine", kind=kind, reason="no Docker Engine here").snapshot())
+
+
+def denied(host: str) -> HostRun:
+    return audited(host, SyntheticHost().unread("engine", kind="denied", reason="permission denied").snapshot())
+
+
+def test_hosts_without_docker_are_not_applicable_and_close_no_gate() -> None:
+    lines = texts([RUNS[3], without_docker("db"), without_docker("pod", "podman")])
+    states = [tuple(cells(line)) for line in lines[1:4]]
+    assert states == [
+        ("NOTHING FAILED", "1 host", "d"),
+        ("NOT APPLICABLE", "1 host", "no Docker Engine: db"),
+        ("NOT APPLICABLE", "1 host", "Podman, no Docker Engine: pod"),
+    ]
+    assert lines[-1] == "Gate passed (audit_fail_on: medium)"
+
+
+def test_a_run_in_which_no_host_has_docker_fails() -> None:
+    runs = [without_docker("db"), without_docker("pod", "podman")]
+    (gate,) = (line for line in texts(runs) if line.startswith("Gate "))
+    assert gate.startswith("Gate failed: no host of this run has a Docker Engine")
+    assert "db, pod" in no_docker_anywhere(runs, 2)
+    # Others of the play have their turn yet, or are another matter.
+    assert no_docker_anywhere(runs, 3) == ""
+    assert no_docker_anywhere([*runs, denied("web")], 3) == ""
+    assert no_docker_anywhere([], 0) == ""
+
+
+def test_engines_that_were_not_asked_are_one_row_a_reason_with_its_remediation() -> None:
+    stopped = audited("s", SyntheticHost().unread("engine", kind="stopped", reason="it does not run").snapshot())
+    lines = texts([denied("x"), denied("y"), stopped])
+    rows = [cells(line) for line in lines if "audit.engine  " in line]
+    assert [row[2].partition(": ")[0] for row in rows] == [
+        "2 hosts, permission denied",
+        "1 host, not running",
+    ]
+    assert rows[0][2].endswith("x, y")
+    told = " ".join(lines[lines.index("Remediation:") :])
+    assert "Run the audit with become" in told
+    assert "Start dockerd" in told
+    assert "x: Docker Engine: permission denied: 1 unknown (not evaluated) (audit_fail_on: medium)" in told
+
+
+def test_a_platform_of_which_not_all_is_seen_is_named() -> None:
+    host = SyntheticHost(engine={"flavor": "docker", "rootless": True})
+    lines = texts([audited("web", host.snapshot()), RUNS[3]])
+    assert any("(rootless): web" in line for line in lines)
