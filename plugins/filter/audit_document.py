@@ -25,6 +25,7 @@ options:
 EXAMPLES = r"""
 - name: Audit
   dockernet.baseline.docker_netcheck:
+  become: true
   register: audit
 
 - name: Keep the document on the controller

@@ -50,15 +50,18 @@ options:
 EXAMPLES = r"""
 - name: Audit
   dockernet.baseline.docker_netcheck:
+  become: true
   register: before
 
 - name: Repair
   dockernet.baseline.bridge_hairpin:
     state: auto
+  become: true
   register: hairpin
 
 - name: Audit again
   dockernet.baseline.docker_netcheck:
+  become: true
   register: after
 
 - name: Show what became better

@@ -31,6 +31,7 @@ options:
 EXAMPLES = r"""
 - name: Audit
   dockernet.baseline.docker_netcheck:
+  become: true
   register: audit
 
 - name: Show what was found

@@ -74,6 +74,7 @@ options:
 EXAMPLES = r"""
 - name: Audit
   dockernet.baseline.docker_netcheck:
+  become: true
   register: audit
 
 - name: Show what would repair the host

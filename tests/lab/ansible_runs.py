@@ -101,13 +101,13 @@ def ansible_playbook(
             *options,
             book,
         ]
-        done = run_playbook(arguments, _environment(), {RESULTS: str(results)}, timeout)
+        done = run_playbook(arguments, environment(), {RESULTS: str(results)}, timeout)
         lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     stats: dict[str, dict[str, int]] = next((line["stats"] for line in lines if "stats" in line), {})
     return PlaybookResult(done.rc, done.out, done.err, stats, [TaskResult(**line) for line in lines if "task" in line])
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """The project's own settings; nothing of the user's ansible.cfg or home, and not the test's name."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "PYTEST_"))}
     return {
