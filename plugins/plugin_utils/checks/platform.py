@@ -72,6 +72,14 @@ _REMEDIATIONS = {
     "where it listens",
     UNREAD: "Find out what does not return on the host (docker version, say), or raise read_timeout and judge_timeout",
 }
+_OF_DESKTOP = (
+    "Leave the host out of the audit: engine and networks of Docker Desktop are in a virtual machine that this host "
+    "does not show"
+)
+_OF_ROOTLESS = (
+    "Leave these checks out (exclude), or examine manually what they are about, in the engine's namespaces (nsenter(1) "
+    "with the process in $XDG_RUNTIME_DIR/docker.pid as target)"
+)
 _OF_DEFECTS = "Report it as a defect of dockernet.baseline, with the result of docker_netcheck"
 _NAMES = {SNAP: "snap", DESKTOP: "Docker Desktop"}
 _NOTES = {
@@ -134,16 +142,16 @@ def _unasked(source: Source, *, is_wsl: bool, was_read: bool) -> Platform:
 
 def engine_finding(snapshot: HostSnapshot, platform: Platform, not_evaluated: int) -> Finding:
     """Return the one finding in place of so many checks that were not evaluated for want of the engine."""
-    source = snapshot.sources.get(ENGINE)
-    reason = (source.reason if source else "") or platform.label
+    source = snapshot.sources.get(ENGINE, Source(read=False))
     evidence: dict[str, Any] = {"docker_host": snapshot.docker_host, "checks not evaluated": not_evaluated}
     if platform.state in WITHOUT_DOCKER:
-        engine = snapshot.engine if source and source.read else None
-        summary = f"{podman_at(snapshot, engine) if engine else reason}: no check applies"
+        engine = snapshot.engine if source.read else None
+        summary = f"{podman_at(snapshot, engine) if engine else source.reason}: no check applies"
         said = f"{summary}. {platform.note}" if platform.note else summary
         return Finding(ENGINE_CHECK, NOT_APPLICABLE, INFO, host(snapshot), said, evidence)
-    advice = _REMEDIATIONS[platform.state]
-    is_defect = source is not None and source.kind == DEFECT
+    reason = source.reason or platform.label
+    if platform.state == ANSWERS:
+        reason = "the engine runs rootless, in a network namespace of its own, which was not read"
     return Finding(
         ENGINE_CHECK,
         UNKNOWN,
@@ -152,8 +160,18 @@ def engine_finding(snapshot: HostSnapshot, platform: Platform, not_evaluated: in
         f"Not evaluated: {reason}",
         evidence,
         f"What is broken or open on this host is not known: {not_evaluated} checks were not evaluated",
-        Remediation(_OF_DEFECTS if is_defect else advice.format(docker_host=snapshot.docker_host)),
+        Remediation(_advice(snapshot, platform, source)),
     )
+
+
+def _advice(snapshot: HostSnapshot, platform: Platform, source: Source) -> str:
+    if source.kind == DEFECT:
+        return _OF_DEFECTS
+    if platform.state == ANSWERS:
+        return _OF_ROOTLESS
+    if platform.flavor == DESKTOP:
+        return _OF_DESKTOP
+    return _REMEDIATIONS[platform.state].format(docker_host=snapshot.docker_host)
 
 
 def podman_at(snapshot: HostSnapshot, engine: Engine) -> str:

@@ -56,22 +56,22 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 def run_checks(context: AuditContext) -> list[Finding]:
     """Judge a snapshot by the checks that its settings choose, one finding of each at least.
 
-    Where the engine was not asked, one finding stands for all checks that could not be judged, see platform.py; without
-    Docker it is the only one. An error in a check makes that check unknown, and stands in context.defects. Raises
-    UnknownCheckError for a pattern that matches no check.
+    Where the engine was not asked, or keeps a namespace of its own, one finding stands for all checks that could not be
+    judged, see platform.py; without Docker it is the only one. An error in a check makes that check unknown, and stands
+    in context.defects. Raises UnknownCheckError for a pattern that matches no check.
     """
     checks = select(context.settings.checks, context.settings.exclude, context.settings.within)
     platform = platform_of(context.snapshot)
     if platform.state in WITHOUT_DOCKER:
         return [engine_finding(context.snapshot, platform, len(checks))]
-    by_check = [[_finding(check, verdict) for verdict in _verdicts(check, context)] for check in checks]
-    if platform.state == ANSWERS:
-        return [finding for findings in by_check for finding in findings]
-    # What was read without the engine is judged all the same: the daemon.json that keeps dockerd from starting, say.
-    kept = [findings for findings in by_check if {finding.outcome for finding in findings} != {UNKNOWN}]
-    lost = len(by_check) - len(kept)
-    first = [engine_finding(context.snapshot, platform, lost)] if lost else []
-    return [*first, *(finding for findings in kept for finding in findings)]
+    by_check = {check.id: [_finding(check, verdict) for verdict in _verdicts(check, context)] for check in checks}
+    # What was read without the engine, or beside it, is judged: the daemon.json that keeps dockerd from starting, say.
+    if platform.state != ANSWERS:
+        lost = [name for name, found in by_check.items() if {finding.outcome for finding in found} == {UNKNOWN}]
+    else:
+        lost = [check.id for check in checks if platform.rootless and _blind(check, context.snapshot)]
+    first = [engine_finding(context.snapshot, platform, len(lost))] if lost else []
+    return [*first, *(finding for name, found in by_check.items() if name not in lost for finding in found)]
 
 
 def _verdicts(check: Check, context: AuditContext) -> list[Verdict]:

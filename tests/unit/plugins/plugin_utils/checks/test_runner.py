@@ -110,17 +110,32 @@ def test_a_stopped_engine_leaves_its_configuration_to_be_judged() -> None:
 
 
 def test_the_kernel_of_a_rootless_engine_is_not_taken_for_the_host_s() -> None:
+    """One finding stands for all that is in the engine's own namespace; what it declares is judged."""
     host = SyntheticHost(engine={"rootless": True})
     found = outcomes(host)
-    assert found["forwarding.ipv4"] == found["forwarding.persistent"] == found["hairpin.stale"] == {"unknown"}
+    assert found["audit.engine"] == {"unknown"}
     assert found["publish.wildcard"] == {"pass"}
-    assert found["daemon.tcp"] == found["conntrack.stale"] == {"unknown"}
+    for check in ("forwarding.ipv4", "forwarding.persistent", "hairpin.stale", "daemon.tcp", "conntrack.stale"):
+        assert check not in found
+    (finding,) = (
+        item for item in run_checks(AuditContext(host.snapshot(), Settings())) if item.check == "audit.engine"
+    )
+    assert "rootless" in finding.summary
+    assert finding.remediation is not None
+    assert finding.evidence["checks not evaluated"] == len(CHECKS) - len(found) + 1
+
+
+def test_what_a_rootless_engine_declares_may_be_unknown_for_reasons_of_its_own() -> None:
+    host = SyntheticHost(engine={"rootless": True})
+    host.version = "dev"
+    context = AuditContext(host.snapshot(), Settings(checks=("daemon.config",)))
+    assert [item.check for item in run_checks(context)] == ["daemon.config"]
 
 
 def test_what_host_means_for_a_rootless_engine_is_known_where_dockerd_is_there_itself() -> None:
     """The links of the host are not read where dockerd is in a namespace of its own, and are where that is detached."""
     host = SyntheticHost(engine={"rootless": True}).container("web")
-    assert outcomes(host)["mode.host"] == {"unknown"}
+    assert "mode.host" not in outcomes(host)
     host.unread("links", reason="dockerd (process 700) is in a network namespace of its own")
     assert outcomes(host)["mode.host"] == {"unknown"}
     attached = host.unread("links").container("agent", networks=(), mode="host", netns=HOST_NETNS)
