@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,55 @@ def test_waivers_are_told_by_whether_they_are_of_use() -> None:
     ]
     assert waiver_lines(uses, used=False) == ["c.d on web*, db1 (netops: known)"]
     assert waiver_lines(uses, used=True) == [f"{name} where kind == 'port' (netops: known)" for name in ("a.b", "e.f")]
+
+
+def screen_of(host: SyntheticHost, *, brief: bool = False) -> list[str]:
+    audit = Audit.from_document("alpha", audit_of(host.snapshot()))
+    return [line.text for line in (audit.brief(110) if brief else audit.screen(110)) if line.text]
+
+
+def test_a_host_without_docker_is_one_line_and_none_among_many() -> None:
+    host = SyntheticHost().unread("engine", kind="absent", reason="no Docker Engine: nothing serves it")
+    assert screen_of(host) == ["alpha: not applicable: no Docker Engine: nothing serves it: no check applies"]
+    assert screen_of(host, brief=True) == []
+
+
+def test_an_engine_that_was_not_asked_is_one_row_with_its_remediation() -> None:
+    reason = "unix:///var/run/docker.sock: permission denied; run with become (as root)"
+    lines = screen_of(SyntheticHost().unread("engine", kind="denied", reason=reason))
+    assert lines[0].startswith("alpha: Docker Engine: permission denied: 0 failed, 1 unknown, ")
+    assert re.search(r"; \d+ checks not evaluated$", " ".join(line.strip() for line in lines[:2]))
+    (row,) = (line for line in lines if line.lstrip().startswith("UNKNOWN"))
+    assert "audit.engine" in row
+    assert "permission denied" in row
+    assert sum("* audit.engine: " in line for line in lines) == 1
+
+
+def test_a_platform_of_which_not_all_is_seen_is_named_with_what_that_means() -> None:
+    lines = screen_of(SyntheticHost(engine={"flavor": "docker", "rootless": True}))
+    assert " (rootless): " in lines[0]
+    assert any(line.startswith("  Platform: rootless: evaluated is what the engine declares") for line in lines)
+    plain = screen_of(SyntheticHost(engine={"flavor": "docker"}))
+    assert not [line for line in plain if "Platform" in line]
+
+
+def test_full_detail_names_the_platform_and_what_does_not_apply() -> None:
+    host = SyntheticHost().unread("engine", kind="podman", reason="no Docker Engine, but Podman")
+    lines = [line.text for line in Audit.from_document("alpha", audit_of(host.snapshot())).lines(110)]
+    assert "alpha: Podman, no Docker Engine" in lines
+    assert any("Podman manages its own networks" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        (SyntheticHost().unread("engine", kind="stopped", reason="x"), "Start dockerd"),
+        (SyntheticHost().unread("engine", kind="error", reason="x"), "Make the engine answer"),
+        (SyntheticHost().unread("engine", kind="error", reason="served by docker-desktop-"), "Leave the host out"),
+        (SyntheticHost().unread("engine", kind="deadline", reason="x"), "raise read_timeout"),
+        (SyntheticHost().unread("engine", kind="defect", reason="x"), "Report it as a defect"),
+        (SyntheticHost(engine={"flavor": "docker", "rootless": True}), "Leave these checks out"),
+    ],
+)
+def test_each_reason_has_its_remediation(host: SyntheticHost, words: str) -> None:
+    assert words in " ".join(line.strip() for line in screen_of(host))
