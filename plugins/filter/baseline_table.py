@@ -65,8 +65,9 @@ EXAMPLES = r"""
   register: after
 
 - name: Show what became better
-  ansible.builtin.debug:
-    msg: "{{ before.findings | dockernet.baseline.baseline_table(after.findings, {'bridge_hairpin': hairpin}) }}"
+  dockernet.baseline.change_report:
+    title: before and after
+    lines: "{{ before.findings | dockernet.baseline.baseline_table(after.findings, {'bridge_hairpin': hairpin}) }}"
 """
 
 RETURN = r"""

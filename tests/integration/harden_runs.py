@@ -16,6 +16,9 @@ from tests.lab.lab import Lab
 
 HARDEN = "dockernet.baseline.harden_docker_net"
 NETCHECK = "dockernet.baseline.docker_netcheck"
+_REPORT = re.compile(
+    r"^\S+: (?:before|what would be reverted|reverted changes).*?(?=^(?:TASK|PLAY|ok:))", re.MULTILINE | re.DOTALL
+)
 CHANGES = tuple(
     f"dockernet.baseline.{name}"
     for name in (
@@ -62,7 +65,7 @@ def failing(audit: dict[str, Any], check: str) -> list[dict[str, Any]]:
 
 def table(done: PlaybookResult) -> str:
     """What the role printed last, on one line, so that it does not matter where it was wrapped."""
-    shown = [task.result["msg"] for task in done.of("ansible.builtin.debug") if task.outcome == "ok"]
+    shown = _REPORT.findall(done.out)
     return re.sub(r"\s+", " ", str(shown[-1]))
 
 

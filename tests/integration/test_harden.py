@@ -69,7 +69,7 @@ ON_THE_CONTROLLER = (
     "ansible.builtin.validate_argument_spec",
     "ansible.builtin.set_fact",
     "ansible.builtin.include_tasks",
-    "ansible.builtin.debug",
+    "dockernet.baseline.change_report",
     "ansible.builtin.meta",
 )
 

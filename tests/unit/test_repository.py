@@ -30,6 +30,7 @@ BUDGETS = {
     "audit_report": OF_REPORTS,
     "facts_report": OF_REPORTS,
     "trace_report": OF_REPORTS,
+    "change_report": OF_REPORTS,
     "audit_summary": OF_REPORTS,
 }
 """Files and bytes that a module may send to a host."""

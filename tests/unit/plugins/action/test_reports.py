@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""trace_report and facts_report: text of their own for people, lines in the result for programs, and wrong results."""
+"""Reports of trace_report, facts_report, change_report: text for people, lines for programs, and wrong results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.dockernet.baseline.plugins.action import facts_report, packet_trace, trace_report
+from ansible_collections.dockernet.baseline.plugins.action import (
+    change_report,
+    facts_report,
+    packet_trace,
+    trace_report,
+)
 from ansible_collections.dockernet.baseline.plugins.modules import packet_trace as packet_trace_module
 
 from tests.unit.audits import result_of
@@ -45,6 +50,20 @@ def test_programs_get_the_lines_in_the_result(way: dict[str, Any], monkeypatch: 
     monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "ansible.posix.json")
     assert report(trace_report, "trace_report", result=way)["report"][0].startswith("edge1: container web")
     assert "networks" in report(facts_report, "facts_report", result=result_of(operators_host()))["report"]
+
+
+def test_what_was_changed_is_text_under_the_name_of_the_host(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = ["a table", "", "of \x1b[2J", "1 repaired", ""]
+    assert report(change_report, "change_report", title="before and after", lines=lines) == {
+        "changed": False,
+        "msg": "1 repaired",
+    }
+    assert capsys.readouterr().out == "\nedge1: before and after\n\na table\n\nof \\x1b[2J\n1 repaired\n\n"
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "ansible.posix.json")
+    found = report(change_report, "change_report", title="networks", lines=["one"])
+    assert found["report"] == ["edge1: networks", "", "one"]
 
 
 @pytest.mark.parametrize(
