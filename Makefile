@@ -44,7 +44,7 @@ TEST_STEPS := sanity unit molecule unit-debian11 $(LINT_STEPS) build --alone tes
 # One after the other: they wait for real daemons and kernels, too.
 LONG_STEPS := test-lab-long faults daemon-json check-mode rules recorded hostile differential prober
 
-.PHONY: help venv stage harden test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page changelog molecule clean
+.PHONY: help venv stage harden demo-notice test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page changelog molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -58,12 +58,15 @@ stage: venv ## copy the collection to where Ansible looks for it
 # ---- the main job ----------------------------------------------------------------------------------------------------
 
 # On the user's hosts the user's own settings hold: see tools/users_ansible.py.
-harden: stage ## harden a throw-away Docker host; INVENTORY=hosts.yml: your hosts (CHECK=1 only says what it would do; EXTRA="--limit web1 -K")
+harden: $(if $(INVENTORY),,demo-notice) stage ## harden a throw-away Docker host; INVENTORY=hosts.yml: your hosts (CHECK=1 only says what it would do; EXTRA="--limit web1 -K")
 ifdef INVENTORY
 	@env $(USERS) '$(CURDIR)/$(PY)' tools/users_ansible.py -i $(call QUOTED,$(INVENTORY)) $(if $(CHECK),--check --diff) $(COLLECTION).harden_docker_net $(EXTRA)
 else
 	@$(PY) -m tests.lab.demo $(EXTRA)
 endif
+
+demo-notice:
+	@tools/demo_notice
 
 # ---- tests, cheap ones first -----------------------------------------------------------------------------------------
 

@@ -18,7 +18,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,16 +78,16 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def remove_vanished(stage: Path, wanted: set[str]) -> int:
-    """Remove what the stage has and the repository has not, and return the number of files removed."""
-    vanished = [path for path in staged_files(stage) if path.relative_to(stage).as_posix() not in wanted]
-    for path in vanished:
+def remove_vanished(stage: Path, wanted: set[str]) -> None:
+    """Remove what the stage has and the repository has not."""
+    for path in staged_files(stage):
+        if path.relative_to(stage).as_posix() in wanted:
+            continue
         path.unlink(missing_ok=True)
         folder = path.parent
         while folder != stage and not any(folder.iterdir()):
             folder.rmdir()
             folder = folder.parent
-    return len(vanished)
 
 
 def make_stage() -> Path:
@@ -100,12 +99,10 @@ def make_stage() -> Path:
         if not (stage / ".git").is_dir():
             subprocess.run(["git", "init", "--quiet", "--initial-branch=stage", str(stage)], check=True)
         names = tracked_files()
-        stale = [name for name in names if not is_current(ROOT / name, stage / name)]
-        removed = remove_vanished(stage, set(names))
-        for name in stale:
-            copy(ROOT / name, stage / name)
-    if stale or removed:
-        print(f"staged {len(names)} files ({len(stale)} copied, {removed} removed)", file=sys.stderr)
+        remove_vanished(stage, set(names))
+        for name in names:
+            if not is_current(ROOT / name, stage / name):
+                copy(ROOT / name, stage / name)
     return stage
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from tests.lab.lab import Lab
 from tests.lab.proc import LabError
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
-DESCRIPTION = "Make a disposable Docker host with typical faults, audit it, harden it, and show what became better."
+DESCRIPTION = (
+    "Make a throw-away Docker host with typical faults, audit it, harden it, and test connections before and after."
+)
 
 WEB_PORT = 8080
 ANSWER_SECONDS = 3.0
@@ -47,42 +50,46 @@ SSH_CONFIG = """Host {host.name}
   UserKnownHostsFile {known}
 """
 FAULTS = ("forwarding-not-persistent", "proxy-off-under-live-restore", "bridge-netfilter-off", "rules-flushed")
-# What a site may add of its own: networks made from now on get addresses that the office does not use.
+IN_WORDS = (
+    "a file in /etc/sysctl.d turns IPv4 forwarding off at the next boot",
+    "docker-proxy is turned off, without the hairpin mode that containers then need to reach published ports",
+    "net.bridge.bridge-nf-call-iptables=0: firewall rules do not apply within a network",
+    "all iptables rules are flushed, those of dockerd as well",
+    "besides, not broken but worth a finding: ports on all addresses, and a container in the host's network",
+)
+# What a site may add of its own: networks that are created from now on get addresses that the office does not use.
 WISHES = {"harden_daemon_config": {"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}]}}
+# Of Ansible's own lines, those that say that a task ran and changed nothing.
+QUIET = {"ANSIBLE_DISPLAY_OK_HOSTS": "false", "ANSIBLE_DISPLAY_INCLUDED_HOSTS": "false"}
+_PLANNED = re.compile(r"^ *\* baseline_rollback: (.+)$", re.MULTILINE)
 
 
 class Demo:
     """One showing, on one host."""
 
-    def __init__(self, identity: Identity, kind: str) -> None:
+    def __init__(self, identity: Identity, host: str) -> None:
         self.identity = identity
-        self.kind = kind
+        self.name = host
         self._began = time.monotonic()
 
     def run(self) -> int:
-        """Return 0 when the host was hardened and traffic proves it."""
+        """Return 0 when the host was hardened, connections that failed are answered, and no container was restarted."""
         host = self._make_host()
-        before, started = self._traffic(host), host.container("web").started_at
-        self.say("auditing it: dockernet.baseline.audit_docker_net")
+        before, started = self._connections(host), host.container("web").started_at
+        self.say("Auditing it: ansible-playbook dockernet.baseline.audit_docker_net")
         status = self._playbook("audit_docker_net")
         if status == 0:
-            self.say("hardening it: dockernet.baseline.harden_docker_net, with address pools of the site's own")
+            self.say("Hardening it: ansible-playbook dockernet.baseline.harden_docker_net")
+            print("          (with an address pool for new networks, as a site may add one: harden_daemon_config)")
             restarts = _starts(host)
             status = self._playbook("harden_docker_net", WISHES)
         if status != 0:
-            self.say(f"the playbook failed with status {status}; the host is left as it is")
+            self.say(f"The playbook failed with status {status}. The host is left as it is.")
             self._farewell(host)
             return status
-        after = self._traffic(host)
-        print("\nproof by traffic", " " * 41, "before       after")
-        for path in before:
-            print(f"  {path:56}  {before[path]:11}  {after[path]}")
-        kept = host.container("web").started_at == started
-        print(f"  container web, started at {started[:19]}Z: {'never restarted' if kept else 'RESTARTED'}")
-        print(f"  restarts of dockerd for all of it: {_starts(host) - restarts}")
-        print(f"  the chain FORWARD, for what no rule accepts: {_policy(host)}\n")
-        self.say("what going back would do: harden_state=reverted, in check mode")
-        self._playbook("harden_docker_net", {"harden_state": "reverted"}, "--check")
+        after, kept = self._connections(host), host.container("web").started_at == started
+        self._prove(host, before, after, [_restarts(_starts(host) - restarts), _started(started, kept)])
+        self._show_way_back()
         self._farewell(host)
         return 0 if kept and set(after.values()) == {"answered"} else 1
 
@@ -90,50 +97,79 @@ class Demo:
         print(f"[{time.monotonic() - self._began:5.1f} s] {line}", flush=True)
 
     def _make_host(self) -> Host:
-        self.say(f"making a disposable Docker host, {self.kind} (its image is built first where there is none)")
-        lifecycle.up(self.identity, parse_hosts([self.kind]), self.say)
-        host = Lab.open(self.identity.name).host(self.kind)
+        self.say(f"Making the Docker host {self.name}")
+        lifecycle.up(self.identity, parse_hosts([self.name]), self.say)
+        host = Lab.open(self.identity.name).host(self.name)
         host.reset()
-        self.say(f"giving it a workload: {', '.join(container.name for container in WORKLOAD.containers)}")
+        self.say(f"Starting containers on it: {', '.join(container.name for container in WORKLOAD.containers)}")
         host.deploy(WORKLOAD)
-        self.say(
-            "giving it faults: forwarding that a file turns off at boot; docker-proxy switched off under live-restore,"
-        )
-        self.say("    which leaves hairpin off; bridges that pass by the rules; then all rules flushed, dockerd's too;")
-        self.say("    besides, ports on every address and a container in the host's network")
+        self.say("Breaking it:")
+        for words in IN_WORDS:
+            print(f"          * {words}", flush=True)
         for fault in FAULTS:
             host.break_(fault)
         return host
 
-    def _traffic(self, host: Host) -> dict[str, str]:
+    def _connections(self, host: Host) -> dict[str, str]:
         """What becomes of connections to web's published port, by where they come from."""
         lab = Lab.open(self.identity.name)
         url = f"http://{host.address}:{WEB_PORT}/"
         places = {
-            f"from web itself to {url}": host.container("web"),
+            f"from container web to {url}": host.container("web"),
             f"from another machine to {url}": lab.outside,
         }
         return {path: place.tcp(host.address, WEB_PORT, ANSWER_SECONDS) for path, place in places.items()}
 
-    def _playbook(self, name: str, variables: Mapping[str, Any] | None = None, *options: str) -> int:
+    def _prove(self, host: Host, before: Mapping[str, str], after: Mapping[str, str], facts: Sequence[str]) -> None:
+        print(f"\n{'Connectivity test':58}before       after")
+        for path in before:
+            print(f"  {path:56}{before[path]:13}{after[path]}")
+        for fact in (*facts, _policy(host)):
+            print(f"  {fact}")
+
+    def _show_way_back(self) -> None:
+        """Three lines of what reverting would do, from a run in check mode."""
+        done = self._captured("harden_docker_net", {"harden_state": "reverted"}, "--check")
+        planned = _PLANNED.findall(done.stdout)
+        if done.returncode != 0 or not planned:
+            raise LabError(f"harden_state=reverted failed in check mode:\n{done.stdout}{done.stderr}")
+        print(f"\nTo revert it all: harden_state=reverted. Check mode plans {len(planned)} changes, among them")
+        for change in planned[:2]:
+            print(f"  * {change}")
+
+    def _playbook(self, name: str, variables: Mapping[str, Any] | None = None) -> int:
         """Run a playbook of the staged collection over SSH, as a user would; its output goes to the terminal."""
-        environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
-            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_HOME": str(ROOT / ".build" / "ansible-home"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
-        }
-        argv = ["ansible-playbook", "--inventory", str(self.identity.inventory), f"dockernet.baseline.{name}"]
+        return subprocess.run(self._command(name, variables), env=_environment(), check=False).returncode
+
+    def _captured(self, name: str, variables: Mapping[str, Any], option: str) -> subprocess.CompletedProcess[str]:
+        command = [*self._command(name, variables), option]
+        return subprocess.run(command, env=_environment(), check=False, capture_output=True, text=True)
+
+    def _command(self, name: str, variables: Mapping[str, Any] | None) -> list[str]:
+        argv = ["ansible-playbook", "--inventory", str(self.identity.inventory), "--limit", self.name]
         argv += ["--extra-vars", json.dumps(variables)] if variables else []
-        return subprocess.run([*argv, *options], env=environment, check=False).returncode
+        return [*argv, f"dockernet.baseline.{name}"]
 
     def _farewell(self, host: Host) -> None:
         settings = self.identity.state / "ssh_config"
         ssh.write_whole(settings, SSH_CONFIG.format(host=host, key=self.identity.key, known=self.identity.known_hosts))
-        print("The host is left for you.")
-        print(f"  to look around: ssh -F {settings.relative_to(ROOT)} {host.name}")
-        print(f"  to remove it:   LAB={self.identity.name} make lab-down")
+        print("\nHow to go on")
+        print(f"  look around on this host       ssh -F {settings.relative_to(ROOT)} {host.name}")
+        print(f"  remove it                      LAB={self.identity.name} make lab-down")
+        print("  plan for your own hosts        make harden INVENTORY=hosts.yml CHECK=1   (changes nothing)")
+        print("  harden your own hosts          make harden INVENTORY=hosts.yml")
+
+
+def _environment() -> dict[str, str]:
+    """The project's own settings, and nothing of the user's."""
+    return {
+        **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_HOME": str(ROOT / ".build" / "ansible-home"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build"),
+        **QUIET,
+    }
 
 
 def _starts(host: Host) -> int:
@@ -141,10 +177,20 @@ def _starts(host: Host) -> int:
     return sum(line.startswith("Started ") for line in host.journal(lines=1000).splitlines())
 
 
+def _restarts(number: int) -> str:
+    return f"dockerd: restarted {'once' if number == 1 else f'{number} times'}"
+
+
+def _started(at: str, kept: bool) -> str:
+    return f"container web, running since {at[:19]}Z: {'not restarted' if kept else 'RESTARTED'}"
+
+
 def _policy(host: Host) -> str:
     """What the kernel does, and whether a unit does it at boot, too."""
-    unit = host.run(["systemctl", "is-enabled", "dockernet-forward-policy.service"], check=False).out.strip()
-    return f"{host.run('iptables -S FORWARD | head -n 1').out.split()[2]}, kept at boot by a unit that is {unit}"
+    unit = "dockernet-forward-policy.service"
+    enabled = host.run(["systemctl", "is-enabled", unit], check=False).out.strip()
+    policy = host.run("iptables -S FORWARD | head -n 1").out.split()[2]
+    return f"FORWARD policy: {policy}, set again at boot by {unit} ({enabled})"
 
 
 def main(argv: list[str] | None = None) -> int:
