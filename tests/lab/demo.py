@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,8 @@ IN_WORDS = (
 WISHES = {"harden_daemon_config": {"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}]}}
 # Of Ansible's own lines, those that say that a task ran and changed nothing.
 QUIET = {"ANSIBLE_DISPLAY_OK_HOSTS": "false", "ANSIBLE_DISPLAY_INCLUDED_HOSTS": "false"}
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_OF_HOST = re.compile(r"(?:changed|failed|fatal|unreachable): \[|\[(?:WARNING|ERROR)")
 _PLANNED = re.compile(r"^ *\* baseline_rollback: (.+)$", re.MULTILINE)
 
 
@@ -138,8 +140,13 @@ class Demo:
             print(f"  * {change}")
 
     def _playbook(self, name: str, variables: Mapping[str, Any] | None = None) -> int:
-        """Run a playbook of the staged collection over SSH, as a user would; its output goes to the terminal."""
-        return subprocess.run(self._command(name, variables), env=_environment(), check=False).returncode
+        """Run a playbook of the staged collection over SSH, as a user would, and show its output."""
+        colour = {"ANSIBLE_FORCE_COLOR": "true"} if sys.stdout.isatty() else {}
+        command, environment = self._command(name, variables), {**_environment(), **colour}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as run:
+            for line in without_empty_tasks(run.stdout or ()):
+                print(line, flush=True)
+        return run.returncode
 
     def _captured(self, name: str, variables: Mapping[str, Any], option: str) -> subprocess.CompletedProcess[str]:
         command = [*self._command(name, variables), option]
@@ -158,6 +165,24 @@ class Demo:
         print(f"  remove it                      LAB={self.identity.name} make lab-down")
         print("  plan for your own hosts        make harden INVENTORY=hosts.yml CHECK=1   (changes nothing)")
         print("  harden your own hosts          make harden INVENTORY=hosts.yml")
+
+
+def without_empty_tasks(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out names of tasks below which no host has a line, such as those of included files."""
+    held, is_blank = "", True
+    for line in lines:
+        text = line.rstrip()
+        plain = _COLOUR.sub("", text)
+        if plain.startswith("TASK ["):
+            held = text
+            continue
+        if held and plain:
+            if _OF_HOST.match(plain):
+                yield held
+            held = ""
+        if plain or not (held or is_blank):
+            yield text
+        is_blank = not plain
 
 
 def _environment() -> dict[str, str]:

@@ -303,10 +303,10 @@ def _by_whom(item: _Kept) -> str:
 
 def _difference(item: _Kept) -> str:
     place = f"{item.boot.path} line {item.boot.line}"
-    state = "off" if item.running == "0" else "on"
+    state = "off, and" if item.running == "0" else "on, but"
     if item.boot.value is None:
-        return f"{item.name} is {state}: nothing turns it on at boot"
-    return f"{item.name} is {state}: boot turns it off ({place})"
+        return f"{item.name} is {state} nothing turns it on at the next boot"
+    return f"{item.name} is {state} the next boot turns it off ({place})"
 
 
 def _impact(snapshot: HostSnapshot, item: _Kept) -> str:

@@ -188,7 +188,7 @@ def _verdict(gap: _Gap) -> Verdict:
     if gap.leads_out:
         summary = f"Internal network {name}: its containers ({askers}) reach {targets} outside it"
     else:
-        summary = f"Internal network {name}: it is reached from outside ({askers}): {targets}"
+        summary = f"Internal network {name} is reached from outside ({askers}): {targets}"
     return failed(
         resource,
         summary,

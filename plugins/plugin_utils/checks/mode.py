@@ -178,12 +178,8 @@ def _judge_attachment_container(container: Container, mode: Mode, kind: _Kind, g
         evidence["capabilities"] = ["privileged"] if container.privileged else container.cap_add
     remediation = Remediation(kind.remediation)
     if declared and proved:
-        return [
-            failed(resource, f"{container.name}: it runs in {_named(mode.proved)}", evidence, kind.impact, remediation)
-        ]
-    summary = (
-        f"{container.name}: it is configured with {_named(mode.declared)}, but the kernel shows {_named(mode.proved)}"
-    )
+        return [failed(resource, f"{container.name} runs in {_named(mode.proved)}", evidence, kind.impact, remediation)]
+    summary = f"{container.name} is configured with {_named(mode.declared)}, but the kernel shows {_named(mode.proved)}"
     severity = HIGH if kind.is_fault(mode) else ""
     impact = f"What docker inspect shows of its network is wrong. {kind.impact if proved else ''}".rstrip()
     remediation = Remediation("Restart the container, which then gets its configured network. Find out what moved it")
@@ -349,7 +345,7 @@ def _judge_capabilities_container(item: Container, forbidden: list[str], *, host
     return [
         failed(
             resource,
-            f"{item.name}: it can have {names}{' (privileged)' if item.privileged else ''}",
+            f"{item.name} can have {names}{' (privileged)' if item.privileged else ''}",
             evidence,
             " ".join(means),
             Remediation(

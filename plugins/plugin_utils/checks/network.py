@@ -109,7 +109,7 @@ def _judge_default_bridge(context: AuditContext) -> list[Verdict]:
 def _on_default_bridge(container: Container, default: Network) -> Verdict:
     address = next((end.address for end in container.endpoints if end.network_id == default.id), None)
     evidence = {"network": default.name, "bridge": default.bridge, "address": address}
-    summary = f"{container.name}: it is on the daemon's default network {default.name} ({default.bridge})"
+    summary = f"{container.name} is on the daemon's default network {default.name} ({default.bridge})"
     impact = (
         "All containers started without a network share this one. They can talk to each other unless icc=false, and "
         "find each other only by address: it has no DNS."
@@ -236,7 +236,7 @@ def _switching_off(snapshot: HostSnapshot, default: Network) -> Remediation:
 def _keeps_net_raw(container: Container, default: Network, evidence: dict[str, Any]) -> Verdict:
     return failed(
         resources.container(container),
-        f"{container.name}: it has {_NET_RAW} on {default.bridge}, where icc=false isolates containers",
+        f"{container.name} has {_NET_RAW} on {default.bridge}, where icc=false isolates containers",
         {
             **evidence,
             "capabilities added": container.cap_add,
@@ -546,7 +546,7 @@ def _unfiltered(context: AuditContext, network: Network, evidence: dict[str, Any
         remediation = Remediation("Restart dockerd, which recreates them (with live-restore, containers keep running)")
     return failed(
         resources.network(network),
-        f"Network {network.name}: it has IPv6, but no rules of dockerd for IPv6: {why}",
+        f"Network {network.name} has IPv6, but no rules of dockerd for IPv6: {why}",
         evidence,
         "Every port of its containers, published or not, is open to all machines with a route to them, and to other "
         "networks of this host. Outbound packets keep the container's address, so a private one gets no replies.",

@@ -501,7 +501,7 @@ def _leak(context: AuditContext, port: _OpenPort) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,
-        f"{port.resource.name}: it is published on a loopback address, but reached {ways}",
+        f"{port.resource.name} is published on a loopback address, but reached {ways}",
         {"bindings": bindings, **port.ways},
         "The port is published for this host only, but open to machines on its links. They send packets for the "
         "loopback or the container's address to this host, which accepts or forwards them.",
@@ -577,7 +577,7 @@ def _reached(engine: Engine | None, port: _OpenPort) -> Verdict:
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(
         port.resource,
-        f"{port.resource.name}: it is not published, but reached {ways}",
+        f"{port.resource.name} is not published, but reached {ways}",
         {"published": [str(item) for item in port.container.published], **port.ways},
         "Machines on the same link, or with a route to the container's subnet through this host, can use the service "
         "as if it were published. docker ps does not show it.",

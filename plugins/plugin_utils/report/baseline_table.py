@@ -164,7 +164,10 @@ def _row(run: Run, before: Finding | None, after: Finding | None) -> Row:
         if after is None:
             raise ValueError("a row needs a finding from before or after")
         then = outcome_word(before) if before else _unnamed(after.check, run.before, "new")
-        return Row(after, then, outcome_word(after), *_why_still(run, after))
+        verdict, why = _why_still(run, after)
+        # What a change uncovered must not look like something that was left undone.
+        is_uncovered = then == _WELL and verdict == BY_HAND
+        return Row(after, then, outcome_word(after), verdict, f"new: {why}" if is_uncovered else why)
     now = outcome_word(after) if after else _unnamed(before.check, run.last, "gone")
     # What still stands may stand for another reason than before.
     latest = after if after is not None and after.outcome == FAIL else before

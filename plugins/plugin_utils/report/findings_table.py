@@ -133,7 +133,7 @@ def _rows(findings: Sequence[Finding]) -> list[Sequence[str]]:
         members = list(group)
         rows.extend((check_text(item), resource_text(item), _what_is_so(item)) for item in members[:_PER_CHECK])
         if len(members) > _PER_CHECK:
-            rows.append((check_text(members[0]), f"and {len(members) - _PER_CHECK} more", "likewise"))
+            rows.append((check_text(members[0]), f"and {len(members) - _PER_CHECK} more", "fail the same check"))
     return rows
 
 

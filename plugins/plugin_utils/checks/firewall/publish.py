@@ -184,8 +184,7 @@ def _verdicts(outcome: _Outcome) -> list[Verdict]:
     evidence = {"bindings": _bindings(target), "not reached": lost}
     if lost:
         summary = (
-            f"Port {target.port}/{target.protocol} of {target.namespace.name}: it is published but not reachable: "
-            f"{lost[0]}"
+            f"{target.namespace.name} publishes {target.port}/{target.protocol}, but clients do not reach it: {lost[0]}"
         )
         socket, path = outcome.lost[0]
         impact = f"Clients of {socket} do not reach {target.namespace.name}."
@@ -230,8 +229,8 @@ def _is_absent(context: AuditContext, address: str) -> bool:
 def _absent(resource: Resource, item: Container, port: PublishedPort) -> Verdict:
     return failed(
         resource,
-        f"Port {port.container_port}/{port.protocol} of {item.name}: it is published on {port.host_ip}, which is not "
-        "an address of this host",
+        f"{item.name} publishes {port.container_port}/{port.protocol} on {port.host_ip}, which is "
+        "not an address of this host",
         {"binding": str(port)},
         f"No client reaches {item.name} there: packets for {port.host_ip} do not arrive at this host, or it forwards "
         "them.",
@@ -298,7 +297,7 @@ def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses:
     if undetermined:
         return unknown(resource, undetermined[0])
     lost = list(_texts(paths, port))
-    summary = f"Port {port} of {item.name}: it is published by routing but not reachable: {lost[0]}"
+    summary = f"{item.name}: {port} is published by routing, but clients do not reach it: {lost[0]}"
     impact = f"Machines outside that route to the network of {item.name} do not reach it."
     return failed(resource, summary, {"not reached": lost}, impact, remediation_of(paths[addresses[0]]))
 
@@ -380,7 +379,7 @@ def _failed(members: list[tuple[TargetPort, Exposed]], engine: Engine | None) ->
     }
     return failed(
         resources.port(target.namespace.containers[0], target.port, target.protocol),
-        f"{target.label}: it is open to machines outside through {', '.join(uplinks)} at {listed(at, _NAMED)}, "
+        f"{target.label} is open to machines outside through {', '.join(uplinks)} at {listed(at, _NAMED)}, "
         f"although the host's own rules deny it: {exposed.reason}{besides}",
         evidence,
         "The host's firewall is configured to close the port. Docker translates the address before chain INPUT is "

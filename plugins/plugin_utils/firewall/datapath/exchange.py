@@ -157,8 +157,7 @@ class Exchange:
         if result.stack is None:
             raise AssertionError("only what came to a stack can be answered by one")
         flight = result.branch.flight
-        where = f"{result.stack.label} on {self._protocol} port {flight.dport}"
-        reason = f"nothing listens at {where}"
+        reason = f"nothing listens on {self._protocol.upper()} port {flight.dport} of {result.stack.label}"
         if self._protocol == "tcp" and flight.family == 6 and flight.saddr == _LOOPBACK6 != flight.daddr:
             # The kernel looks for a way to ::1 by the device that has the address (rt6_need_strict()).
             return [self._conversation.unknown(result.branch, "whether a reset from another address finds ::1")]
