@@ -169,7 +169,7 @@ class Demo:
 
 def without_empty_tasks(lines: Iterable[str]) -> Iterator[str]:
     """Leave out names of tasks below which no host has a line, such as those of included files."""
-    held, is_blank = "", True
+    held, is_blank = "", False
     for line in lines:
         text = line.rstrip()
         plain = _COLOUR.sub("", text)

@@ -184,7 +184,7 @@ def _verdicts(outcome: _Outcome) -> list[Verdict]:
     evidence = {"bindings": _bindings(target), "not reached": lost}
     if lost:
         summary = (
-            f"{target.namespace.name} publishes {target.port}/{target.protocol}, but clients do not reach it: {lost[0]}"
+            f"{target.namespace.name} publishes {target.port}/{target.protocol}, but clients do not reach {lost[0]}"
         )
         socket, path = outcome.lost[0]
         impact = f"Clients of {socket} do not reach {target.namespace.name}."
@@ -297,7 +297,7 @@ def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses:
     if undetermined:
         return unknown(resource, undetermined[0])
     lost = list(_texts(paths, port))
-    summary = f"{item.name}: {port} is published by routing, but clients do not reach it: {lost[0]}"
+    summary = f"{item.name}: {port} is published by routing, but clients do not reach {lost[0]}"
     impact = f"Machines outside that route to the network of {item.name} do not reach it."
     return failed(resource, summary, {"not reached": lost}, impact, remediation_of(paths[addresses[0]]))
 
