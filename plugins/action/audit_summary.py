@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import plain_changes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import plain_changes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import (
     HostRun,
     changes_of,

@@ -43,8 +43,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import (
+    LastRun,
     host_change_line,
     host_change_lines,
 )

@@ -38,8 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line, is_open
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import run_change_lines
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun, run_change_lines
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells, indented, wrap
 
 _WELL = "well"

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Finding,
     Resource,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report import last_run
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
     document_text,
@@ -24,12 +25,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_do
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import not_audited
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import (
-    LARGEST,
     CheckChange,
     LastRun,
     compare_with_last_run,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run_rows import (
     host_change_line,
     host_change_lines,
     plain_changes,
