@@ -10,6 +10,7 @@ import unicodedata
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.action.trace_report import trace_screen
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -17,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question, packet_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import hops_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.trace_screen import trace_screen
 
 from tests.unit.operators_host import operators_host
 
