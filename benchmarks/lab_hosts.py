@@ -10,6 +10,8 @@ from tests.lab.host import Host
 
 MAKING_LIMIT = 1800.0
 SHELL = "set -e\n"
+# What keeps compiled modules on hosts of the lab (tests/lab/compiled_modules.py), which other hosts do not have.
+NOTHING_COMPILED = "rm -f /usr/local/lib/python3*/dist-packages/dockernet_lab_*.pth\n"
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,9 @@ class Load:
 
 
 def fill(host: Host, load: Load) -> None:
-    """Bring a fresh host to that load."""
-    host.run(SHELL + "".join(_network(number) for number in range(load.networks)), timeout=MAKING_LIMIT)
+    """Bring a fresh host to that load. Its Python keeps no compiled modules then, until the host is started again."""
+    networks = [_network(number) for number in range(load.networks)]
+    host.run("".join([SHELL, NOTHING_COMPILED, *networks]), timeout=MAKING_LIMIT)
     add(host, load, 0)
 
 

@@ -14,7 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import run_change
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import read_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import carry_out, result_of, run_change
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_for_packets import read_for_packets
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.snapshot_module import SnapshotModule
 

@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     subnets_of,
     versions_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import snapshot_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import rule_making
@@ -41,10 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
     Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    HostSnapshot,
-    snapshot_of,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import default_device
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict

@@ -17,17 +17,13 @@ from typing import Any, TypeVar
 from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import require_plausible
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import (
     DecodeError,
     decoder_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    SOURCES,
-    HostSnapshot,
-    Source,
-    load_snapshot,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, Defect
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import COMPRESSED, LARGEST, PLAIN, WIRE

@@ -22,7 +22,7 @@ from ipaddress import IPv4Address, ip_interface
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
     read_container_namespaces,
 )

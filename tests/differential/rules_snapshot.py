@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
     read_container_namespaces,
 )

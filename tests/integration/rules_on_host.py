@@ -12,7 +12,7 @@ PREPARE = """
 import json, os, re, subprocess, sys, threading
 sys.path.insert(0, PLACE)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import NOT_FOUND, run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 

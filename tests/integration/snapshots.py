@@ -11,7 +11,8 @@ import io
 import tarfile
 from collections.abc import Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.lab.host import Host
 from tests.lab.identity import ROOT

@@ -38,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import parse_requests
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 class Api(EngineNetworks):
     count = 0

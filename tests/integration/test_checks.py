@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks

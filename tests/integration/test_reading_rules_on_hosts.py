@@ -43,7 +43,7 @@ UNPRIVILEGED = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", s
 import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, PLACE)
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 try:
     read_ruleset(run_command)

@@ -68,7 +68,7 @@ def test_reading_rules_makes_no_table_and_takes_one_generation() -> None:
     found = inside(
         "link set lo up",
         """
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset
 
 def nft(*words):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 
 from tests.unit.recorded_host import NAMES, observed, recorded_host
 

@@ -216,6 +216,15 @@ def test_what_is_sent_to_a_host_is_little(name: str) -> None:
     assert (len(files) <= most_files, size <= most_bytes) == (True, True), f"{len(files)} files, {size} bytes"
 
 
+@pytest.mark.parametrize("name", [name for name in MODULES if BUDGETS.get(name) != OF_REPORTS])
+def test_module_has_each_file_compiled_once(name: str) -> None:
+    """What does so is imported ahead of all else that comes in the archive."""
+    text = (PLUGINS / "modules" / f"{name}.py").read_text(encoding="utf-8")
+    ours = [node for node in ast.parse(text).body if isinstance(node, ast.ImportFrom) and node.module != "__future__"]
+    first = next(node for node in ours if str(node.module).startswith(COLLECTION))
+    assert [alias.name for alias in first.names] == ["_compile_once"]
+
+
 def test_plugins_are_few_files() -> None:
     assert len(PLUGIN_FILES) <= MOST_FILES
 

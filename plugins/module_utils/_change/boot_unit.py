@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     encoded,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import in_a_cycle
 
 DISABLED = "disabled"

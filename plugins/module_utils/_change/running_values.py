@@ -15,7 +15,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     PolicyChange,
     SysctlChange,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import (
+    PROGRAM_PATH,
+    Run,
+    run_command,
+)
 
 PROC_SYS = Path("/proc/sys")
 

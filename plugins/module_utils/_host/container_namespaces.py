@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import within
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import within
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import ipsec_of_namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import link_messages, links_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of

@@ -26,7 +26,7 @@ from typing import Optional
 from urllib.parse import urlsplit
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     DEFAULT_PORT,
     EngineAddress,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Callable, NoReturn, Optional, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import PROGRAM_PATH
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
     Dockerds,
     SocketHolders,

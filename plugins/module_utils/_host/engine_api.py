@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any, Optional, cast
 from urllib.parse import quote
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import within
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import within
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (

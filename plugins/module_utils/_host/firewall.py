@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import PROGRAM_PATH, Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import PROGRAM_PATH, Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import SYSTEMD_RUNS
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import shell_setting, ufw_is_enabled
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder, Firewall

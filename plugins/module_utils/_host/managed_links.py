@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORK_MANAGER,

@@ -24,15 +24,13 @@ from typing import Any, Callable, Generic, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import (
+    SECONDS,
     ChildResult,
     HandOver,
-    run_in_child,
-)
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import (
-    SECONDS,
     Run,
     deadline,
     run_command,
+    run_in_child,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import (
     Churn,

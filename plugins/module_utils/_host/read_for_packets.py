@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import SECONDS, Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import SECONDS, Run, run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
     read_container_namespaces,
 )

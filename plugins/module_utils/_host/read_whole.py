@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import SECONDS, Run, run_command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import SECONDS, Run, run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.conntrack import read_conntrack
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import DEFAULT_SOCKET
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.managed_links import read_managed_links

@@ -30,7 +30,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional, TypeVar
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND, Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import NOT_FOUND, Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     NETFILTER,
     Netlink,

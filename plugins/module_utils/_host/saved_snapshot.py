@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import (
     ImplausibleError,
     require_plausible,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    HostSnapshot,
-    load_snapshot,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SCHEMA_VERSION, HostSnapshot
 
 _LARGEST = 1 << 28
 """Bytes; a host with a thousand containers has a hundredth of it."""
@@ -60,3 +59,23 @@ def save_snapshot(snapshot: HostSnapshot, path: str) -> None:
                 os.unlink(scratch)
     except OSError as error:
         raise SavedSnapshotError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def load_snapshot(text: str) -> HostSnapshot:
+    """Read a snapshot from its JSON document.
+
+    Raises DecodeError when the text is no snapshot or one of a schema that this release does not know.
+    """
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DecodeError(f"not a JSON document: {error}") from error
+    return snapshot_of(data)
+
+
+def snapshot_of(data: Any) -> HostSnapshot:
+    """Read a snapshot from plain data. Raises DecodeError, also for one of a schema that this release does not know."""
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema != SCHEMA_VERSION:
+        raise DecodeError(f"$.schema: this release reads snapshots of schema {SCHEMA_VERSION}, found {schema!r}")
+    return from_plain(HostSnapshot, data)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig, parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import IFLA_IFNAME, LINK, link_messages
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     ROUTE,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any, Optional
+from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     Container,
@@ -174,26 +174,6 @@ class HostSnapshot:
         )
         sources = {**self.sources, RULESET: Source(read=False, kind="error", reason=reason)}
         return replace(self, ruleset=None, sources=sources).to_json()
-
-
-def load_snapshot(text: str) -> HostSnapshot:
-    """Read a snapshot from its JSON document.
-
-    Raises DecodeError when the text is no snapshot or one of a schema that this release does not know.
-    """
-    try:
-        data: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(f"not a JSON document: {error}") from error
-    return snapshot_of(data)
-
-
-def snapshot_of(data: Any) -> HostSnapshot:
-    """Read a snapshot from plain data. Raises DecodeError, also for one of a schema that this release does not know."""
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != SCHEMA_VERSION:
-        raise DecodeError(f"$.schema: this release reads snapshots of schema {SCHEMA_VERSION}, found {schema!r}")
-    return from_plain(HostSnapshot, data)
 
 
 DETAILS = (KEEP_LABELS, MASK_LABELS, OMIT_LABELS)

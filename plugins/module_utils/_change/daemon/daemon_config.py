@@ -70,7 +70,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.running
     reset_sysctls,
     set_sysctls,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import age, read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular

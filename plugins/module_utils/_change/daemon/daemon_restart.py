@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, encoded
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot

@@ -10,7 +10,7 @@ import stat
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import without_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import (
     NOT_FOUND,
     NOT_RUN,
     TIMED_OUT,

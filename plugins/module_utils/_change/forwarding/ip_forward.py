@@ -70,7 +70,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_
     OWN_NAMES,
     verify_boot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_forwarding import (
     read_declared_forwarders,
     read_procps_tail,

@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.running
     set_sysctls,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import verify_boot
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     GuardPlan,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, PortChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 
 # Interface gone, or no port of a bridge any more.
 _GONE = (errno.ENODEV, errno.EINVAL, errno.EOPNOTSUPP)

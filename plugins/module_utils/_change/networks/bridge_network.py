@@ -81,7 +81,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed, Refusal, demand
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import lacking
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import read_links
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import read_routes
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ruleset import read_ruleset

@@ -76,7 +76,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.running
     set_policies,
     set_sysctls,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain

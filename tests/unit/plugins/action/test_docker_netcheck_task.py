@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.action import docker_netcheck as action
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.modules import docker_netcheck
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 

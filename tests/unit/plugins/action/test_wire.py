@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.action import docker_netcheck as netcheck_action
 from ansible_collections.dockernet.baseline.plugins.action import packet_trace as trace_action
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.modules import docker_netcheck, packet_trace
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import unpack

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import Run
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import in_a_cycle, read_boot_order
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import BootOrder
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import HandOver, run_in_child
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 
 ROOT = Path(__file__).parents[5]
 SECONDS = 20

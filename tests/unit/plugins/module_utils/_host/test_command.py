@@ -7,48 +7,48 @@ import sys
 import time
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import command
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import deadline
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import deadline
 
 SECONDS = 10
 
 
 def test_output_status_and_language() -> None:
     code = "import os, sys; print(os.environ['LC_ALL']); print('x', file=sys.stderr); sys.exit(3)"
-    assert command.run_command([sys.executable, "-c", code]) == (3, "C\n", "x\n")
+    assert child_process.run_command([sys.executable, "-c", code]) == (3, "C\n", "x\n")
 
 
 def test_words_are_not_for_a_shell() -> None:
-    assert command.run_command(["echo", "$HOME;`id`"]) == (0, "$HOME;`id`\n", "")
+    assert child_process.run_command(["echo", "$HOME;`id`"]) == (0, "$HOME;`id`\n", "")
 
 
 def test_bytes_that_are_no_text() -> None:
-    assert command.run_command(["printf", r"\377"]) == (0, "\ufffd", "")
+    assert child_process.run_command(["printf", r"\377"]) == (0, "\ufffd", "")
 
 
 def test_a_program_that_is_not_there() -> None:
-    assert command.run_command(["dockernet-no-such-program"])[0] == command.NOT_FOUND
+    assert child_process.run_command(["dockernet-no-such-program"])[0] == child_process.NOT_FOUND
 
 
 def test_a_program_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "TIME_LIMIT", 0.1)
-    status, dummy, problem = command.run_command(["sleep", "60"])
-    assert status == command.TIMED_OUT
+    monkeypatch.setattr(child_process, "TIME_LIMIT", 0.1)
+    status, dummy, problem = child_process.run_command(["sleep", "60"])
+    assert status == child_process.TIMED_OUT
     assert "no end" in problem
 
 
 @pytest.mark.parametrize("stream", ["1", "2"])
 def test_a_program_that_prints_for_ever(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
-    monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 20)
-    status, output, problem = command.run_command(["sh", "-c", f"yes >&{stream}"])
-    assert (status, output) == (command.TOO_MUCH, "")
+    monkeypatch.setattr(child_process, "MOST_OUTPUT", 1 << 20)
+    status, output, problem = child_process.run_command(["sh", "-c", f"yes >&{stream}"])
+    assert (status, output) == (child_process.TOO_MUCH, "")
     assert problem.startswith("sh: ")
     assert problem.endswith("more than 1 MiB")
 
 
 def test_a_program_that_says_much_on_both_ends_and_is_read_whole() -> None:
     code = "import sys\nfor n in range(300): print('o' * 999); print('e' * 999, file=sys.stderr)\nsys.exit(7)"
-    status, output, problem = command.run_command([sys.executable, "-c", code])
+    status, output, problem = child_process.run_command([sys.executable, "-c", code])
     assert (status, len(output), len(problem)) == (7, 300_000, 300_000)
 
 
@@ -61,11 +61,11 @@ def running(pid: int) -> bool:
 
 
 def test_what_a_program_started_is_ended_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setattr(command, "TIME_LIMIT", 1.0)
+    monkeypatch.setattr(child_process, "TIME_LIMIT", 1.0)
     place = f"{tmp_path}/pid"
     script = f"trap '' TERM; sh -c 'trap \"\" TERM; echo $$ >{place}; sleep 300' & wait"
     began = time.monotonic()
-    assert command.run_command(["sh", "-c", script])[0] == command.TIMED_OUT
+    assert child_process.run_command(["sh", "-c", script])[0] == child_process.TIMED_OUT
     assert time.monotonic() - began < SECONDS
     with open(place) as file:
         inner = int(file.read())
@@ -77,7 +77,7 @@ def test_what_a_program_started_is_ended_with_it(monkeypatch: pytest.MonkeyPatch
 
 def test_an_output_that_is_held_by_what_was_left_behind_is_not_waited_for() -> None:
     began = time.monotonic()
-    status, output, dummy = command.run_command(["sh", "-c", "setsid sleep 30 & echo $!"])
+    status, output, dummy = child_process.run_command(["sh", "-c", "setsid sleep 30 & echo $!"])
     try:
         assert status == 0
         assert time.monotonic() - began < SECONDS
@@ -88,12 +88,12 @@ def test_an_output_that_is_held_by_what_was_left_behind_is_not_waited_for() -> N
 def test_programs_have_no_more_time_than_the_reading() -> None:
     began = time.monotonic()
     with deadline(0.3):
-        status, output, error = command.run_command(["sleep", "60"])
-    assert (status, output) == (command.TIMED_OUT, "")
+        status, output, error = child_process.run_command(["sleep", "60"])
+    assert (status, output) == (child_process.TIMED_OUT, "")
     assert error.startswith("sleep: no end after 0.")
     with deadline(0):
-        status, output, error = command.run_command(["true"])
-    assert (status, output) == (command.TIMED_OUT, "")
+        status, output, error = child_process.run_command(["true"])
+    assert (status, output) == (child_process.TIMED_OUT, "")
     assert error.startswith("true: not run")
     assert time.monotonic() - began < SECONDS
-    assert command.run_command(["true"])[0] == 0
+    assert child_process.run_command(["true"])[0] == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import container_namespaces, procfs
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import deadline
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import deadline
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace
 

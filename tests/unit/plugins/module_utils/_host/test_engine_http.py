@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine_api
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import deadline
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import deadline
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import (
     EngineAddress,
     EngineConnection,

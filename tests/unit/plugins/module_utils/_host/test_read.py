@@ -15,7 +15,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.container
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds, SocketHolders
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import SourceReadings
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES, load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES
 
 from tests.unit.plugins.module_utils._change.hosts import HOST
 

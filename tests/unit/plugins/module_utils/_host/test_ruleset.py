@@ -8,7 +8,7 @@ from typing import Callable
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.command import NOT_FOUND
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import NOT_FOUND
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import RuleNeed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
@@ -12,7 +13,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SCHEMA_VERSION,
     HostSnapshot,
     Source,
-    load_snapshot,
 )
 from hypothesis import given
 from hypothesis import strategies as st

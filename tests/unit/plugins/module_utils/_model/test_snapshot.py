@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    RULESET,
-    HostSnapshot,
-    Source,
-    load_snapshot,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, HostSnapshot, Source
 
 MOST = 10_000
 SNAPSHOT = HostSnapshot(

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     OUTCOMES,
@@ -14,12 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    ENGINE,
-    RULESET,
-    HostSnapshot,
-    load_snapshot,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, RULESET, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Gap
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import facts, registry
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sentence_of, summary_of

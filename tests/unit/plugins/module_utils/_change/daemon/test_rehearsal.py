@@ -13,7 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     without_config_file,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import command
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process
 
 DOCKERD = """#!/bin/sh
 echo "$@" > {seen}
@@ -51,7 +51,7 @@ def test_no_user_is_made_for_the_rehearsal(dockerd: Path) -> None:
 
 def test_a_dockerd_that_never_stops_talking_is_ended(dockerd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dockerd.write_text("#!/bin/sh\nexec yes >&2\n")
-    monkeypatch.setattr(command, "MOST_OUTPUT", 1 << 20)
+    monkeypatch.setattr(child_process, "MOST_OUTPUT", 1 << 20)
     with pytest.raises(Refusal, match=r"be run.*more than 1 MiB"):
         rehearse([str(dockerd)], "good\n")
 

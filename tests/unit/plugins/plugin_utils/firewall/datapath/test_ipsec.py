@@ -8,14 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, IpsecTemplate
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Origin, Packet, Path
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
-    HostSnapshot,
-    Source,
-    load_snapshot,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
