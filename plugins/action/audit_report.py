@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_do
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, VARIABLE, Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
@@ -29,11 +29,13 @@ _DETAILS: dict[str, Callable[[Audit, int], list[Line]]] = {
     "summary": Audit.screen,
     "brief": Audit.brief,
     "full": Audit.lines,
+    "none": lambda audit, width: [],
 }
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "result": {"type": "dict", "required": True},
     "fail_on": {"type": "str", "choices": list(LEVELS), "default": NEVER},
     "fail_on_unknown": {"type": "bool", "default": True},
+    "fail_on_variable": {"type": "str", "default": VARIABLE},
     "output_dir": {"type": "str", "default": ""},
     "detail": {"type": "str", "choices": list(_DETAILS), "default": "summary"},
     "width": {"type": "int", "default": 110},
@@ -50,7 +52,7 @@ class ActionModule(ActionBase):
         """Report one host; the result fails, or is unreachable, where the gate closes."""
         super().run(tmp, task_vars)
         dummy, arguments = cast(Any, self).validate_argument_spec(argument_spec=_ARGUMENTS)
-        gate = Gate(arguments["fail_on"], arguments["fail_on_unknown"])
+        gate = Gate(arguments["fail_on"], arguments["fail_on_unknown"], arguments["fail_on_variable"])
         host = str((task_vars or {})["inventory_hostname"])
         try:
             audit = Audit.from_result(host, arguments["result"])
@@ -71,7 +73,7 @@ class ActionModule(ActionBase):
 def _verdict(audit: Audit, gate: Gate) -> dict[str, Any]:
     complaint = audit.complaint(gate)
     if not complaint:
-        return {"msg": f"gate passed (audit_fail_on: {gate.fail_on})"}
+        return {"msg": f"gate passed ({gate.variable}: {gate.fail_on})"}
     return {"msg": complaint, "unreachable" if audit.error_kind == UNREACHABLE else "failed": True}
 
 

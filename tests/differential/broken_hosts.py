@@ -239,7 +239,7 @@ def _restart(host: Host) -> None:
 def _variables(draw: Draw) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "harden_profile": draw.choice(["default", "default", "strict"]),
-        "harden_userland_proxy": draw.choice(["keep", "keep", "disabled", "enabled"]),
+        "harden_userland_proxy": draw.choice(["auto", "auto", "keep", "disabled", "enabled"]),
         "harden_live_restore": draw.choice(["keep", "enabled"]),
         "harden_on_disruption": draw.choice(["refuse", "allow"]),
         "harden_ip_forward_families": draw.choice([["ipv4"], ["ipv4"], ["ipv4", "ipv6"], ["ipv6"]]),

@@ -17,7 +17,8 @@ from tests.lab.lab import Lab
 HARDEN = "dockernet.baseline.harden_docker_net"
 NETCHECK = "dockernet.baseline.docker_netcheck"
 _REPORT = re.compile(
-    r"^\S+: (?:before|what would be reverted|reverted changes).*?(?=^(?:TASK|PLAY|ok:))", re.MULTILINE | re.DOTALL
+    r"^\S+: (?:before|what would be reverted|reverted changes|current findings).*?(?=^(?:TASK|PLAY|ok:))",
+    re.MULTILINE | re.DOTALL,
 )
 CHANGES = tuple(
     f"dockernet.baseline.{name}"

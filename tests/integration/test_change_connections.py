@@ -36,7 +36,9 @@ import subprocess, sys
 sys.path.insert(0, {place!r})
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks import bridge_network
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import parse_requests
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkConsent, parse_requests,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
@@ -49,7 +51,9 @@ class Api(EngineNetworks):
         super().connect(network_id, container, endpoint)
 api = Api("unix:///var/run/docker.sock")
 requests = parse_requests({networks!r})
-change = bridge_network.NetworkChange(requests, "refuse", [], api, run_command, read_whole, "allow")
+change = bridge_network.NetworkChange(
+    requests, NetworkConsent(disruption=True), [], api, run_command, read_whole
+)
 try:
     change.apply(change.plan())
 except ChangeFailed as error:

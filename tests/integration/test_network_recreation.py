@@ -41,7 +41,9 @@ PROGRAM = """
 import os, subprocess, sys
 sys.path.insert(0, {place!r})
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.bridge_network import NetworkChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import NetworkRequest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import (
+    NetworkConsent, NetworkRequest,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_api import EngineNetworks
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import ChangeFailed
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_command
@@ -56,7 +58,7 @@ class Api(EngineNetworks):
         return network_id
 api = Api("unix:///var/run/docker.sock")
 request = NetworkRequest("networks[0]", "shop", mtu=1400, bridge_name={bridge!r})
-change = NetworkChange([request], "allow", [], api, run_command, read_whole)
+change = NetworkChange([request], NetworkConsent(True, True), [], api, run_command, read_whole)
 try:
     change.apply(change.plan())
 except ChangeFailed as error:

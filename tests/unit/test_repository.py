@@ -111,14 +111,9 @@ def test_playbooks_can_be_run_by_their_fqcn() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_role_documents_every_option_with_its_default(role: str) -> None:
+def test_role_documents_every_option(role: str) -> None:
     readme = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
     options = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"].get("options", {})
-    defaults_file = ROOT / "roles" / role / "defaults" / "main.yml"
-    defaults = load(f"roles/{role}/defaults/main.yml") or {} if defaults_file.exists() else {}
-    documented = {name: option["default"] for name, option in options.items() if "default" in option}
-    assert {name: value for name, value in defaults.items() if name in documented} == documented
-    assert set(defaults) <= set(options)
     assert [name for name in options if f"`{name}`" not in readme] == []
 
 

@@ -12,10 +12,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 SAVE = "save"
 AUDIT = "audit"
 
+AUTO = "auto"
 KEEP = "keep"
 DISABLED = "disabled"
 ENABLED = "enabled"
-"""What the caller wants of docker-proxy."""
+"""What the caller wants of docker-proxy; AUTO is what the profile says."""
 
 NONE = "none"
 SUMMARY = "summary"
@@ -40,7 +41,7 @@ AUDIT_SPEC: dict[str, dict[str, Any]] = {
     "exclude": {"type": "list", "elements": "str", "default": []},
     "severities": {"type": "dict", "default": {}},
     "parameters": {"type": "dict", "default": {}},
-    "userland_proxy": {"type": "str", "choices": [KEEP, DISABLED, ENABLED]},
+    "userland_proxy": {"type": "str", "choices": [AUTO, KEEP, DISABLED, ENABLED], "default": AUTO},
     "waivers": {
         "type": "list",
         "elements": "dict",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, SEVERITIES
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUTO, DISABLED, KEEP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
     WrongValueError,
@@ -147,10 +147,11 @@ def read_policy(options: Mapping[str, Any]) -> Policy:
     checks, exclude = tuple(options["checks"]), tuple(options["exclude"])
     _hold_against_catalogue(checks, exclude, within)
     given = read_parameters(options["parameters"])
+    wanted = options["userland_proxy"]
     return Policy(
         profile=options["profile"],
         cis_benchmark=benchmark,
-        userland_proxy=options["userland_proxy"] or profile.userland_proxy,
+        userland_proxy=profile.userland_proxy if wanted == AUTO else wanted,
         within=within,
         checks=checks,
         exclude=exclude,

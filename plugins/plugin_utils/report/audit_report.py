@@ -21,8 +21,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK, WITHOUT_DOCKER
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import EXPIRED, REFUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
+    KEYS,
     NAME,
     VERSION,
+    document_of,
     read_document,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import (
@@ -119,7 +121,7 @@ class Audit:
 
     @classmethod
     def from_result(cls, host: str, result: Mapping[str, Any]) -> Audit:
-        """Read the document that a result of docker_netcheck names, or what kept it from being run.
+        """Read the document that a result of docker_netcheck names or has, or what kept it from being run.
 
         Raises OSError, and ValueError where it is neither.
         """
@@ -130,7 +132,9 @@ class Audit:
             return cls._without(host, FAILED, become) if become else cls._without(host, kind, failure_of(result))
         path = result.get("document_path")
         if not isinstance(path, str):
-            raise ValueError("it has no document_path, as with document_in=file")
+            if set(KEYS) <= set(result):
+                return cls.from_document(host, document_of(result))
+            raise ValueError("it has no document_path, and not the document of an audit")
         document = read_document(Path(path))
         if document["host"]["inventory_name"] != host:
             raise ValueError(f"{path} is of the host {document['host']['inventory_name']}")

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 NEVER = "none"
 """No severity: findings close nothing."""
 LEVELS = (*SEVERITIES, NEVER)
+VARIABLE = "audit_fail_on"
 
 PASSED = "passed"
 FAILED = "failed"
@@ -54,6 +55,8 @@ class Gate:
     """The least severity of a failed check that does; ``none`` for no severity."""
     fail_on_unknown: bool = True
     """Whether what is unknown does, too, unless fail_on is ``none``."""
+    variable: str = VARIABLE
+    """What users set fail_on by; fail_on_unknown has the same name with ``_unknown``."""
 
     def standing(self, finding: Finding) -> Standing:
         """Return how a finding stands to this gate."""
@@ -67,13 +70,13 @@ class Gate:
             waiver = finding.waiver
             return Standing(SKIPPED, f"waived until {waiver.expires} by {waiver.owner}: {waiver.reason}")
         if finding.outcome == FAIL and finding.severity not in self.severities:
-            return Standing(SKIPPED, f"failed, with severity {finding.severity}; audit_fail_on is {self.fail_on}")
+            return Standing(SKIPPED, f"failed, with severity {finding.severity}; {self.variable} is {self.fail_on}")
         return Standing(FAILED)
 
     def _of_unknown(self, finding: Finding) -> Standing:
         if self.fail_on != NEVER and self.fail_on_unknown:
             return Standing(ERROR)
-        because = "audit_fail_on is none" if self.fail_on == NEVER else "audit_fail_on_unknown is false"
+        because = f"{self.variable} is none" if self.fail_on == NEVER else f"{self.variable}_unknown is false"
         return Standing(SKIPPED, f"unknown (not evaluated); {because}. {finding.summary}")
 
     @property
@@ -88,4 +91,4 @@ class Gate:
         unjudged = sum(kind == ERROR for dummy, kind in closing)
         parts = [f"{failed[severity]} failed with severity {severity}" for severity in SEVERITIES if failed[severity]]
         parts += [f"{unjudged} unknown (not evaluated)"] if unjudged else []
-        return f"{', '.join(parts)} (audit_fail_on: {self.fail_on})" if parts else ""
+        return f"{', '.join(parts)} ({self.variable}: {self.fail_on})" if parts else ""

@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.action import (
+    audit_report,
     change_report,
     facts_report,
     packet_trace,
     trace_report,
 )
 from ansible_collections.dockernet.baseline.plugins.modules import packet_trace as packet_trace_module
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of
 
 from tests.unit.audits import result_of
 from tests.unit.operators_host import operators_host
@@ -82,3 +85,24 @@ def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AnsibleActionFail, match="output_dir: "):
         report(facts_report, "facts_report", result=result_of(operators_host()), output_dir=str(tmp_path / "file"))
+
+
+def test_an_audit_in_the_result_is_written_with_nothing_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = result_of(operators_host())
+    told = report(
+        audit_report,
+        "audit_report",
+        result=result,
+        fail_on="info",
+        fail_on_variable="harden_fail_on",
+        output_dir=str(tmp_path),
+        detail="none",
+    )
+    assert capsys.readouterr().out == ""
+    assert told["failed"]
+    assert told["msg"].endswith("(harden_fail_on: info)")
+    written = json.loads(Path(told["files"]["json"]).read_text())
+    assert written == json.loads(json.dumps(document_of(result)))
+    assert Path(told["files"]["xml"]).exists()

@@ -158,3 +158,10 @@ def test_the_complaint_counts_by_severity() -> None:
         "1 unknown (not evaluated)",
     ]
     assert setting == "audit_fail_on: low)"
+
+
+def test_what_users_set_the_gate_by_is_named() -> None:
+    gate = Gate("high", fail_on_unknown=False, variable="harden_fail_on")
+    assert gate.complaint([finding(severity="high")]) == "1 failed with severity high (harden_fail_on: high)"
+    assert gate.standing(finding(severity="low")).reason.endswith("; harden_fail_on is high")
+    assert "harden_fail_on_unknown is false" in gate.standing(finding("unknown")).reason

@@ -1,0 +1,161 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One policy for all roles: each dockernet_ variable reaches each role that it concerns; a role's own overrides it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT_SPEC
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+NETCHECK = "dockernet.baseline.docker_netcheck"
+
+OF_AUDITS = {
+    "profile": "strict",
+    "cis_benchmark": "1.7.0",
+    "checks": ["publish.*"],
+    "exclude": ["proxy.memory"],
+    "severities": {"publish.*": "high"},
+    "parameters": {"publish.privileged": {"allowed": [443]}},
+    "waivers": [{"check": "mode.host", "reason": "known", "owner": "ops", "expires": "2999-12-31"}],
+    "refuse_waivers_by": ["labels"],
+    "labels": "omit",
+    "userland_proxy": "disabled",
+    "docker_host": "unix:///run/other.sock",
+    "read_timeout": 7,
+    "judge_timeout": 8,
+    "output_dir": "audits",
+    "table_width": 90,
+}
+"""What is said once, each with another value than the default."""
+CONCERNS: dict[str, set[str]] = {
+    "audit": set(OF_AUDITS),
+    "harden": set(OF_AUDITS),
+    "networks": {"docker_host"},
+    "prerequisites": set(),
+}
+NOT_OPTIONS = {"table_width", "output_dir"}
+"""Of what is shown and written, not of the audit itself; the role harden writes both of its audits by audit_report."""
+OF_ONE_RUN = {"document_in", "output_dir", "snapshot", "snapshot_path"}
+"""Options of the audit that say what becomes of its result."""
+
+
+def load(name: str) -> Any:
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def options(role: str) -> dict[str, Any]:
+    found: dict[str, Any] = load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    return found
+
+
+def defaults(role: str, **variables: Any) -> dict[str, Any]:
+    """The defaults of a role where these variables are set."""
+    plain = load(f"roles/{role}/defaults/main.yml")
+    trusted = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in plain.items()}
+    templar = Templar(loader=DataLoader(), variables={**trusted, **variables})
+    return {name: templar.template(value) for name, value in trusted.items()}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_those_that_are_documented(role: str) -> None:
+    documented = {name: option["default"] for name, option in options(role).items() if "default" in option}
+    assert defaults(role) == documented
+    without = {name for name in options(role) if name not in documented}
+    assert without <= {"audit_snapshot", "audit_snapshot_path"}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_variable_for_all_roles_reaches_the_role(role: str) -> None:
+    said = {f"dockernet_{name}": value for name, value in OF_AUDITS.items()}
+    changed = {name: value for name, value in defaults(role, **said).items() if value != defaults(role)[name]}
+    assert changed == {f"{role}_{name}": OF_AUDITS[name] for name in CONCERNS[role]}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_no_other_variable_for_all_roles(role: str) -> None:
+    text = (ROOT / f"roles/{role}/defaults/main.yml").read_text()
+    assert set(re.findall(r"\bdockernet_(\w+) \|", text)) == CONCERNS[role]
+
+
+def test_harden_has_what_audit_has() -> None:
+    own = {name.removeprefix("audit_") for name in options("audit")} - {"detail", "snapshot", "snapshot_path"}
+    assert own <= {name.removeprefix("harden_") for name in options("harden")}
+    for name in own - {"reachability", "facts", "fail_on", "fail_on_unknown"}:
+        ours, theirs = options("harden")[f"harden_{name}"], options("audit")[f"audit_{name}"]
+        assert [ours.get(key) for key in ("type", "elements", "choices", "default")] == [
+            theirs.get(key) for key in ("type", "elements", "choices", "default")
+        ], name
+
+
+@pytest.mark.parametrize(
+    ("role", "file", "task"), [("audit", "main", 0), ("harden", "audit", 0), ("harden", "audit_again", 0)]
+)
+def test_every_audit_of_a_role_is_by_the_whole_policy(role: str, file: str, task: int) -> None:
+    given = load(f"roles/{role}/tasks/{file}.yml")[task][NETCHECK]
+    assert set(AUDIT_SPEC) - OF_ONE_RUN <= set(given)
+    for name in set(OF_AUDITS) - NOT_OPTIONS:
+        assert given[name] in (f"{{{{ {role}_{name} }}}}", f"{{{{ {role}_{name} | default(omit, true) }}}}")
+
+
+def test_the_two_audits_of_harden_judge_by_the_same() -> None:
+    before, after = (load(f"roles/harden/tasks/{file}.yml")[0][NETCHECK] for file in ("audit", "audit_again"))
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("book", "names"),
+    [
+        ("facts_docker_net", {"docker_host", "labels", "read_timeout", "judge_timeout", "output_dir", "table_width"}),
+        ("trace_docker_net", {"docker_host", "table_width"}),
+    ],
+)
+def test_playbooks_without_a_role_take_what_concerns_them(book: str, names: set[str]) -> None:
+    text = (ROOT / f"playbooks/{book}.yml").read_text()
+    assert set(re.findall(r"\bdockernet_(\w+) \| default", text)) - {"hosts"} == names
+
+
+def test_the_page_about_policy_has_each_of_them() -> None:
+    page = (ROOT / "docs/policy.md").read_text()
+    for name in OF_AUDITS:
+        assert f"`dockernet_{name}`" in page, name
+    for role, names in CONCERNS.items():
+        readme = (ROOT / f"roles/{role}/README.md").read_text()
+        for name in names:
+            assert re.search(rf"^\| `{role}_{name}` \| .*`dockernet_{name}`", readme, re.MULTILINE), (role, name)
+
+
+# ---- tags ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "tags"),
+    [
+        ("audit", {"audit"}),
+        ("harden", {"always", "audit", "remediate"}),
+        ("networks", {"remediate"}),
+        ("prerequisites", {"remediate"}),
+    ],
+)
+def test_each_step_of_a_role_has_one_tag(role: str, tags: set[str]) -> None:
+    """One alone: a step with two of them is left out by --skip-tags for one."""
+    steps = load(f"roles/{role}/tasks/main.yml")
+    if role == "harden":
+        for state in options(role)["harden_state"]["choices"]:
+            steps += load(f"roles/{role}/tasks/{state}.yml")
+    assert {step["tags"] for step in steps} == tags
+
+
+def test_what_is_always_run_in_harden_touches_no_host() -> None:
+    for step in load("roles/harden/tasks/main.yml"):
+        assert {"ansible.builtin.fail", "ansible.builtin.set_fact", "ansible.builtin.include_tasks"} & set(step)
