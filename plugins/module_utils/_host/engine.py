@@ -82,6 +82,10 @@ def read_declared(docker_host: str, service: Optional[ServiceUnit], dockerds: Do
         if PODMAN not in holders:
             # To connect to the socket of a dockerd that does not run would make systemd start it.
             _refuse(docker_host, service, dockerds, holders)
+        try:
+            return _ask(docker_host)
+        except UnreadableError as error:
+            raise UnreadableError(PODMAN, f"no Docker Engine, but Podman: {error.reason}") from error
     return _ask(docker_host)
 
 

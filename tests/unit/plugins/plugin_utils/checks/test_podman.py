@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whol
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
-from tests.unit.plugins.module_utils._host.podman import serving
+from tests.unit.plugins.module_utils._host.podman import ANSWERS, serving
 
 
 @pytest.fixture
@@ -45,6 +45,19 @@ def test_podman_that_serves_the_socket_is_asked_and_no_check_passes(
     assert (finding.check, finding.outcome) == ("audit.engine", "not_applicable")
     assert f"Podman 4.9.3 answers at {address}" in finding.summary
     assert "Podman 4.9.3" in context.matrix.problems[0]
+
+
+def test_podman_that_answers_with_an_error_is_podman(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 5.4.2 does to GET /version where it fails to describe its runtime."""
+    me = os.getpid()
+    monkeypatch.setattr(procfs, "program", lambda pid: "/usr/bin/podman" if pid == me else None)
+    monkeypatch.delitem(ANSWERS, "version")
+    with serving(bare / "docker.sock") as address:
+        snapshot = read_whole(nothing, docker_host=address)
+    assert snapshot.sources["engine"].kind == "podman"
+    assert "refused" in snapshot.sources["engine"].reason
+    (finding,) = run_checks(AuditContext(snapshot, Settings()))
+    assert finding.outcome == "not_applicable"
 
 
 def test_a_socket_of_podman_that_nobody_serves_is_left_alone(bare: Path) -> None:
