@@ -9,6 +9,7 @@ there for those of bridges.
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import socket
@@ -84,8 +85,9 @@ _PER_INTERFACE = {
     **_NEIGHBOURS,
 }
 _INSIDE = {"net/ipv4/conf": _RECEPTION, "net/ipv6/conf": ("hop_limit",), **_NEIGHBOURS}
-# What has files beside those of interfaces, whose name none can have (net/core/sysctl_net_core.c).
-_OF_NO_INTERFACE = ("all", "default")
+# What has files beside those of interfaces, whose name none can have (net/core/sysctl_net_core.c). Interfaces that are
+# there have taken over what "default" has, so it decides nothing of packets.
+_FOR_ALL, _FOR_LATER = "all", "default"
 
 # linux/if_link.h, linux/rtnetlink.h, linux/neighbour.h
 _RTM_GETNEIGHTBL = 66
@@ -128,7 +130,10 @@ def read_sysctls() -> dict[str, str]:
     """
     values = _read_all(_SINGLE)
     values.update(
-        listed("settings of links", lambda route: _of_interfaces(route, link_messages(route), _PER_INTERFACE))
+        listed(
+            "settings of links",
+            lambda route: _of_interfaces(route, link_messages(route), _PER_INTERFACE, (_FOR_ALL, _FOR_LATER)),
+        )
     )
     if "net.ipv4.ip_forward" not in values:
         raise UnreadableError(ERROR, f"{SYSCTLS}/net/ipv4/ip_forward cannot be read; is /proc mounted?")
@@ -140,17 +145,19 @@ def reception_of(route: Netlink, messages: Sequence[bytes]) -> dict[str, str]:
 
     Those that are as the kernel sets them are left out. messages: those of its links. Raises OSError.
     """
-    values = {**_read_all(_OF_ANY), **_of_interfaces(route, messages, _INSIDE)}
+    values = {**_read_all(_OF_ANY), **_of_interfaces(route, messages, _INSIDE, (_FOR_ALL,))}
     return {key: value for key, value in values.items() if value != _FIRST.get(key.rpartition(".")[2], "0")}
 
 
 def read_switched_on(*names: str) -> list[str]:
     """Return the keys of these settings of interfaces that are not 0, both families. Raises OSError."""
     with Netlink(ROUTE) as route:
-        values = _of_interfaces(route, link_messages(route), dict.fromkeys(_CONF, names))
+        wanted = dict.fromkeys(_CONF, names)
+        values = _of_interfaces(route, link_messages(route), wanted, (_FOR_ALL, _FOR_LATER))
     return [key for key, value in values.items() if value != "0"]
 
 
+@functools.lru_cache(maxsize=4096)
 def dotted(path: str) -> str:
     """Turn a path below /proc/sys into a key; a dot in an interface's name becomes a slash, see sysctl.d(5).
 
@@ -167,8 +174,10 @@ def _read_all(names: Iterable[str]) -> dict[str, str]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _of_interfaces(route: Netlink, messages: Sequence[bytes], wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Values by dotted key of settings that each interface has, by the folder below /proc/sys that shows them.
+def _of_interfaces(
+    route: Netlink, messages: Sequence[bytes], wanted: Mapping[str, Sequence[str]], others: Sequence[str]
+) -> dict[str, str]:
+    """Values by dotted key of settings that each interface and the others have, by the folder that shows them.
 
     What is said of a link has them, and takes less time than to open one of these files. Raises OSError.
     """
@@ -191,16 +200,18 @@ def _of_interfaces(route: Netlink, messages: Sequence[bytes], wanted: Mapping[st
     return {
         key: value
         for folder, settings in wanted.items()
-        for key, value in _of_folder(folder, settings, found[folder]).items()
+        for key, value in _of_folder(folder, settings, found[folder], others).items()
     }
 
 
-def _of_folder(folder: str, settings: Sequence[str], interfaces: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+def _of_folder(
+    folder: str, settings: Sequence[str], interfaces: Mapping[str, tuple[int, ...]], others: Sequence[str]
+) -> dict[str, str]:
     """In the order in which the files stand there."""
     found: dict[str, str] = {}
     places = [(name, _PLACES[folder][name]) for name in settings if name in _PLACES[folder]]
-    for interface in sorted({*interfaces, *_OF_NO_INTERFACE}):
-        if interface in _OF_NO_INTERFACE:
+    for interface in sorted({*interfaces, *others}):
+        if interface in others:
             found.update(_read_all(f"{folder}/{interface}/{name}" for name in settings))
             continue
         begin = dotted(f"{folder}/{interface}/")

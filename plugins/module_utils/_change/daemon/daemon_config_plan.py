@@ -60,7 +60,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin
     plan_guard_of_switch,
     port_changes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     Disruption,
     FileState,
@@ -77,7 +76,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall, current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,
     proxy_default,

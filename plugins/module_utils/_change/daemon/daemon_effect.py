@@ -23,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
     same,
     with_key,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Disruption, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_key_table import (
     BOOLEAN_MAP,
@@ -48,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     NFTABLES,
     has,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,
     proxy_default,

@@ -9,7 +9,6 @@ For IPv6, engines before 28 close it at every start, whatever turned forwarding 
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import obstacle_at_start
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import (
@@ -18,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     would_close_forward,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import capabilities_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 
 VERSIONS = {"ipv4": 4, "ipv6": 6}

@@ -34,11 +34,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     find_forwarders,
     started_by_hand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import (
-    current_policy,
-    filter_save,
-    parse_table,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     NAMES,
     Disruption,
@@ -50,7 +45,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import filters_with_nftables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import DeclaredForwarders, Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
+    DeclaredForwarders,
+    Firewall,
+    current_policy,
+    filter_save,
+    parse_table,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, RULESET, HostSnapshot
 
 UNIT = "dockernet-forward-policy.service"

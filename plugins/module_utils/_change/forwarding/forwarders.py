@@ -18,18 +18,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import VERSIONS
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import (
-    SavedRule,
-    SavedTable,
-    filter_save,
-    parse_table,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import DisruptionKind
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import FOLDER, OWN_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     DeclaredForwarder,
     DeclaredForwarders,
     Firewall,
+    SavedRule,
+    SavedTable,
+    filter_save,
+    parse_table,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot

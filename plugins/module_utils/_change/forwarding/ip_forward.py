@@ -47,7 +47,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     plan_forwarding,
     turned_on_at_boot,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import Journal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
     CHAIN,
@@ -78,6 +77,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.declared_
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import read_boot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError

@@ -22,9 +22,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_un
     unit_actions,
     unit_diff,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import filter_save, parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Diff, PortChange, SysctlChange
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
+    Firewall,
+    filter_save,
+    parse_table,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, SYSCTL, HostSnapshot

@@ -23,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_file import text_goal
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.hairpin.set_hairpin import set_ports
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import (
     JOURNAL_ROOT,
     RECORD,
@@ -80,6 +79,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_pro
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall import read_firewall
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     LINKS,

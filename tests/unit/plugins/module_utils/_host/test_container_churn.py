@@ -11,7 +11,7 @@ from typing import Optional
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs, read
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import (
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import (
     Churn,
     churn_of,
     started_at,

@@ -7,8 +7,8 @@ import socket
 import struct
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import LinkNotices
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import attribute
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import LinkNotices
 
 NEWLINK, DELLINK, NEWADDR = 16, 17, 20
 AF_BRIDGE = 7

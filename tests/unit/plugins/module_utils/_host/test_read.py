@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, read, read_for_packets, service
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_churn import Churn
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds, SocketHolders
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import SourceReadings
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.read import Churn, SourceReadings
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES

@@ -15,7 +15,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     recorded_policies,
     unit_text,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import current_policy
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import PolicyChange, Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import DaemonConfig
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
@@ -24,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall
     DeclaredForwarder,
     DeclaredForwarders,
     Firewall,
+    current_policy,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot

@@ -10,9 +10,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.forward
     accepts_everything,
     find_forwarders,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.iptables_save import parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Subnet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import Firewall, parse_table
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
