@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.catalogue.scenario import release
+from tests.integration.catalogue.scenario import release, uses_nftables
 from tests.integration.harden_runs import audits, changes, failing, harden, run, starts, table
 from tests.integration.snapshots import install_readers, read_host
-from tests.integration.test_everyday_hosts import counting
+from tests.integration.test_everyday_hosts import audited, counting
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.fixtures import hosts_beside
@@ -108,6 +108,7 @@ def test_an_engine_laid_out_by_dockers_own_packages(host_beside: Host, lab: Lab)
     assert_reached(host, lab)
 
 
+@pytest.mark.long
 @hosts_beside("debian13-docker28-ce")
 def test_an_engine_that_waits_for_a_connection_is_not_started_by_reading(host_beside: Host, lab: Lab) -> None:
     """The socket is held by systemd, and the first connection would start dockerd."""
@@ -158,17 +159,31 @@ def test_a_host_whose_iptables_is_the_legacy_one(host_beside: Host, lab: Lab) ->
 # ---- an engine that no package offers --------------------------------------------------------------------------------
 
 
-@pytest.mark.kinds("debian13-docker28")
-@pytest.mark.parametrize("backend", ["iptables", "nftables"])
-def test_engine_29_with_each_of_its_backends(engine_host: Host, lab: Lab, backend: str) -> None:
-    host = engine_host
-    if release(host) < (29, 0):
+@pytest.fixture
+def host_29(engine_host: Host) -> Host:
+    """One with an engine 29, reset before; forwarding is on, and stays on."""
+    if release(engine_host) < (29, 0):
         pytest.skip("takes an engine 29: ENGINE=PATH, see tests/lab/README.md")
-    host.reset()
-    host.write("/etc/sysctl.d/99-forward.conf", FORWARDING)
-    host.run(["sysctl", "--system"])
+    if uses_nftables(engine_host):
+        pytest.skip("the directory ENGINE chooses the backend already")
+    engine_host.reset()
+    engine_host.write("/etc/sysctl.d/99-forward.conf", FORWARDING)
+    engine_host.run(["sysctl", "--system"])
+    return engine_host
+
+
+def choose_backend(host: Host, backend: str) -> None:
     host.write(DAEMON_JSON, json.dumps({"firewall-backend": backend, "live-restore": True}))
     host.restart_docker()
+
+
+@pytest.mark.kinds("debian13-docker28")
+@pytest.mark.parametrize("backend", ["iptables", "nftables"])
+def test_engine_29_with_each_of_its_backends(host_29: Host, lab: Lab, backend: str) -> None:
+    host = host_29
+    # What the other backend made stays otherwise, a closed FORWARD with it.
+    host.run("systemctl stop docker.socket docker.service && nft flush ruleset")
+    choose_backend(host, backend)
     host.deploy(SHOP)
     assert_nothing_counts(host, lab)
     trace = module(host, "packet_trace", **{"from": "outside", "to": "web:80/tcp"})
@@ -179,9 +194,26 @@ def test_engine_29_with_each_of_its_backends(engine_host: Host, lab: Lab, backen
     else:
         host.break_("rules-flushed")
     started = start_times(host)
-    assert lab.outside.tcp(host.address, PORT, PATIENCE) != "answered"
+    assert host.container("web").tcp(lab.internet_address, 80, PATIENCE) == "timed out"
     repaired = harden(lab, host)
     assert failing(audits(repaired)[0], "firewall.flushed"), table(repaired)
     assert counting(audits(repaired)[-1]) == set()
     assert start_times(host) == started
+    assert host.container("web").tcp(lab.internet_address, 80) == "answered"
     assert_reached(host, lab)
+
+
+@pytest.mark.kinds("debian13-docker28")
+def test_a_switch_to_nftables_that_leaves_forward_closed_is_named(host_29: Host, lab: Lab) -> None:
+    """The policy that dockerd set with iptables ends what its nftables accept: dockerd does not take it back."""
+    host = host_29
+    choose_backend(host, "nftables")
+    host.deploy(SHOP)
+    assert "-P FORWARD DROP" in host.run(["iptables", "-S", "FORWARD"]).out
+    assert lab.outside.tcp(host.address, PORT, PATIENCE) == "timed out"
+    assert host.container("web").tcp(lab.internet_address, 80, PATIENCE) == "timed out"
+    named = {"firewall.egress", "firewall.publish", "network.connectivity"}
+    assert {check for check, dummy in counting(audited(host))} == named
+    host.run(["iptables", "-P", "FORWARD", "ACCEPT"])
+    assert lab.outside.tcp(host.address, PORT) == "answered"
+    assert counting(audited(host)) == set()

@@ -37,7 +37,6 @@ LAYOUTS = ("ce", "legacy")
 
 GATEWAY, OUTSIDE, CONTROLLER = 1, 9, 254
 MAX_COPIES = 20
-FIRST_OF_LAYOUTS = 10 * (MAX_COPIES + 1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ class HostName:
         """The last part of the host's address on the lab's LAN."""
         number = list(KINDS).index(self.kind.name)
         if self.layout:
-            return FIRST_OF_LAYOUTS + LAYOUTS.index(self.layout) * len(KINDS) + number
+            # Between those of the copies.
+            return 10 * (LAYOUTS.index(self.layout) + 1) + 5 + number
         return 10 * self.copy + 1 + number
 
 

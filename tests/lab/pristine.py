@@ -23,8 +23,8 @@ ETC_KEPT = KEPT / "etc"
 NOTE = KEPT / "note.json"
 WORKLOAD_IMAGE = "dockernet/workload:1"
 
-# The engine of the lab mounts these into the host.
-NOT_OURS = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"}
+# The engine of the lab mounts these into the host. The last is made by containerd 2.x, which ends when it is removed.
+NOT_OURS = {"/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/cni"}
 # Homes of running daemons, which look after them themselves, and the lab's own way in.
 KEPT_PATHS = {KEPT, Path("/var/lib/docker"), Path("/var/lib/containerd"), Path("/root/.ssh")}
 # Places where everything that was added goes away again: whole trees, and first levels.
