@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.harden_runs import audits, changes, harden
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.breaks import DAEMON_JSON
@@ -102,5 +103,7 @@ def test_nothing_counts_and_nothing_changes_until_something_is_wrong(fresh_host:
         assert counting(audits(done)[0]) == set()
         assert done.stats[fresh_host.name]["changed"] == 0
         assert changes(done) == {}
+    if uses_nftables(fresh_host):
+        pytest.skip("the faults are made with iptables")
     faults = {fault(fresh_host) for fault in FAULTS}
     assert counting(audited(fresh_host)) == faults

@@ -66,7 +66,7 @@ def assert_proxy_goes_and_comes_back(host: Host, lab: Lab) -> None:
     """docker-proxy off by a restart of dockerd that no container notices, and back by the record."""
     started = start_times(host)
     begun = starts(host)
-    done = module(host, "daemon_config", config={"userland-proxy": False}, live_restore="enable")
+    done = module(host, "daemon_config", config={"userland-proxy": False}, live_restore="enabled")
     assert done["changed"]
     assert starts(host) == begun + 1
     assert host.run(["pidof", "docker-proxy"], check=False).out == ""
@@ -149,7 +149,7 @@ def test_a_host_whose_iptables_is_the_legacy_one(host_beside: Host, lab: Lab) ->
 
     host.break_("rules-flushed")
     started = start_times(host)
-    repaired = harden(lab, host, harden_live_restore="enable")
+    repaired = harden(lab, host, harden_live_restore="enabled")
     assert failing(audits(repaired)[0], "firewall.flushed")
     assert counting(audits(repaired)[-1]) == set()
     assert start_times(host) == started
