@@ -43,6 +43,11 @@ def start_times(host: Host) -> dict[str, str]:
     return {name: host.container(name).started_at for name in NAMES}
 
 
+def daemon_json(host: Host) -> str:
+    """Its content, empty where there is none."""
+    return host.run(["cat", DAEMON_JSON], check=False).out
+
+
 def unread(audit: dict[str, Any]) -> dict[str, str]:
     """Sources that the audit could not read, with the reason."""
     return {name: item["reason"] for name, item in audit["sources"].items() if not item["read"]}
@@ -64,8 +69,7 @@ def assert_reached(host: Host, lab: Lab) -> None:
 
 def assert_proxy_goes_and_comes_back(host: Host, lab: Lab) -> None:
     """docker-proxy off by a restart of dockerd that no container notices, and back by the record."""
-    started = start_times(host)
-    begun = starts(host)
+    started, begun, configured = start_times(host), starts(host), daemon_json(host)
     done = module(host, "daemon_config", config={"userland-proxy": False}, live_restore="enabled")
     assert done["changed"]
     assert starts(host) == begun + 1
@@ -74,7 +78,7 @@ def assert_proxy_goes_and_comes_back(host: Host, lab: Lab) -> None:
     back = module(host, "baseline_rollback")
     assert back["changed"]
     assert host.run(["pidof", "docker-proxy"], check=False).out != ""
-    assert not host.exists(DAEMON_JSON)
+    assert daemon_json(host) == configured
     assert start_times(host) == started
     assert_reached(host, lab)
     assert not module(host, "baseline_rollback")["changed"]
