@@ -99,7 +99,7 @@ def test_beside_ufw_nothing_fails_but_what_it_does_not_see(fresh_host: Host, lab
     host.run("ufw allow 22/tcp && ufw --force enable")
     found = failing(host)
     assert set(found) == PASSED_BY
-    assert "chain INPUT drops it" in found["firewall.bypass open:80/tcp"].summary
+    assert "chain INPUT (ip filter) drops it" in found["firewall.bypass open:80/tcp"].summary
     assert lab.outside.tcp(host.address, 8081) == "answered"
     # docker-proxy is what ufw does see: IPv6 to a container without IPv6.
     assert lab.outside.tcp(host.address6, 8081, PATIENCE) == "timed out"

@@ -143,7 +143,7 @@ def test_rules_of_nftables_at_devices(host: Host, outcome: Callable[[], tuple[st
         host.run(["nft", "add rule netdev guard at meta l4proto tcp drop"])
         seen, told = outcome()
         assert seen == "timed out"
-        assert "what the rules of netdev guard, chain at, do with its frames" in told
+        assert "what the rules of chain at (netdev guard) do with its frames" in told
         host.run(["nft", "delete table netdev guard"])
 
 

@@ -32,7 +32,7 @@ AVOIDED = "avoided"
 
 # The two halves of a default route, as VPN clients set them to leave the real one in place, and IPv6's global unicast.
 _DEFAULT_ROUTES = ("0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "2000::/3")
-_TABLES = {DEFAULT_TABLE: "default", MAIN_TABLE: "main", LOCAL_TABLE: "local"}
+TABLE_NAMES = {DEFAULT_TABLE: "default", MAIN_TABLE: "main", LOCAL_TABLE: "local"}
 _SINKS = ("blackhole", "unreachable", "prohibit", "throw")
 
 
@@ -105,7 +105,7 @@ def _of_route(route: Route, names: Mapping[int, str], bridges: set[str | None]) 
     words += [f"via {gateway}" for gateway in route.gateways[:1]]
     words += [f"dev {names.get(index, index)}" for index in route.interfaces[:1]]
     words += [f"({route.kind})"] if route.kind != "unicast" else []
-    words += [f"in table {_TABLES.get(route.table, route.table)}"]
+    words += [f"in table {TABLE_NAMES.get(route.table, route.table)}"]
     kind = SINK if route.kind in _SINKS else ROUTED if route.gateways else ON_LINK
     bridge = ways.pop() if len(ways) == 1 and ways <= bridges else ""
     return [Taken(cidr, " ".join(words), kind, bridge) for cidr in cidrs_of(route.destination)]

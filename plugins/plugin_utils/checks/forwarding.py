@@ -287,8 +287,8 @@ def _lost(snapshot: HostSnapshot, lost: list[_Kept], evidence: dict[str, Any]) -
     impact = " ".join(dict.fromkeys(_impact(snapshot, item) for item in lost))
     args: dict[str, Any] = {"state": "present", "families": [f"ipv{item.version}" for item in lost]}
     remediation = Remediation(
-        "Turn forwarding on at boot as well. dockerd then finds it on and does not set the policy of FORWARD to DROP, "
-        "so the module keeps that policy",
+        "Turn forwarding on at boot as well. dockerd sets the policy of FORWARD to DROP only if it turns forwarding on "
+        "itself, so the module sets that policy at boot",
         "ip_forward",
         args,
     )

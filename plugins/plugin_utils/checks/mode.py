@@ -222,8 +222,8 @@ HOST = Check(
             "No running container is in the host's network namespace",
             "It reaches every service on the host's loopback addresses, sees all interfaces and their traffic, and "
             "opens ports of the host without publishing them. Isolation between networks does not apply to it.",
-            "Decide whether it needs the host's network. If not, connect it to a network of its own and publish its "
-            "ports",
+            "Decide whether the container needs the host's network. If not, connect it to a network of its own and "
+            "publish its ports",
         )
     ),
     cis=cis.HOST_NETWORK,

@@ -298,7 +298,7 @@ def apply_waivers(
         numbers, problem = failed.chosen_by(waiver) if waiver.holds_on(inventory_name) else ([], "")
         hidden = [key for key in withheld if waiver.selector is not None and waiver.selector.may_read(key)]
         if hidden:
-            numbers, problem = [], f"it chooses by {' and '.join(hidden)}, which the audit was told to keep back"
+            numbers, problem = [], f"it chooses by {' and '.join(hidden)}, which the option labels withholds"
         state = _state(waiver, today, numbers)
         if state == APPLIED:
             for number in numbers:

@@ -316,7 +316,7 @@ def remediation_lines(findings: Iterable[Finding], width: int, most: int) -> lis
     if len(texts) > len(kept):
         kept[-1] = [f"{BULLET}{len(texts) - len(kept) + 1} more"]
     is_whole = len(texts) == len(kept) and all(lines == _cut(text, width, _WHOLE) for lines, text in zip(kept, texts))
-    heading = "Remediation:" if is_whole else "Remediation (audit_detail: full has all of it):"
+    heading = "Remediation:" if is_whole else "Remediation (audit_detail: full shows all of it):"
     return [Line(text) for text in (heading, *(line for lines in kept for line in lines))] if kept else []
 
 
@@ -325,7 +325,7 @@ def _cut(text: str, width: int, lines: int) -> list[str]:
 
 
 def _capped(rows: Sequence[Row], most: int, width: int, lines_of: Mapping[str, int]) -> list[Line]:
-    left_out = f"{MARGIN}... and {counted(len(rows) - most, 'row')} more, with audit_detail: full"
+    left_out = f"{MARGIN}... and {counted(len(rows) - most, 'more row')}, with audit_detail: full"
     return row_lines(rows[:most], width, lines_of=lines_of) + ([Line(left_out)] if len(rows) > most else [])
 
 

@@ -287,10 +287,17 @@ def _actions(run: Run, rows: Sequence[Row]) -> list[tuple[str, list[str]]]:
         ("Changes that would be refused:" if run.check_mode else "Changes not applied:", [*refused, *failed]),
         ("Unknown (not evaluated):", not_judged(sorted(run.last, key=rank))),
         ("Not applicable:", without_engine(run.last)),
-        ("Manual action required:", _by_hand(rows)),
+        (_unplanned(run), _by_hand(rows)),
         ("Waived:", _waived(run.last)),
         ("Warnings:", warned),
     ]
+
+
+def _unplanned(run: Run) -> str:
+    """The heading for what no module repairs. What a planned change resolves indirectly, check mode cannot show."""
+    if run.check_mode and _with(run, CHANGED):
+        return "Manual action required, unless the planned changes resolve it indirectly:"
+    return "Manual action required:"
 
 
 def _by_hand(rows: Iterable[Row]) -> list[str]:

@@ -190,7 +190,7 @@ _TABLES: tuple[tuple[str, str, str, tuple[str, ...], tuple[int, ...], _Rows], ..
     (
         "shared_namespaces",
         "shared_namespaces",
-        "containers that share a network namespace, the host's left out",
+        "containers that share a network namespace (not the host's)",
         ("namespace", "containers"),
         (9,),
         _shared,

@@ -278,7 +278,7 @@ def decision_text(passage: Passage) -> str:
         return "the verdict is undetermined" + (f": {passage.undetermined[-1]}" if passage.undetermined else "")
     if last is None or last.chain is None:
         return f"the {passage.steps[-1].place if passage.steps else 'ruleset'} hook {_WORDS[passage.verdict]} it"
-    place = f"{last.chain.table_name}, chain {last.chain.name}"
+    place = f"chain {last.chain.name} ({last.chain.table_name})"
     if last.rule is None:
         return f"the policy of {place} {_WORDS[passage.verdict]} it"
     rule = f"rule {last.rule.number} of {place}"

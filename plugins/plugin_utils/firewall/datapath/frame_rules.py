@@ -64,7 +64,7 @@ class FrameRules:
         for chain in book.chains.values():
             if not chain.hook or not _decides(chain):
                 continue
-            what = f"what the rules of {chain.table_name}, chain {chain.name}, do with its frames"
+            what = f"what the rules of chain {chain.name} ({chain.table_name}) do with its frames"
             if chain.family == "arp":
                 self.on_bridges = self.on_bridges or what
             for device in foreign if chain.family == "bridge" else ():

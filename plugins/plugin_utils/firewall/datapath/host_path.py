@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import TABLE_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC, MISROUTED_STEP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
@@ -282,11 +283,11 @@ class HostPath:
         return results
 
     def _routed(self, branch: Branch, decision: Decision) -> Branch:
-        what = "to the host itself" if decision.kind == LOCAL else f"by {decision.device}"
+        what = "to the host itself" if decision.kind == LOCAL else f"dev {decision.device}"
         if decision.gateway:
-            what += f", next hop {decision.gateway}"
+            what = f"via {decision.gateway} {what}"
         return branch.note(
-            self._leg.name, "routing", "route", f"{decision.destination} in table {decision.table}: {what}"
+            self._leg.name, "routing", "route", f"{decision.destination} in table {_table(decision)}: {what}"
         )
 
     def _dropped(self, branch: Branch, reason: str, own_call: str = "") -> LegResult:
@@ -403,6 +404,11 @@ def ended_misrouted(leg: LegContext, before: Branch, end: LegResult, decision: D
     return end._replace(branch=end.branch._replace(trace=trace), reason=f"{words}, where {end.reason}")
 
 
+def _table(decision: Decision) -> str:
+    """The table of the route, by the name that iproute2 has for it."""
+    return str(TABLE_NAMES.get(decision.table, decision.table))
+
+
 def _words(view: HostView, branch: Branch, decision: Decision) -> str:
     """How a packet is sent out by a device though its destination is local here; empty for all others."""
     family, number = branch.flight.family, branch.flight.daddr
@@ -412,7 +418,7 @@ def _words(view: HostView, branch: Branch, decision: Decision) -> str:
     if parse_prefix(decision.destination)[2] >= subnet.length:
         return ""
     address = address_text(family, number)
-    way = f"the route {decision.destination} in table {decision.table}"
+    way = f"the route {decision.destination} in table {_table(decision)}"
     if view.host.fib.has_custom_rules(family):
         way = f"policy rule {decision.priority}, by {way},"
     towards = f" to {decision.gateway}" if decision.gateway else ""

@@ -362,7 +362,7 @@ class SocketOwners:
         """
         if listener.owner != DOCKERD or (listener.protocol, listener.port) not in self._published:
             return ""
-        return f"dockerd holds {listener.protocol} port {listener.port} only to keep it; nothing answers there"
+        return f"dockerd only reserves {listener.protocol.upper()} port {listener.port}; nothing answers there"
 
     def asleep(self, netns: int) -> bool:
         """Whether all containers in a namespace are paused: the kernel takes connections, and no one answers."""

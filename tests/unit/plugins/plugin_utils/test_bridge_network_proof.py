@@ -137,7 +137,7 @@ def test_a_new_network_is_as_it_says(layout: int) -> None:
 def test_without_rules() -> None:
     one, network = made_up()
     bridge, subnet = one.networks[0].device, one.networks[0].subnet
-    reason = "the policy of ip filter, chain FORWARD drops it"
+    reason = "the policy of chain FORWARD (ip filter) drops it"
     outside, each_other = problems(network, with_rules(one, EMPTY.format("DROP")))
     assert outside.startswith(f"packets from {subnet} do not ")
     assert each_other.startswith(f"containers on {bridge} do not ")

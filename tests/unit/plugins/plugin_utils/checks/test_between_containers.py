@@ -67,7 +67,7 @@ def test_a_rule_between_them_is_named() -> None:
     assert (finding.outcome, finding.resource.name) == ("fail", "net0")
     assert (finding.evidence["from and to"], finding.evidence["number of ports"]) == ("one to other:80/tcp", 1)
     (reason,) = finding.evidence["packets"].values()
-    assert reason.startswith("rule 1 of ip mangle")
+    assert reason.startswith("rule 1 of chain FORWARD (ip mangle)")
     assert finding.summary.endswith(f"(one to other:80/tcp) do not reach each other: {reason}")
 
 

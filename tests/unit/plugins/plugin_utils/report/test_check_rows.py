@@ -127,7 +127,7 @@ def troubled(checks: int) -> Audit:
 def test_a_host_takes_a_screen_at_most_and_says_what_is_left_out() -> None:
     lines = [line.text for line in troubled(40).screen(WIDTH)]
     assert len(lines) <= 25
-    assert "  ... and 28 rows more, with audit_detail: full" in lines
+    assert "  ... and 28 more rows, with audit_detail: full" in lines
     assert [line for line in lines if line.startswith("  * ") and line.endswith(" more")]
     assert len(troubled(40).lines(WIDTH)) > 100
 
@@ -135,7 +135,7 @@ def test_a_host_takes_a_screen_at_most_and_says_what_is_left_out() -> None:
 def test_where_whole_remediations_are_too_many_each_is_cut() -> None:
     lines = [line.text for line in troubled(8).screen(WIDTH)]
     assert len(lines) <= 25
-    begin = lines.index("Remediation (audit_detail: full has all of it):") + 1
+    begin = lines.index("Remediation (audit_detail: full shows all of it):") + 1
     assert [line.split(":")[0].strip() for line in lines[begin:] if line.startswith("  * ")] == [
         f"* a.c{check}" for check in range(8)
     ]

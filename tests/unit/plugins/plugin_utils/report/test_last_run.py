@@ -144,6 +144,23 @@ def _of(**changes: Any) -> str:
         (_of(host={"inventory_name": "alpha", "taken_at": "2027-01-01T00:00:00+00:00"}), "of a later reading"),
         (json.dumps(not_audited("alpha", "unreachable", "no route")), "the host was not audited"),
     ],
+    ids=[
+        "empty",
+        "cut off",
+        "no UTF-8",
+        "nested",
+        "a list",
+        "no header",
+        "version",
+        "version of another type",
+        "a finding without its fields",
+        "no list of findings",
+        "severity",
+        "another host",
+        "no time",
+        "later",
+        "not audited",
+    ],
 )
 def test_what_cannot_be_compared_is_named_in_a_line(tmp_path: Path, content: str, words: str) -> None:
     path = tmp_path / "alpha.json"

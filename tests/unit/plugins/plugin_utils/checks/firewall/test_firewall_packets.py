@@ -104,7 +104,7 @@ def test_containers_whose_packets_are_dropped_are_told_by_network() -> None:
     found = judge(without_rules(big_host(2, 12), "DROP"), "firewall.egress")
     assert [(item.outcome, item.resource.name) for item in found] == [("fail", "net0"), ("fail", "net1")]
     (reason,) = found[0].evidence["packets"].values()
-    assert "policy of ip filter" in reason
+    assert "policy of chain FORWARD (ip filter)" in reason
     assert found[0].summary.endswith(reason)
     assert found[0].remediation is not None
     assert "iptables -P FORWARD ACCEPT" in found[0].remediation.text
@@ -266,7 +266,7 @@ def test_a_proxy_that_is_kept_from_its_container_is_found() -> None:
     snapshot = replace(web().snapshot(), ruleset=Ruleset({"iptables-nft-save": text}))
     finding = only(snapshot, "firewall.publish")
     assert finding.outcome == "fail"
-    assert "chain OUTPUT drops it" in finding.summary
+    assert "chain OUTPUT (ip filter) drops it" in finding.summary
 
 
 def test_an_address_that_no_machine_outside_can_ask_at_is_asked_from_the_host() -> None:

@@ -202,9 +202,9 @@ _CHAIN = Chain("nft", "inet", "t", "c", (_RULE,))
 @pytest.mark.parametrize(
     ("verdict", "steps", "named"),
     [
-        (DROP, [(_CHAIN, _RULE)], "rule 3 of inet t, chain c drops it: the words of a rule"),
-        (REJECT, [(_CHAIN, _RULE)], "rule 3 of inet t, chain c rejects it: the words of a rule"),
-        (DROP, [(_CHAIN, _RULE), (_CHAIN, None)], "the policy of inet t, chain c drops it"),
+        (DROP, [(_CHAIN, _RULE)], "rule 3 of chain c (inet t) drops it: the words of a rule"),
+        (REJECT, [(_CHAIN, _RULE)], "rule 3 of chain c (inet t) rejects it: the words of a rule"),
+        (DROP, [(_CHAIN, _RULE), (_CHAIN, None)], "the policy of chain c (inet t) drops it"),
         (DROP, [], "the ruleset hook drops it"),
         (DROP, [(None, None)], "the forward hook drops it"),
     ],
@@ -218,7 +218,7 @@ def test_what_ended_a_packet_is_named(verdict: str, steps: list[tuple[Chain | No
 def test_a_rule_whose_translation_is_taken_is_named_and_so_is_what_is_not_known() -> None:
     steps = (Step("postrouting", _CHAIN, _RULE, "snat", 1, 2, 3, 4), Step("postrouting", None, None, DROP, 1, 2, 3, 4))
     said = decision_text(Passage(DROP, packet(4), steps, ()))
-    assert said.startswith("rule 3 of inet t, chain c ")
+    assert said.startswith("rule 3 of chain c (inet t) ")
     assert said.endswith(f" connection tracking drops it: {_RULE.text}")
     said = decision_text(Passage("unpredictable", packet(4), (), ("one", "other")))
     assert said.endswith(": other")

@@ -157,7 +157,7 @@ def test_what_is_seen_is_left_open_once_an_open_connection_is_answered_to_others
 def test_nothing_comes_back_of_a_port_that_is_kept_by_a_filter() -> None:
     path = asked_by_the_host(8091, "dockerd", "29.1.5", _ONE_WAY)
     assert (path.verdict, path.observed) == (NO_ANSWER, "timed out")
-    assert path.reason == "dockerd holds tcp port 8091 only to keep it; nothing answers there"
+    assert path.reason == "dockerd only reserves TCP port 8091; nothing answers there"
 
 
 def test_an_answer_to_a_syn_that_comes_to_others_opens_nothing() -> None:

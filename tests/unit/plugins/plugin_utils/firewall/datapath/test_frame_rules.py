@@ -177,7 +177,7 @@ def test_without_arp_nobody_is_found() -> None:
     arp = asks(payload("ether", "type"), "arp")
     found = path(BETWEEN, table("forward", [arp, DROP]))
     assert (found.verdict, found.observed) == ("unreachable", "no answer")
-    assert "rule 1 of bridge mine" in found.reason
+    assert "rule 1 of chain forward (bridge mine)" in found.reason
     # What is dropped in one direction only can be learnt from the other one.
     one_way = [asks(meta("iifname"), port_of("peer")), asks(payload("arp", "operation"), "request"), DROP]
     assert path(BETWEEN, table("forward", one_way)).verdict == "unknown"
@@ -266,8 +266,8 @@ def test_output_counts_as_well(kind: int) -> None:
 
 def test_the_rule_is_named() -> None:
     obstacle = neighbours("").obstacle_to_host("br0", "", CONTAINER, GATEWAY)
-    assert obstacle.startswith("the policy of legacy ip6 ")
-    assert obstacle.endswith(", chain INPUT drops it")
+    assert obstacle.startswith("the policy of chain INPUT (legacy ip6 ")
+    assert obstacle.endswith(") drops it")
 
 
 @pytest.mark.parametrize(

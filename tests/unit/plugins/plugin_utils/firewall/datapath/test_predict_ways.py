@@ -163,7 +163,7 @@ def test_rules_of_a_device_that_see_frames_are_not_evaluated_and_said_so(hook: s
     ruleset = replace(snapshot.ruleset, save={}, nft_json=json.dumps({"nftables": entries}))
     path = ask(replace(snapshot, ruleset=ruleset), Origin(OUTSIDE), ADDRESS, 8080)
     assert path.verdict == "unknown"
-    assert "netdev guard, chain at" in path.undetermined[0]
+    assert "chain at (netdev guard)" in path.undetermined[0]
     at_loopback = ask(replace(snapshot, ruleset=ruleset), Origin(HOST), "127.0.0.1", 22)
     assert at_loopback.verdict == ("unknown" if kind is None else "delivered")
 
