@@ -134,6 +134,8 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds
     if served:
         programs = ", ".join(sorted(holders)) or "a process that is not visible"
         raise UnreadableError(ERROR, f"{docker_host} is served by {programs}, not by dockerd")
+    if os.path.isdir("/opt/docker-desktop"):
+        raise UnreadableError(ERROR, "docker-desktop is installed, whose engine is in a virtual machine")
     raise UnreadableError(ABSENT, f"no Docker Engine: nothing serves {docker_host}, and no dockerd is installed")
 
 

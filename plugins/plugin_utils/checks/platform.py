@@ -13,7 +13,8 @@ How each is recognized:
 * rootless: ``SecurityOptions`` of GET /info has ``name=rootless`` (moby daemon/info_unix.go).
 * snap: the data root is below /var/snap/docker, the only place that the snap may write to.
 * Docker Desktop: ``OperatingSystem`` of GET /info is ``Docker Desktop``, which its virtual machine says of itself; or
-  a program of it serves the socket (``docker-desktop-user-distro proxy`` in distributions of WSL2).
+  a program of it serves the socket (``docker-desktop-user-distro proxy`` in distributions of WSL2), or it is installed
+  in /opt/docker-desktop, and no other engine is there.
 * WSL2: the kernel's release names WSL or ``microsoft-standard``, as /proc/version does (microsoft/WSL issue 423, and
   systemd src/basic/virt.c). Other kernels of Microsoft's name neither.
 """

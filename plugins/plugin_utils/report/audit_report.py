@@ -184,6 +184,7 @@ class Audit:
         about = {
             "kernel": host["kernel"],
             "engine": engine.get("version"),
+            "platform": self.document["platform"]["label"],
             "profile": policy["profile"],
             "cis_benchmark": policy["cis_benchmark"],
             # Of all checks, those that pass as well: a test case has no place for it.

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.read impo
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import platform_of
 
 from tests.unit.plugins.module_utils._change.hosts import HOST
 
@@ -89,6 +90,13 @@ def test_podman_without_docker_is_named(bare: Path) -> None:
 def test_a_snap_that_does_not_run_is_stopped(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.path.isdir", lambda path: path == "/var/snap/docker/current")
     assert read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"].kind == "stopped"
+
+
+def test_docker_desktop_is_no_host_without_docker(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.isdir", lambda path: path == "/opt/docker-desktop")
+    snapshot = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock")
+    assert snapshot.sources["engine"].kind == "error"
+    assert platform_of(snapshot).flavor == "desktop"
 
 
 def test_a_rootless_engine_at_another_socket_is_no_host_without_docker(
