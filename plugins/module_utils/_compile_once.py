@@ -1,10 +1,10 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Modules import this first: has Python compile each file that Ansible sends in its archive once, not twice.
+"""Has Python compile each file that Ansible sends in its archive once, not twice. Modules import it ahead of all else.
 
-Its importer of archives keeps no bytecode; it compiles a file to tell its name, and once more to run it (zipimport,
-find_spec() and exec_module()). At the start of a module that takes longer than anything else.
+Python's importer of archives keeps no bytecode; it compiles a file to tell its name, and once more to run it
+(zipimport, find_spec() and exec_module()). At the start of a module that takes longer than anything else.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # first of all
+from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import Consent
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal import KEEP_DAYS
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback import (

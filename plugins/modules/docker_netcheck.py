@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import os
 
-from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # first of all
+from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,

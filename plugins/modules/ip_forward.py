@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # first of all
+from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.forward_policy_plan import (
     PolicyRequest,
 )

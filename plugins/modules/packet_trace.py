@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # first of all
+from ansible_collections.dockernet.baseline.plugins.module_utils import _compile_once  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_for_packets import read_for_packets
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import (
     SavedSnapshotError,
