@@ -32,9 +32,10 @@ needed (5.9), and whether swarm mode is (5.1), only the host's operator knows; p
 that nothing listens on. On which interface swarm itself listens (7.2), and whether its management has a network of its
 own (7.9), is not checked; what its services publish is (publish.wildcard).
 
-Where an engine is not Docker's own, or not within reach, checks say so one by one: with Podman behind the socket those
-of dockerd and docker-proxy do not apply and all others are unknown; of a rootless engine, whatever takes its own
-network namespace is unknown.
+Where the engine could not be asked, one finding, audit.engine, stands for all checks that were not evaluated, and
+not_evaluated of the document lists them. It is not applicable without a Docker Engine and with Podman, and unknown,
+with the reason, where dockerd does not run, is not reached or refuses permission; of a rootless engine it stands for
+what is in its own network namespace. It is no check: no option selects it, and no waiver covers it.
 """
 
 SEVERITIES = """\
