@@ -151,7 +151,7 @@ def test_one_host_takes_a_screen_and_shows_its_remediations_itself(inventory: Pa
     assert len(told) <= 30, "\n".join(told)
     assert "Remediation:" in told
     assert "RUN SUMMARY" not in done.out
-    assert "Gate failed on 1 of 1 host:" in told
+    assert "Gate failed:" in told
 
 
 def test_full_detail_has_a_line_for_each_finding(inventory: Path) -> None:

@@ -27,6 +27,7 @@ FORBIDDEN = (
     "human",
     "in force",
     "it is told",
+    "likewise",
     "mend",
     "mended",
     "mends",

@@ -245,5 +245,5 @@ def _gate(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
         for line in indented(MARGIN, shortened(f"{run.host}: {run.closed}", width - len(MARGIN), 1), width)
     ]
     more = [f"{MARGIN}... and {counted(len(closed) - _REASONS, 'host')} more"] if len(closed) > _REASONS else []
-    title = f"Gate failed on {len(closed)} of {counted(len(runs), 'host')}:"
+    title = f"Gate failed on {len(closed)} of {counted(len(runs), 'host')}:" if hosts > 1 else "Gate failed:"
     return [Line(text, "high") for text in (title, *named, *more)]

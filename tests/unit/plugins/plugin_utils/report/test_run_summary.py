@@ -96,6 +96,11 @@ def test_one_host_has_its_gate_alone() -> None:
     ]
 
 
+def test_one_host_that_fails_the_gate_needs_no_count() -> None:
+    lines = texts([run_of("d", finding("x.high", severity="high"))])
+    assert lines[-2:] == ["Gate failed:", "  d: 1 failed with severity high (audit_fail_on: medium)"]
+
+
 def test_a_batch_says_of_how_many_hosts_it_tells() -> None:
     assert texts(RUNS[:2], 40)[0] == "RUN SUMMARY: 2 hosts of 40"
 
