@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.integration.host_state import host_state
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
+from tests.lab.identity import ROOT
+from tests.lab.lab import Lab
 
 COLLECTION = "dockernet.baseline"
+# Has results say what the module was asked for.
+SHOW_ARGUMENTS = {"ansible_inject_invocation": True}
 OTHER = "unix:///run/other.sock"
 OTHER_FILE = "/etc/docker/other.json"
 UNIT = f"""
@@ -67,6 +73,7 @@ def second_engine(fresh_host: Host) -> Iterator[Host]:
     fresh_host.run(["systemctl", "stop", "other.service"])
 
 
+@pytest.mark.long
 def test_of_two_engines_the_file_of_the_one_that_is_asked_is_changed(second_engine: Host) -> None:
     host = second_engine
     before = host.read("/etc/docker/daemon.json") if host.exists("/etc/docker/daemon.json") else ""
@@ -74,3 +81,43 @@ def test_of_two_engines_the_file_of_the_one_that_is_asked_is_changed(second_engi
     assert not done["failed"], done
     assert json.loads(host.read(OTHER_FILE)) == {"debug": True}
     assert (host.read("/etc/docker/daemon.json") if host.exists("/etc/docker/daemon.json") else "") == before, done
+
+
+def test_defaults_of_the_action_group_reach_every_module(engine_host: Host, lab: Lab, tmp_path: Path) -> None:
+    """A play may give them to all modules of the collection; those that ask no engine are not in the group."""
+    nowhere = "unix:///run/nowhere.sock"
+    options: dict[str, dict[str, Any]] = {
+        "bridge_network": {"networks": [{"name": "never"}]},
+        "daemon_config": {"config": {"debug": True}},
+        "packet_trace": {"from": "outside", "to": "host:22"},
+        "userland_proxy": {"state": "disabled"},
+    }
+    reports: list[dict[str, Any]] = [
+        {f"{COLLECTION}.audit_report": {"result": "{{ found }}"}},
+        {f"{COLLECTION}.facts_report": {"result": "{{ found }}"}},
+        {f"{COLLECTION}.trace_report": {"result": "{{ traced }}"}},
+        {f"{COLLECTION}.audit_summary": {"results": {"{{ inventory_hostname }}": "{{ found }}"}}},
+    ]
+    names = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]["dockernet"]
+    tasks = [
+        {
+            f"{COLLECTION}.{name}": options.get(name, {}),
+            "register": {"docker_netcheck": "found", "packet_trace": "traced"}.get(name, "other"),
+            "ignore_errors": True,
+        }
+        for name in names
+    ]
+    play = {
+        "hosts": "all",
+        "gather_facts": False,
+        "module_defaults": {f"group/{COLLECTION}.dockernet": {"docker_host": nowhere}},
+        "tasks": [*tasks, *({**task, "ignore_errors": True} for task in reports)],
+    }
+    book = tmp_path / "book.yml"
+    book.write_text(yaml.safe_dump([play]))
+    done = lab.ansible_playbook(str(book), limit=[engine_host.name], extra_vars=SHOW_ARGUMENTS, check=True)
+    results = {task.action.rpartition(".")[2]: task.result for task in done.tasks}
+    assert set(results) == {*names, *(next(iter(task)).rpartition(".")[2] for task in reports)}, done.out
+    asked = {name: results[name]["invocation"]["module_args"]["docker_host"] for name in names}
+    assert asked == dict.fromkeys(names, nowhere)
+    assert "Unsupported parameters" not in done.out
