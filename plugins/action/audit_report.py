@@ -59,12 +59,14 @@ class ActionModule(ActionBase):
         except (OSError, ValueError) as error:
             return {"failed": True, "changed": False, "msg": f"result: not what docker_netcheck returned: {error}"}
         answer: dict[str, Any] = {"changed": False}
+        known = audit.last_run
         if arguments["output_dir"]:
             try:
                 audit, answer["files"] = _write(audit, gate, arguments["output_dir"])
             except OSError as error:
                 return {**answer, "failed": True, "msg": f"output_dir: {error}"}
-        if audit.last_run:
+        # Not what the audit's own result has: Ansible prints the whole result where the gate fails.
+        if audit.last_run and audit.last_run is not known:
             answer["since_last_run"] = to_plain(audit.last_run)
         lines = _DETAILS[arguments["detail"]](audit, arguments["width"])
         return {**answer, **show_toned(lines), **_verdict(audit, gate)}

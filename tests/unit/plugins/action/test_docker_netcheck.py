@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
-from ansible_collections.dockernet.baseline.plugins.action import docker_netcheck
+from ansible_collections.dockernet.baseline.plugins.action import audit_report, docker_netcheck
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
@@ -240,3 +240,31 @@ def test_an_error_of_this_collection_while_judging_is_told(monkeypatch: pytest.M
 def test_the_time_for_judging_takes_a_second_at_least() -> None:
     with pytest.raises(AnsibleActionFail, match=r"judge_timeout: .* found 0"):
         run(Told(), judge_timeout=0)
+
+
+def test_a_document_is_compared_before_it_is_replaced(tmp_path: Path) -> None:
+    assert "since_last_run" not in run(Told(), document_in="file", output_dir=str(tmp_path))
+    host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp", "0.0.0.0|81|81/tcp")).snapshot()
+    told = Told({"changed": False, WIRE: pack(host.to_json())})
+    changes = run(told, document_in="file", output_dir=str(tmp_path))["since_last_run"]
+    new = {item["check"]: (item["severity"], item["resources"]) for item in changes["new"]}
+    assert new["publish.wildcard"] == ("low", ["port web:81/tcp"])
+    assert (changes["fixed"], changes["problem"]) == ([], "")
+    fixed = run(Told(), document_in="file", output_dir=str(tmp_path))["since_last_run"]["fixed"]
+    assert {item["check"] for item in fixed} == set(new)
+    (tmp_path / "alpha.json").write_text("{")
+    assert "no JSON" in run(Told(), document_in="file", output_dir=str(tmp_path))["since_last_run"]["problem"]
+
+
+def test_the_report_compares_what_it_writes_itself(tmp_path: Path) -> None:
+    def report(audited: dict[str, Any]) -> dict[str, Any]:
+        options = {"result": audited, "output_dir": str(tmp_path)}
+        action = action_with(audit_report, "audit_report", lambda **dummy: {}, options)
+        result: dict[str, Any] = action.run(task_vars={"inventory_hostname": "alpha"})
+        return result
+
+    assert "since_last_run" not in report(run(Told(), document_in="file"))
+    again = report(run(Told(), document_in="file"))["since_last_run"]
+    assert (again["new"], again["fixed"], again["problem"]) == ([], [], "")
+    # The audit's own result has it.
+    assert "since_last_run" not in report(run(Told(), document_in="file", output_dir=str(tmp_path)))
