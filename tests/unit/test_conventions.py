@@ -72,3 +72,10 @@ def test_an_execution_environment_gets_what_the_controller_imports() -> None:
     }
     assert imported - set(sys.stdlib_module_names) - {"ansible", "ansible_collections", "yaml"} <= required
     assert {"jmespath", "pyroute2"} <= required
+
+
+def test_the_changelog_names_every_module() -> None:
+    releases = load("changelogs/changelog.yaml")["releases"]
+    assert load("galaxy.yml")["version"] in releases
+    named = {item["name"] for release in releases.values() for item in release.get("modules", [])}
+    assert set(DOCUMENTATION) - named == set(), "run `make changelog`"
