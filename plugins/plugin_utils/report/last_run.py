@@ -272,7 +272,7 @@ def run_change_lines(runs: Mapping[str, LastRun], hosts: int, width: int) -> lis
     rows = [
         *_capped(_NEW, [_hosts_row(_NEW, check, found) for check, found in new.items()], _OF_RUN),
         *_capped(_FIXED, [_hosts_row(_FIXED, check, found) for check, found in fixed.items()], _OF_RUN),
-        *([Row(_UNCOMPARED, counted(len(problems), "host"), "", problems)] if problems else []),
+        *_not_compared(problems),
     ]
     amounts = _amounts(
         sum(_findings(last.new) for last in compared.values()), sum(_findings(last.fixed) for last in compared.values())
@@ -282,6 +282,12 @@ def run_change_lines(runs: Mapping[str, LastRun], hosts: int, width: int) -> lis
     of_hosts = "" if len(compared) == hosts else f" ({len(compared)} of {counted(hosts, 'host')} compared)"
     title = f"Since the last run, {since}: {amounts}{of_hosts}" if times else "Not compared with the last run:"
     return [Line(title), *row_lines(rows, width, _LABELS, ONE_LINE)]
+
+
+def _not_compared(problems: Sequence[str]) -> list[Row]:
+    """One problem has the whole line, and of several the first are named."""
+    text = problems[0] if len(problems) == 1 else ""
+    return [Row(_UNCOMPARED, counted(len(problems), "host"), text, () if text else problems)] if problems else []
 
 
 def plain_changes(runs: Mapping[str, LastRun]) -> dict[str, Any]:
