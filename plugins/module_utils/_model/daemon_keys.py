@@ -211,7 +211,9 @@ def _prefix_problem(name: str, text: str) -> str:
     plain = f"{address}{slash}{re.sub('^0+(?=[0-9])', '', length)}"
     parsed = _interface(plain if name in ("bip", "fixed-cidr") else text)
     wanted = _WANTED_FAMILY[name]
-    if parsed is None or parsed.version != wanted:
+    # Go takes an address such as ::ffff:192.0.2.1 for one of IPv4 (net.IP.To4); dockerd asks that of this key alone.
+    is_mapped = name == "fixed-cidr-v6" and parsed is not None and getattr(parsed.ip, "ipv4_mapped", None)
+    if parsed is None or parsed.version != wanted or is_mapped:
         example = "192.0.2.1/24" if wanted == 4 else "2001:db8::1/64"
         return f"{name}: {_quoted(text)} is no IPv{wanted} address with a prefix length (as in {example})"
     if name == "bip" and parsed.network.prefixlen < 31 and parsed.ip == parsed.network.network_address:

@@ -76,6 +76,7 @@ def test_what_dockerd_starts_with_is_no_problem(values: dict[str, Any]) -> None:
         ({"bip": "192.0.2.1"}, "bip:"),
         ({"bip": "2001:db8::1/64"}, "is no IPv4 address"),
         ({"fixed-cidr-v6": "192.0.2.0/24"}, "is no IPv6 address"),
+        ({"fixed-cidr-v6": "::ffff:192.0.2.0/120"}, "is no IPv6 address"),
         ({"ip": "banana"}, 'ip: "banana" is no IP address'),
         ({"dns": ["192.0.2.1", "x"]}, 'dns: "x" is no IP address'),
         ({"default-address-pools": [{"base": "10.0.0.0/16", "size": 8}]}, "10.0.0.0/16 cannot be cut into networks"),
