@@ -208,7 +208,7 @@ def _explain(error: OSError, docker_host: str, time_limit: float) -> UnreadableE
     if isinstance(error, PermissionError):
         return UnreadableError(DENIED, f"{docker_host}: permission denied; run with become (as root)")
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
-        return UnreadableError(ERROR, f"dockerd runs, but nothing listens at {docker_host}; set docker_host")
+        return UnreadableError(ERROR, f"nothing listens at {docker_host}; start dockerd, or set docker_host")
     # Before Python 3.10 it is no TimeoutError.
     if isinstance(error, socket.timeout):
         return UnreadableError(ERROR, f"dockerd did not answer at {docker_host} within {time_limit:g} seconds")

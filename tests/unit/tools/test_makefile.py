@@ -33,7 +33,7 @@ class InventoryModule(BaseInventoryPlugin):
 
 def make_harden(inventory: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     # What the make that started this test was given is not meant for this one.
-    ours = ("MAKEFLAGS", "MFLAGS", "EXTRA", "INVENTORY")
+    ours = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "EXTRA", "INVENTORY")
     clean = {name: value for name, value in os.environ.items() if name not in ours and not name.startswith("ANSIBLE_")}
     return subprocess.run(
         ["make", "harden", f"INVENTORY={inventory}", *arguments],
