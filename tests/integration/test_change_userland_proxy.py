@@ -97,7 +97,7 @@ def test_what_would_stop_somebody_is_refused_by_name(shop_host: Host) -> None:
             done = run(host, check=check, state="disabled")
             assert_refused(done, "web", "restart policy no", "on_disruption: allow", "live_restore: enabled")
             how = {item["name"]: item["how"] for item in done["disruptions"]}
-            assert set(how) == {*NAMES, "service bound.service"}
+            assert set(how) == {*NAMES, "bound.service"}
             assert "started again" in how["steady"]
         other = "/etc/docker/other.json"
         assert_refused(run(host, state="disabled", config_path=other), other, DAEMON_JSON)

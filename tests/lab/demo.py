@@ -75,8 +75,14 @@ class Demo:
         self._began = time.monotonic()
 
     def run(self) -> int:
+        """Make the host, and show what is done on it; the status is that of show()."""
+        self.say(f"Making the Docker host {self.name}")
+        lifecycle.up(self.identity, parse_hosts([self.name]), self.say)
+        return self.show()
+
+    def show(self) -> int:
         """Return 0 when the host was hardened, connections that failed are answered, and no container was restarted."""
-        host = self._make_host()
+        host = self._broken_host()
         before, started = self._connections(host), host.container("web").started_at
         self.say("Auditing it: ansible-playbook dockernet.baseline.audit_docker_net")
         status = self._playbook("audit_docker_net")
@@ -98,9 +104,7 @@ class Demo:
     def say(self, line: str) -> None:
         print(f"[{time.monotonic() - self._began:5.1f} s] {line}", flush=True)
 
-    def _make_host(self) -> Host:
-        self.say(f"Making the Docker host {self.name}")
-        lifecycle.up(self.identity, parse_hosts([self.name]), self.say)
+    def _broken_host(self) -> Host:
         host = Lab.open(self.identity.name).host(self.name)
         host.reset()
         self.say(f"Starting containers on it: {', '.join(container.name for container in WORKLOAD.containers)}")

@@ -50,7 +50,7 @@ def shown_by_readme() -> list[str]:
 
 @pytest.mark.kinds("debian13")
 def test_the_demo_ends_as_readme_shows_it(engine_host: Host, lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
-    status = Demo(lab.identity, engine_host.name).run()
+    status = Demo(lab.identity, engine_host.name).show()
     out = capfd.readouterr().out
     assert status == 0, out
     printed, at = steady(out), 0

@@ -82,6 +82,11 @@ def test_a_program_of_docker_desktop_at_the_socket_is_named(program: str) -> Non
     assert "Docker Desktop" in found.label
 
 
+def test_docker_desktop_that_is_installed_is_named() -> None:
+    reason = "docker-desktop is installed, whose engine is in a virtual machine"
+    assert platform_of(unasked("error", reason)).flavor == "desktop"
+
+
 def test_a_host_of_which_nothing_was_read_says_nothing_of_its_engine() -> None:
     found = platform_of(SyntheticHost().unread(*SOURCES, kind="error", reason="too slow").snapshot())
     assert found.state == "unread"
