@@ -69,7 +69,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Two hosts, fresh, that no other test has meanwhile; on the first a user without any rights."""
-    hosts = [lab.host(name) for name in sorted(lab.hosts)][:2]
+    hosts = lab.fleet[:2]
     if len(hosts) < 2:
         pytest.skip("takes two hosts")
     with ExitStack() as held:

@@ -18,6 +18,7 @@ from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.machine_lock import file_lock
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 ROUTED = NetworkSpec(
@@ -41,11 +42,15 @@ def host(fresh_host: Host) -> Host:
 
 
 def seen_outside(lab: Lab, host: Host, *places: tuple[str, int]) -> list[str]:
-    """How it ends for the machine outside, which sends this host what is for its containers and for 127.0.0.1."""
+    """How it ends for the machine outside, which sends this host what is for its containers and for 127.0.0.1.
+
+    Meanwhile no other test has it send another host what is for these subnets, see sends_to().
+    """
     prepare(lab)
     mark = host.host_name.place
     attempts = [Attempt(lab.outside.path, "tcp", address, port, mark) for address, port in places]
-    return [outcome.seen for outcome in observe(attempts)]
+    with file_lock(lab.identity.state / "busy" / "outside"):
+        return [outcome.seen for outcome in observe(attempts)]
 
 
 def found(host: Host, check: str) -> set[str]:

@@ -24,7 +24,7 @@ JOURNAL = "/var/lib/dockernet-baseline"
 @pytest.fixture
 def fleet(lab: Lab) -> Iterator[list[Host]]:
     """All hosts of the lab, fresh, in the order of the inventory; nobody else has them meanwhile."""
-    hosts = [lab.host(name) for name in sorted(lab.hosts)]
+    hosts = lab.fleet
     if len(hosts) < 3:
         pytest.skip("takes three hosts")
     with ExitStack() as held:

@@ -64,6 +64,11 @@ class Lab:
         running = (name for name, entry in entries.items() if entry["State"]["Running"])
         return sorted(running, key=lambda name: HostName.parse(name).place)
 
+    @property
+    def fleet(self) -> list[Host]:
+        """The hosts that run, by their names, without those that a test has started beside them and may work on."""
+        return [self.host(name) for name in sorted(self.hosts) if not HostName.parse(name).layout]
+
     def ansible_playbook(
         self,
         book: str,
