@@ -119,7 +119,7 @@ def test_tags_choose_what_looks_and_what_changes(state: str, fresh_host: Host) -
     there = forwards(host)
     words = {"present": "It would run ip_forward.", "reverted": "Nothing was reverted, since tags leave that out."}
 
-    # A tag of somebody else's.
+    # A tag of another role.
     other = tagged(host, HARDEN, "--tags", "other", harden_state=state)
     assert [task for task in other.of(NETCHECK) if task.outcome != "skipped"] == []
 

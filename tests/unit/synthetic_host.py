@@ -40,39 +40,27 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     CONTAINER_NAMESPACES,
     DAEMON_CONFIG,
     ENGINE,
+    IPSEC,
     LINKS,
     LISTENERS,
     MANAGED_LINKS,
     NAMESERVERS,
     NAMESPACES,
+    NEIGHBOURS,
     POLICY_RULES,
     PROCESSES,
     ROUTES,
     RULESET,
     SERVICE,
     SYSCTL,
+    TRAFFIC_CONTROL,
     HostSnapshot,
     Source,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import SOURCES as ALL_SOURCES
 
-SOURCES = (
-    ENGINE,
-    NAMESPACES,
-    LINKS,
-    ROUTES,
-    POLICY_RULES,
-    LISTENERS,
-    CONTAINER_NAMESPACES,
-    NAMESERVERS,
-    SYSCTL,
-    BOOT,
-    PROCESSES,
-    DAEMON_CONFIG,
-    SERVICE,
-    RULESET,
-    CONNTRACK,
-    MANAGED_LINKS,
-)
+SOURCES = tuple(name for name in ALL_SOURCES if name not in (NEIGHBOURS, TRAFFIC_CONTROL, IPSEC))
+"""What is read of such a host."""
 HOST_ADDRESS = "192.0.2.10"
 HOST_NETNS = 4026531840
 DOCKERD = 700

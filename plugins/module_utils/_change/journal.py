@@ -72,7 +72,7 @@ class Journal:
 
         files: all that may be touched, also those that do not exist yet. writes: by path, every content that the change
         may give a file, in the order of its steps and with what it falls back on; None removes it. Only with that can
-        what a killed run left behind be told from what somebody else wrote.
+        what a killed run left behind be told from what other programs wrote.
         Raises ChangeFailed when it cannot be recorded: without that nothing is changed.
         """
         identity = f"{time.time_ns()}-{os.getpid()}"

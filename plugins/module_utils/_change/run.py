@@ -134,7 +134,7 @@ def carry_out(module: HostModule, change: Change[P]) -> Outline:
 
 def _apply(change: Change[P]) -> Outline:
     with exclusive():
-        # Somebody else may have changed the host while this run waited for the lock.
+        # Another program may have changed the host while this run waited for the lock.
         plan = change.plan()
         _refuse_without_libraries(plan.outline)
         if plan.outline.actions:

@@ -157,7 +157,7 @@ def _drained(program: subprocess.Popen[bytes], until: float) -> tuple[bytes, byt
                 if left < 0:
                     raise _LimitError(TOO_MUCH, f"it was ended, since it wrote more than {MOST_OUTPUT >> 20} MiB")
             if not ready and program.poll() is not None:
-                # Somebody whom it left behind holds its output.
+                # A process that it left behind holds its output.
                 until = min(until, time.monotonic() + _PATIENCE)
     with contextlib.suppress(subprocess.TimeoutExpired):
         program.wait(max(0.0, until - time.monotonic()))

@@ -196,7 +196,7 @@ class LinkNotices:
             return None
         found: list[Link] = []
         complete = True
-        # Whoever can make them as fast as they are read must not keep us here.
+        # A container that makes them as fast as they are read must not keep us here.
         for dummy in range(_MOST):
             try:
                 data = self._socket.recv(_RECEIVED)

@@ -151,7 +151,7 @@ _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])"
 _DOMAIN = re.compile(rf"(:?:?{_LABEL}(?::?\.:?{_LABEL})*)\.?[\t\n\f\r ]*\Z")
 # What both the old and the new go-units take; the new one also takes .5g and 1e3.
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?) ?(?:b|[kmgtp](?:b|ib)?)?\Z", re.I)
-# The host of a URL as net/url takes it, without what nobody writes.
+# The host of a URL as net/url takes it, without rare forms.
 _AUTHORITY = r"(?:\[[0-9A-Fa-f:.]*\]|[A-Za-z0-9._~!$&'()*+,;=\-\u0080-\U0010ffff]*)(?::(?P<port>[0-9]*))?"
 _TCP = re.compile(rf"{_AUTHORITY}\Z")
 _MIRROR = re.compile(rf"https?://{_AUTHORITY}(?:/[^?#\s%\x00-\x1f\x7f]*)?\Z", re.I)

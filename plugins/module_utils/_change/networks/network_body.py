@@ -4,7 +4,7 @@
 """Networks as the Engine API takes and gives them, where one is other than wanted, and where the kernel is. Pure.
 
 There is no call that changes a network, so a difference can only be repaired by making it anew. What is not asked for
-is no difference, whatever it is. What the kernel has does not show how packets fare: that is proved on the controller.
+is no difference, whatever it is. What the kernel has does not show where packets go: that is proved on the controller.
 """
 
 from __future__ import annotations
@@ -318,7 +318,7 @@ def _endpoint(container: dict[str, Any], network: str, data: dict[str, Any], lin
         config=_config_of(container["Id"], data),
         address=address,
         address6=address6,
-        # Where somebody changed it in the kernel, that is the one in use.
+        # Where it was changed in the kernel, that is the one in use.
         mac=(link.mac if link else "") or data.get("MacAddress") or "",
         interface=link.name if link else "",
     )

@@ -3,7 +3,7 @@
 
 """The host as it was before the first change that was not taken back yet: the plan. Pure.
 
-First what each thing was before the changes that the journal has, and what our last one left of it. Somebody else may
+First what each thing was before the changes that the journal has, and what our last one left of it. Others may
 have changed a thing between two of our changes: the second one then found what the first did not leave. Only our own
 part can be taken back in that case, which is what came after.
 
@@ -96,7 +96,7 @@ class FilePast:
 
     @property
     def unbroken(self) -> list[FileLink]:
-        """The links since somebody else was at the file last, all of them when no one was."""
+        """The links since others changed the file last, all of them when none did."""
         start = 0
         for place in range(1, len(self.links)):
             if digest(self.links[place].before) not in {digest(content) for content in self.links[place - 1].after}:
@@ -167,7 +167,7 @@ def _after(change: RecordedChange, record: FileRecord) -> list[Content | None]:
         return known
     left = change.left[record.path]
     same = [content for content in known if digest(content) == left]
-    # Neither: somebody else wrote it before our change had ended.
+    # Neither: another program wrote it before our change had ended.
     return same[:1] or record.writes
 
 
