@@ -34,8 +34,8 @@ BUDGETS = {
     "audit_summary": OF_REPORTS,
 }
 """Files and bytes that a module may send to a host."""
-MOST_FILES = 220
-"""In plugins/: a file is what a reader looks for by its name."""
+MOST_FILES = 260
+"""In plugins/, 220 of them for the audit and for changes: a file is what a reader looks for by its name."""
 
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))
 ROLES = sorted(path.name for path in (ROOT / "roles").glob("*") if path.is_dir())
