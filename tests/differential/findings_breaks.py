@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from tests.integration.catalogue.scenario import release
@@ -52,6 +53,28 @@ def _ufw(text: str) -> Break:
 
 def _accept_chain(host: Host) -> str:
     return "FORWARD" if release(host) < (28, 0) else "DOCKER-FORWARD"
+
+
+def _mac(container: str, mac_of: Callable[[Host], str]) -> Break:
+    """Give a container another hardware address, as --mac-address does; what others know of its old one stays."""
+
+    def apply(host: Host) -> None:
+        inside, mac = host.container(container), mac_of(host)
+        route = inside.net(["ip", "route", "show", "default"]).out.split()
+        for words in (["down"], ["address", mac], ["up"]):
+            inside.net(["ip", "link", "set", "eth0", *words])
+        inside.net(["ip", "route", "replace", *route])
+
+    return apply
+
+
+def _mac_inside(container: str) -> Callable[[Host], str]:
+    return lambda host: _mac_shown(host.container(container).net(["ip", "-json", "link", "show", "eth0"]).out)
+
+
+def _mac_shown(text: str) -> str:
+    (link,) = json.loads(text)
+    return str(link["address"])
 
 
 def _docker_user_behind(host: Host) -> None:
@@ -114,6 +137,10 @@ BREAKS: dict[str, Break] = {
     ],
     "port of db attached to another bridge": _port("db", "ip link set PORT master front0"),
     "host's end of the link of db takes 68 bytes": _port("db", "ip link set PORT mtu 68"),
+    "db and open with one hardware address": _mac("db", _mac_inside("open")),
+    "db with the hardware address of back0": _mac(
+        "db", lambda host: _mac_shown(host.run(["ip", "-json", "link", "show", "back0"]).out)
+    ),
     "mtu of eth0 too small for nothing": _sh("ip link set eth0 mtu 1200"),
     "wrong neighbour entry for the router": _sh(
         "ip neigh replace $(ip route show default | cut -d' ' -f3) lladdr 02:00:00:00:00:01 dev eth0 nud permanent"

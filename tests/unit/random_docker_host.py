@@ -76,6 +76,7 @@ def random_docker_host(seed: int) -> DockerHost:
     for maker in dice.choices((_fixed_neighbour, _port), k=dice.choice((0, 0, 1, 3))):
         maker(host, dice, bridges)
     _traffic_control(host, seed)
+    _shared_mac(host, seed)
     return host
 
 
@@ -95,6 +96,20 @@ def _traffic_control(host: DockerHost, seed: int) -> None:
     dice = random.Random(f"traffic control/{seed}")  # noqa: S311
     for dummy in range(dice.choice((0, 0, 0, 1, 2))):
         _filter(host, dice)
+
+
+def _shared_mac(host: DockerHost, seed: int) -> None:
+    """A container on some hosts that has the hardware address of another one or of a bridge, by dice of its own."""
+    dice = random.Random(f"shared mac/{seed}")  # noqa: S311
+    if dice.random() < 0.8:
+        return
+    place = dice.randrange(len(host.container_namespaces))
+    space = host.container_namespaces[place]
+    inside = [link for item in host.container_namespaces for link in item.links]
+    macs = [link.mac for link in [*inside, *host.links] if link.mac]
+    link = dice.choice([item for item in space.links if item.mac])
+    links = [replace(item, mac=dice.choice(macs)) if item is link else item for item in space.links]
+    host.container_namespaces[place] = replace(space, links=links)
 
 
 def _filter(host: DockerHost, dice: random.Random) -> None:

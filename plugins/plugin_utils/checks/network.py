@@ -80,6 +80,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import SharedMac
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
@@ -293,9 +294,10 @@ def _judge_endpoint(context: AuditContext) -> list[Verdict]:
         text = _fault(_Place(container, endpoint, network, space), peers, names)
         if text:
             broken.setdefault(container.id, (container, []))[1].append(text)
-    found = [*(_failed(container, texts) for container, texts in broken.values()), *unread_inside(snapshot)]
+    found = [_failed(container, texts) for container, texts in broken.values()]
+    found += [*_shared_macs(context), *unread_inside(snapshot)]
     evidence = {"attachments of containers to bridge networks": len(places)}
-    return found or [passed(host, "Containers have the links and addresses that the engine assigned", evidence)]
+    return found or [passed(host, ENDPOINT.title, evidence)]
 
 
 def _places(snapshot: HostSnapshot) -> Iterator[tuple[Container, Endpoint, Network]]:
@@ -363,14 +365,62 @@ def _failed(container: Container, texts: list[str]) -> Verdict:
     )
 
 
+def _shared_macs(context: AuditContext) -> list[Verdict]:
+    """By the links inside: what the engine shows is what it was asked for."""
+    bridges = context.view.bridges
+    return [
+        _shared(network, shared)
+        for network in context.snapshot.networks
+        for shared in (bridges[network.bridge].shared_macs() if network.bridge in bridges else ())
+    ]
+
+
+def _shared(network: Network, shared: SharedMac) -> Verdict:
+    names = listed(shared.containers, _NAMED)
+    evidence: dict[str, Any] = {
+        "MAC address": shared.mac,
+        "bridge": network.bridge,
+        "links of containers": [
+            f"{name}: {port.device} inside, {port.link.name} on the host"
+            for name, port in zip(shared.containers, shared.ports)
+        ],
+    }
+    holders, keeps = names, f"Decide which of {names} keeps the MAC address, and recreate the others"
+    impact = (
+        f"{network.bridge} forwards frames for {shared.mac} to whichever of them sent last: they do not reach each "
+        "other, and connections to them, through published ports too, fail or break off."
+    )
+    if shared.device:
+        evidence["device of the host with the same MAC address"] = shared.device
+        holders, keeps = f"{names} and the host's {shared.device}", f"Recreate {names}"
+        impact = (
+            f"{network.bridge} takes frames for {shared.mac} as its own: what is sent to {names}, replies included, "
+            "does not arrive."
+        )
+    return failed(
+        resources.network(network),
+        f"Network {network.name}: {holders} have the same MAC address {shared.mac}, so packets to them are lost",
+        evidence,
+        impact,
+        Remediation(f"{keeps} without --mac-address (mac_address in Compose): the engine then assigns one"),
+    )
+
+
 ENDPOINT = Check(
     id="network.endpoint",
-    grades=(Grade(BROKEN, "the container is not reachable at the address that the engine shows"),),
-    title="Containers have the links and addresses that the engine assigned",
+    grades=(
+        Grade(
+            BROKEN,
+            "the container is not reachable at the address that the engine shows, or loses packets to another end of "
+            "the bridge that has its MAC address",
+        ),
+    ),
+    title="Containers have the links and addresses that the engine assigned, and MAC addresses of their own",
     rationale=(
         "The engine creates a link and an address for each attachment, and never checks them again. A network manager "
         "that takes over a bridge port, or a program inside with NET_ADMIN, leaves a container that runs, looks "
-        "connected, and cannot be reached."
+        "connected, and cannot be reached. The engine starts two containers of a network with the same --mac-address "
+        "as well, although a bridge forwards frames for a MAC address to one port alone."
     ),
     needs=(ENGINE, NAMESPACES, LINKS, CONTAINER_NAMESPACES),
     judge=_judge_endpoint,

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.integration.catalogue.case import ALL_KINDS, Case, as_it_is
 from tests.integration.catalogue.scenario import NAMES, restart_with, uses_nftables
 from tests.lab.host import Host
@@ -75,6 +77,21 @@ def port_taken_off_its_bridge(host: Host) -> None:
     host.run("for port in /sys/class/net/loose0/brif/*; do ip link set ${port##*/} nomaster; done")
 
 
+def two_with_one_hardware_address(host: Host) -> None:
+    """As a Compose file does it in which a service with mac_address was copied."""
+    options = ["--mac-address", "02:42:0a:58:00:02"]
+    twins = [Workload(name, ["twins"], options=options) for name in ("castor", "pollux")]
+    host.deploy(Scenario([NetworkSpec("twins")], twins))
+
+
+def bridge_with_the_hardware_address_of_a_container(host: Host) -> None:
+    """The container keeps the address that the engine assigned, and the bridge takes it."""
+    network = NetworkSpec("mirror", options={"com.docker.network.bridge.name": "mirror0"})
+    host.deploy(Scenario([network], [Workload("narcissus", ["mirror"])]))
+    (inside,) = json.loads(host.container("narcissus").net(["ip", "-json", "link", "show", "eth0"]).out)
+    host.run(["ip", "link", "set", "mirror0", "address", inside["address"]])
+
+
 def swarm(host: Host) -> None:
     """A manager alone."""
     host.docker("swarm", "init", "--advertise-addr", host.address)
@@ -109,6 +126,8 @@ CASES: tuple[Case, ...] = (
     Case("network.connectivity", two_beside_each_other_that_a_rule_divides, "split", "workload"),
     Case("network.internal-open", rule_that_lets_an_internal_network_out, "inner", "workload"),
     Case("network.endpoint", port_taken_off_its_bridge, "left", "workload"),
+    Case("network.endpoint", two_with_one_hardware_address, "twins", "workload"),
+    Case("network.endpoint", bridge_with_the_hardware_address_of_a_container, "mirror", "workload"),
     Case("network.overlap", another_way_to_front, "front", "kernel"),
     Case("network.overlap", as_it_is, "inner", "kernel", options=AVOID),
     Case(

@@ -7,7 +7,8 @@
 """What a packet meets on a bridge: its ports, which addresses are behind them, and what keeps a frame from crossing.
 
 That is states of its ports, isolation and hairpin mode (br_handle_frame() of net/bridge/br_input.c, should_deliver() of
-br_forward.c); what else was set by hand leaves it open. An end of a bridge is a port, or None for the host itself.
+br_forward.c); what else was set by hand leaves it open, and so does a hardware address that two ends have. An end of a
+bridge is a port, or None for the host itself.
 
 With the subnets that are on this host alone, so that no machine outside has an address of theirs.
 """
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
@@ -28,6 +30,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
     parse_prefix,
     same_prefix,
 )
+
+_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,30 @@ class Port:
     def mac(self) -> str:
         """Hardware address of the other end."""
         return self.stack.links[self.device].mac
+
+
+class SharedMac(NamedTuple):
+    """A hardware address that a container has together with another end of its bridge.
+
+    The bridge has one entry for it, of the port that sent last; one of its own addresses is never given to a port
+    (br_fdb_update() of net/bridge/br_fdb.c).
+    """
+
+    mac: str
+    ports: list[Port]
+    """Those of the containers."""
+    device: str
+    """The bridge, or the port of it on the host, that has it as well; empty for none."""
+
+    @property
+    def containers(self) -> list[str]:
+        """Names of the containers."""
+        return [str(port.stack.container) for port in self.ports]
+
+    @property
+    def holders(self) -> list[str]:
+        """Who has it, in words."""
+        return [port.stack.label for port in self.ports] + ([self.device] if self.device else [])
 
 
 @dataclass
@@ -63,6 +91,10 @@ class Bridge:
     _ports_by_address: dict[tuple[int, int], Port] = field(default_factory=dict)
     _entries: dict[str, str] = field(default_factory=dict)
     """Of its forwarding database: ports by the hardware addresses of static entries."""
+    _devices_by_mac: dict[str, str] = field(default_factory=dict)
+    """The bridge and its ports on the host by their own hardware addresses."""
+    _ports_by_mac: dict[str, list[Port]] = field(default_factory=dict)
+    """Ports by the hardware address of the container behind them."""
 
     @property
     def name(self) -> str:
@@ -75,6 +107,8 @@ class Bridge:
         for family in (4, 6):
             for address in port.stack.addresses(family, port.device):
                 self._ports_by_address.setdefault((family, address.number), port)
+        self._ports_by_mac.setdefault(port.mac, []).append(port)
+        self.is_plain = self.is_plain and self.shared(port.mac) is None
 
     def __post_init__(self) -> None:
         """Take what is special about the bridge itself."""
@@ -82,9 +116,20 @@ class Bridge:
 
     def mind(self, link: Link) -> None:
         """Take what is special about a port, or about the bridge itself."""
-        if link.settings or link.forwarding_entries or link.isolated or link.vlan_filtering:
+        self._devices_by_mac.setdefault(link.mac, link.name)
+        is_shared = self.shared(link.mac) is not None
+        if is_shared or link.settings or link.forwarding_entries or link.isolated or link.vlan_filtering:
             self.is_plain = False
         self._entries.update(dict.fromkeys(link.forwarding_entries, link.name))
+
+    def shared(self, mac: str) -> SharedMac | None:
+        """Who has a hardware address of a container, where that is not this container alone."""
+        ports, device = self._ports_by_mac.get(mac, []), self._devices_by_mac.get(mac, "")
+        return SharedMac(mac, ports, device) if mac and ports and (len(ports) > 1 or device) else None
+
+    def shared_macs(self) -> list[SharedMac]:
+        """All hardware addresses that containers do not have alone."""
+        return [item for item in map(self.shared, self._ports_by_mac) if item is not None]
 
     def doubt_about(self, mac: str) -> str:
         """Why it is not known where the bridge leads frames for a hardware address; empty where it learns that."""
@@ -153,6 +198,10 @@ def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> 
     doubt = bridge.doubt_about(bridge.link.mac if outgoing is None else outgoing.mac)
     if doubt:
         yield Obstacle(doubt, is_certain=False)
+    shared = None if outgoing is None else bridge.shared(outgoing.mac)
+    if shared is not None:
+        text = f"{listed(shared.holders, _NAMED)} have the same MAC address {shared.mac} on {bridge.name}"
+        yield Obstacle(f"{text}; see bridge fdb show", is_certain=False)
 
 
 def _state(link: Link) -> str:

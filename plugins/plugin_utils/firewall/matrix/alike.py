@@ -14,6 +14,7 @@ rule_catalogue).
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Hashable, Iterable
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
@@ -51,7 +52,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_f
 
 
 class FixedForms:
-    """Forms by namespace, see PlaceForms. One that has a fixed entry, or that one is about, is like no other one."""
+    """Forms by namespace, see PlaceForms.
+
+    One that has a fixed entry, or that one is about, is like no other one; neither is one with a hardware address that
+    another end of its bridge has.
+    """
 
     def __init__(self, snapshot: HostSnapshot, places: Places) -> None:
         """Sort the entries by whom they are about."""
@@ -67,6 +72,7 @@ class FixedForms:
         for namespace in places.namespaces:
             self._add_own(namespace)
         self._add_led(snapshot, places)
+        self._add_shared(snapshot, places)
 
     def _add_led(self, snapshot: HostSnapshot, places: Places) -> None:
         """Whom forwarding databases of bridges know by an entry that they did not learn."""
@@ -74,6 +80,17 @@ class FixedForms:
         for namespace in places.namespaces if led else ():
             if any((attachment.net.link.index, attachment.inside.mac) in led for attachment in namespace.attachments):
                 self._special.add(namespace.number)
+
+    def _add_shared(self, snapshot: HostSnapshot, places: Places) -> None:
+        """Who has a hardware address that another container of the network has, or the bridge itself."""
+        held = Counter({(link.master or link.index, link.mac) for link in snapshot.links})
+        ends = {
+            namespace.number: [(item.net.link.index, item.inside.mac) for item in namespace.attachments]
+            for namespace in places.namespaces
+        }
+        for own in ends.values():
+            held.update(own)
+        self._special.update(number for number, own in ends.items() if any(held[end] > 1 and end[1] for end in own))
 
     def of(self, namespace: Namespace) -> Hashable:
         """The form of a namespace."""

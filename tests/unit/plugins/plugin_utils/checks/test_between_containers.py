@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
-from tests.unit.docker_host import DockerHost
-from tests.unit.plugins.plugin_utils.checks.verdicts import only
+from tests.unit.docker_host import WILDCARD, DockerHost, mac_of
+from tests.unit.plugins.plugin_utils.checks.verdicts import judge, only
 from tests.unit.recorded_host import NAMES, recorded_host
 
 
@@ -176,3 +177,49 @@ def test_a_namespace_that_was_not_read_leaves_it_open() -> None:
     finding = only(replace(host.snapshot(), container_namespaces=host.container_namespaces[:1]), "network.endpoint")
     assert finding.outcome == "unknown"
     assert "other" in finding.summary
+
+
+def test_two_containers_with_the_same_hardware_address() -> None:
+    finding = only(with_inside(two(), 1, mac=mac_of("172.18.0.2")), "network.endpoint")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "net0")
+    assert finding.summary == (
+        "Network net0: one, other have the same MAC address 02:42:ac:12:00:02, so packets to them are lost"
+    )
+    assert finding.evidence["links of containers"] == [
+        "one: eth0 inside, veth100000 on the host",
+        "other: eth0 inside, veth100010 on the host",
+    ]
+    assert "they do not reach each other" in finding.impact
+    assert finding.remediation is not None
+    assert finding.remediation.text.startswith("Decide which of one, other keeps the MAC address")
+
+
+def test_a_container_with_the_hardware_address_of_its_bridge() -> None:
+    host = two()
+    finding = only(with_inside(host, 1, mac=host.networks[0].mac), "network.endpoint")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "net0")
+    assert "other and the host's br-000000000000 have the same MAC address 02:42:ff:00:00:00" in finding.summary
+    assert finding.remediation is not None
+    assert finding.remediation.text.startswith("Recreate other without --mac-address")
+
+
+def test_what_the_links_have_counts_and_not_what_the_engine_was_asked_for() -> None:
+    snapshot = two().snapshot()
+    containers = [
+        replace(item, endpoints=[replace(end, mac="02:00:00:00:00:01") for end in item.endpoints])
+        for item in snapshot.containers
+    ]
+    assert only(replace(snapshot, containers=containers), "network.endpoint").outcome == "pass"
+
+
+@pytest.mark.parametrize("check", ["network.connectivity", "firewall.egress", "firewall.publish"])
+def test_packets_for_a_hardware_address_that_two_have_are_not_followed(check: str) -> None:
+    host = DockerHost()
+    bridge = host.network()
+    host.container("one", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    host.container("other", [bridge], listen=[("tcp", 80)])
+    assert only(host.snapshot(), check).outcome == "pass"
+    snapshot = with_inside(host, 1, mac=mac_of("172.18.0.2"))
+    found = judge(snapshot, check)
+    assert {item.outcome for item in found} == {"unknown"}
+    assert any("one, container other have the same MAC address" in item.summary for item in found)

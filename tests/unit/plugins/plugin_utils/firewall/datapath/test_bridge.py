@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BridgeSetting, Neighbour
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BridgeSetting, Link, Neighbour
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
     CONTAINER,
@@ -107,6 +107,54 @@ def test_a_bridge_that_filters_vlans_is_left_open(host: DockerHost) -> None:
     assert seen(host) == [X, X, X, X, X]
     doubts = ask(host, Origin(HOST), WEB, 80).undetermined
     assert any(f"{BRIDGE.device} filters VLANs; see bridge vlan show" in doubt for doubt in doubts)
+
+
+def set_mac(host: DockerHost, number: int, mac: str) -> None:
+    """Give a container a hardware address, as docker run --mac-address does."""
+    space = host.container_namespaces[number]
+    links = [replace(link, mac=mac) if link.name == "eth0" else link for link in space.links]
+    host.container_namespaces[number] = replace(space, links=links)
+
+
+def test_what_is_for_an_address_that_two_containers_have_is_left_open(host: DockerHost) -> None:
+    """Between the two it never arrives; the port that others reach by it changes with each frame of either."""
+    third = host.container("third", [host.networks[0]], listen=[("tcp", 80)]).endpoints[0].address or ""
+    set_mac(host, 1, mac_of(WEB))
+    assert seen(host) == [X, X, X, X, X]
+    assert ask(host, Origin(CONTAINER, "third"), WEB, 80).observed == X
+    assert ask(host, Origin(CONTAINER, "web"), third, 80).observed == X
+    assert ask(host, Origin(HOST), third, 80).observed == A
+    assert ask(host, Origin(CONTAINER, "third"), ELSEWHERE, 80).observed == A
+    said = f"container web, container other have the same MAC address {mac_of(WEB)} on {BRIDGE.device}; see bridge fdb"
+    assert any(said in doubt for doubt in ask(host, Origin(HOST), WEB, 80).undetermined)
+
+
+@pytest.mark.parametrize("device", [BRIDGE.device, BESIDE])
+def test_what_is_for_an_address_of_the_bridge_itself_is_left_open(host: DockerHost, device: str) -> None:
+    """The bridge gives none of its own addresses to a port."""
+    change(host, device, mac=mac_of(WEB))
+    assert seen(host) == [X, X, X, X, X]
+    third = host.container("third", [host.networks[0]], listen=[("tcp", 80)]).endpoints[0].address or ""
+    assert ask(host, Origin(CONTAINER, "other"), third, 80).observed == A
+    assert ask(host, Origin(CONTAINER, "other"), ELSEWHERE, 80).observed == A
+
+
+def test_one_address_on_two_bridges_is_no_matter(host: DockerHost) -> None:
+    host.container("elsewhere", [host.network()])
+    set_mac(host, 2, mac_of(WEB))
+    assert seen(host) == [A, A, A, A, A]
+
+
+def test_a_link_that_is_no_port_may_have_the_address_of_the_bridge(host: DockerHost) -> None:
+    """As one of the kind ipvlan has that of its parent."""
+    space = host.container_namespaces[1]
+    links = [
+        *space.links,
+        Link(9, "eth1", "ipvlan", up=True, mac=BRIDGE.mac),
+        Link(10, "eth2", "ipvlan", mac=mac_of(WEB)),
+    ]
+    host.container_namespaces[1] = replace(space, links=links)
+    assert seen(host) == [A, A, A, A, A]
 
 
 def test_what_is_said_of_it(host: DockerHost) -> None:
