@@ -15,13 +15,13 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
@@ -138,15 +138,7 @@ class _Audit:
 
 def _read(path: Path) -> _Audit:
     """Read the earlier document. Raises OSError, ValueError."""
-    # A pipe would wait for a writer.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise ValueError("it is no regular file")
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise ValueError(f"it has more than {LARGEST} bytes")
-    return _loaded(content)
+    return _loaded(read_regular(path, LARGEST).data)
 
 
 def _loaded(content: str | bytes) -> _Audit:

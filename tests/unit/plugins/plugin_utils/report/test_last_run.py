@@ -182,8 +182,8 @@ def test_a_pipe_a_directory_and_a_large_file_are_not_read(tmp_path: Path, monkey
     os.truncate(tmp_path / "large", LARGEST + 1)
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     words = {
-        "pipe": "no regular file",
-        "folder": "directory",
+        "pipe": "it is not a regular file",
+        "folder": "it is not a regular file",
         "large": f"more than {LARGEST} bytes",
         "dangling": "No such file",
     }
