@@ -51,6 +51,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread i
     ABSENT,
     CONTAINER,
     DENIED,
+    DESKTOP,
     ERROR,
     NETWORK,
     STOPPED,
@@ -133,9 +134,10 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds
         raise UnreadableError(PODMAN, "no Docker Engine, but Podman")
     if served:
         programs = ", ".join(sorted(holders)) or "a process that is not visible"
-        raise UnreadableError(ERROR, f"{docker_host} is served by {programs}, not by dockerd")
+        kind = DESKTOP if any(program.startswith(_OF_DESKTOP) for program in holders) else ERROR
+        raise UnreadableError(kind, f"{docker_host} is served by {programs}, not by dockerd")
     if os.path.isdir("/opt/docker-desktop"):
-        raise UnreadableError(ERROR, "docker-desktop is installed, whose engine is in a virtual machine")
+        raise UnreadableError(DESKTOP, "docker-desktop is installed, whose engine is in a virtual machine")
     raise UnreadableError(ABSENT, f"no Docker Engine: nothing serves {docker_host}, and no dockerd is installed")
 
 
@@ -149,6 +151,8 @@ def _is_served_elsewhere(address: EngineAddress) -> bool:
 
 
 _SYSTEMD = "systemd"
+_OF_DESKTOP = ("docker-desktop", "com.docker.")
+"""How names of programs of Docker Desktop begin."""
 
 
 def _is_program(service: Optional[ServiceUnit]) -> bool:

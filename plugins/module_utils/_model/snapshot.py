@@ -90,8 +90,8 @@ class Source:
 
     read: bool
     kind: str = ""
-    """Why not, for programs: ``absent``, ``podman``, ``stopped``, ``denied``, ``library``, ``deadline``, ``error`` or
-    ``defect``; empty when read."""
+    """Why not, for programs: ``absent``, ``podman``, ``desktop``, ``stopped``, ``denied``, ``library``, ``deadline``,
+    ``error`` or ``defect``; empty when read."""
     reason: str = ""
     """Why not, for people: one sentence that says what to do."""
     seconds: float = 0.0

@@ -13,12 +13,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
 ABSENT = "absent"
+DESKTOP = "desktop"
 STOPPED = "stopped"
 DENIED = "denied"
 LIBRARY = "library"
 ERROR = "error"
 DEADLINE = "deadline"
-KINDS = (ABSENT, "podman", STOPPED, DENIED, LIBRARY, ERROR, DEADLINE)
+KINDS = (ABSENT, "podman", DESKTOP, STOPPED, DENIED, LIBRARY, ERROR, DEADLINE)
 
 # Characters. People read it, once for each check that needs the source.
 _LONGEST = 1000

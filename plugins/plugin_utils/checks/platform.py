@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Remediation,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot, Source
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import DEFECT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import DEFECT, DESKTOP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import host
 
 ENGINE_CHECK = "audit.engine"
@@ -51,12 +51,17 @@ STATES = (ANSWERS, ABSENT, PODMAN, STOPPED, DENIED, UNREACHABLE, UNREAD)
 WITHOUT_DOCKER = (ABSENT, PODMAN)
 """States of a host on which no check applies."""
 
-DESKTOP = "desktop"
-_DESKTOP_PROGRAM = re.compile(r"\b(?:docker-desktop|com\.docker)\b")
 _WSL = re.compile(r"Microsoft|WSL|microsoft-standard")
 
 # By the kind of the source; others are errors of the host's or of this collection.
-_STATES = {"absent": ABSENT, PODMAN: PODMAN, "stopped": STOPPED, "denied": DENIED, "error": UNREACHABLE}
+_STATES = {
+    "absent": ABSENT,
+    PODMAN: PODMAN,
+    DESKTOP: UNREACHABLE,
+    "stopped": STOPPED,
+    "denied": DENIED,
+    "error": UNREACHABLE,
+}
 _LABELS = {
     ABSENT: "no Docker Engine",
     PODMAN: "Podman, no Docker Engine",
@@ -135,7 +140,7 @@ def _flavor(engine: Engine) -> str:
 
 def _unasked(source: Source, *, is_wsl: bool, was_read: bool) -> Platform:
     state = _STATES.get(source.kind, UNREAD) if was_read else UNREAD
-    if state == UNREACHABLE and _DESKTOP_PROGRAM.search(source.reason):
+    if state == UNREACHABLE and source.kind == DESKTOP:
         return Platform(state, "Docker Desktop, whose engine is in a virtual machine", DESKTOP, wsl2=is_wsl)
     note = _NOTES[PODMAN] if state == PODMAN else ""
     return Platform(state, _LABELS[state], PODMAN if state == PODMAN else "", wsl2=is_wsl, note=note)

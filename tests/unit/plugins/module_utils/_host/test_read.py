@@ -53,21 +53,31 @@ def test_the_socket_that_a_removed_engine_left_is_no_docker(bare: Path) -> None:
     assert source.kind == "absent"
 
 
-@pytest.mark.parametrize("here", [True, False], ids=["here", "elsewhere"])
+@pytest.mark.parametrize(
+    ("program", "kind"),
+    [
+        # The kernel keeps fifteen characters of a name.
+        ("docker-desktop-", "desktop"),
+        ("docker-desktop-user-distro", "desktop"),
+        ("com.docker.backend", "desktop"),
+        ("lima-guestagent", "error"),
+        ("", "error"),
+    ],
+)
 def test_a_socket_that_something_else_serves_is_unknown(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, *, here: bool
+    bare: Path, monkeypatch: pytest.MonkeyPatch, program: str, kind: str
 ) -> None:
-    programs = {"docker-desktop-proxy"} if here else set()
+    programs = {program} if program else set()
     monkeypatch.setattr(SocketHolders, "programs", lambda dummy: programs)
-    if not here:
+    if not program:
         # As from inside a container that was given the socket of the machine around it.
         monkeypatch.setattr(engine, "listening", lambda dummy: set())
     with socket.socket(socket.AF_UNIX) as served:
         served.bind(str(bare / "docker.sock"))
         served.listen()
         source = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"]
-    assert source.kind == "error"
-    assert f"served by {'docker-desktop-proxy' if here else 'a process that is not visible'}" in source.reason
+    assert source.kind == kind
+    assert f"served by {program or 'a process that is not visible'}" in source.reason
 
 
 def test_a_socket_in_a_folder_for_others_is_no_missing_one(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,8 +104,7 @@ def test_a_snap_that_does_not_run_is_stopped(bare: Path, monkeypatch: pytest.Mon
 def test_docker_desktop_is_no_host_without_docker(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.path.isdir", lambda path: path == "/opt/docker-desktop")
     source = read_whole(nothing, docker_host=f"unix://{bare}/docker.sock").sources["engine"]
-    assert source.kind == "error"
-    # Of these words the controller makes the platform, see checks/platform.py.
+    assert source.kind == "desktop"
     assert source.reason.startswith("docker-desktop is installed")
 
 

@@ -198,7 +198,7 @@ def test_full_detail_names_the_platform_and_what_does_not_apply() -> None:
     [
         (SyntheticHost().unread("engine", kind="stopped", reason="x"), "Start dockerd"),
         (SyntheticHost().unread("engine", kind="error", reason="x"), "Make the engine answer"),
-        (SyntheticHost().unread("engine", kind="error", reason="served by docker-desktop-"), "Leave the host out"),
+        (SyntheticHost().unread("engine", kind="desktop", reason="x"), "Leave the host out"),
         (SyntheticHost().unread("engine", kind="deadline", reason="x"), "raise read_timeout"),
         (SyntheticHost().unread("engine", kind="defect", reason="x"), "Report it as a defect"),
         (SyntheticHost(engine={"flavor": "docker", "rootless": True}), "Leave these checks out"),
