@@ -27,11 +27,11 @@ OF_READERS, OF_CHANGES, OF_REPORTS = (45, 130_000), (60, 200_000), (1, 1_000)
 BUDGETS = {
     "docker_netcheck": OF_READERS,
     "packet_trace": OF_READERS,
-    "container_probe": OF_READERS,
     "audit_report": OF_REPORTS,
     "facts_report": OF_REPORTS,
     "trace_report": OF_REPORTS,
     "change_report": OF_REPORTS,
+    "connection_diagnosis": OF_REPORTS,
     "audit_summary": OF_REPORTS,
 }
 """Files and bytes that a module may send to a host."""
@@ -126,7 +126,7 @@ def test_role_names_its_variables_after_itself(role: str) -> None:
 
 def test_the_action_group_is_of_all_modules_that_ask_an_engine() -> None:
     asking = [name for name in MODULES if '"docker_host": ' in (PLUGINS / "modules" / f"{name}.py").read_text()]
-    by_specification = ["docker_netcheck", "packet_trace"]
+    by_specification = ["connection_diagnosis", "docker_netcheck", "packet_trace"]
     assert load("meta/runtime.yml")["action_groups"]["dockernet"] == sorted([*asking, *by_specification])
 
 

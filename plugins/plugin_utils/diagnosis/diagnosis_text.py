@@ -1,0 +1,71 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A diagnosis as lines of text: verdict, causes with evidence and remediation, probes layer by layer, the path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import Probe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Cause, Diagnosis
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import end_in_words
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import listing_of as steps_of
+
+
+def listing_of(found: Diagnosis) -> list[str]:
+    """Return the lines; names of containers, rules and services are made safe for terminals."""
+    lines = [found.summary]
+    for number, cause in enumerate(found.causes, 1):
+        lines += ["", *_cause_lines(number, cause)]
+    if found.undetermined:
+        lines += ["", "could not be looked at:", *(f"  * {text}" for text in found.undetermined)]
+    for probe in found.probes:
+        lines += ["", *_probe_lines(probe)]
+    lines += ["", *_trace_lines(found)]
+    # The steps are safe already, and a line each.
+    return [*(safe(line) for line in lines), "", *steps_of(found.packet, found.predicted).split("\n")]
+
+
+def _cause_lines(number: int, cause: Cause) -> Iterator[str]:
+    yield f"{number}. {cause.certainty}: {cause.summary} ({cause.cause})"
+    for item in cause.evidence:
+        name = f"{item.kind} {item.check}".strip()
+        yield f"   {name}: {item.text}"
+    if cause.remediation is not None:
+        yield f"   remediation: {remediation_in_words(cause.remediation)}"
+
+
+def remediation_in_words(remediation: Remediation) -> str:
+    """The text, and the module with its arguments where there is one."""
+    if not remediation.module:
+        return remediation.text
+    arguments = ", ".join(f"{name}: {value}" for name, value in remediation.args.items())
+    return f"{remediation.text} (module {remediation.module}{' with ' + arguments if arguments else ''})"
+
+
+def _probe_lines(probe: Probe) -> Iterator[str]:
+    port = f" port {probe.port}" if probe.port else ""
+    address = f" ({probe.address})" if probe.address not in ("", probe.target) else ""
+    yield f"probe from {probe.origin} to {probe.target}{address}{port}/{probe.protocol}: {probe.observed}"
+    for layer in probe.layers:
+        time = f"{layer.milliseconds:.1f} ms" if layer.milliseconds is not None else ""
+        parts = (layer.layer, layer.outcome, layer.target, layer.error, time, layer.detail)
+        yield "  " + "  ".join(part for part in parts if part)
+
+
+def _trace_lines(found: Diagnosis) -> Iterator[str]:
+    trace = found.traced
+    if trace is None:
+        yield "the kernel was not traced"
+        return
+    yield f"trace ({trace.mode}, {trace.sent}): {end_in_words(trace)}"
+    if trace.problem:
+        yield f"  {trace.problem}"
+    if found.comparison is not None and found.comparison.difference:
+        yield f"  prediction and kernel differ: {found.comparison.difference}"

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What is to be probed and traced for a question, once the host was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    CONTAINER,
+    HOST,
+    OUTSIDE,
+    PROXY_REQUEST,
+    Origin,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
+    Case,
+    address_in,
+    family_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import address_port
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import inner_port
+
+ALL_LAYERS = "all"
+TARGET_LAYER = "target"
+_LOOPBACK = {4: "127.0.0.1", 6: "::1"}
+
+
+@dataclass(frozen=True)
+class ProbeTask:
+    """One call of container_probe."""
+
+    origin: str
+    """As its option ``from`` takes it."""
+    probes: list[dict[str, Any]] = field(default_factory=list)
+    """``to``, ``port`` and ``protocol`` of each."""
+    layers: str = ALL_LAYERS
+    tells_process: bool = False
+    """Whether the state of its processes is that of the container which is asked."""
+
+
+def probe_tasks(case: Case, service: str) -> list[ProbeTask]:
+    """What to probe from where: the question itself, then the container that is asked from the host and from inside.
+
+    service: ``http`` or ``https`` where one is to answer; empty for none in particular.
+    """
+    packet = case.packet
+    tasks = []
+    if packet.origin.kind != OUTSIDE:
+        first = _probe(packet.destination, packet.port, service or packet.protocol)
+        tasks.append(ProbeTask(_sender(packet.origin), [first], tells_process=case.asked is None))
+    asked = case.asked
+    address = address_of_asked(case)
+    if asked is None or not address or packet.protocol == "icmp" or asked == case.asking:
+        return tasks
+    port = inner_port(case)
+    if packet.origin.kind == OUTSIDE:
+        tasks.append(ProbeTask(HOST, [_probe(address, port, packet.protocol)]))
+    inside = [_probe(place, port, packet.protocol) for place in (address, _LOOPBACK[family_of(address)])]
+    tasks.append(ProbeTask(_sender(Origin(CONTAINER, asked.name)), inside, TARGET_LAYER, tells_process=True))
+    return tasks
+
+
+def address_of_asked(case: Case) -> str:
+    """An address of the container that is asked: the one on the path, or the first of the family; empty for none."""
+    asked = case.asked
+    if asked is None:
+        return ""
+    own = [end.address if case.family == 4 else end.address6 for end in asked.endpoints]
+    texts = [text for text in own if text]
+    on_path = {address_in(step.destination) for step in case.path.steps if step.leg.endswith("request")}
+    return next((text for text in texts if text in on_path), texts[0] if texts else "")
+
+
+def _probe(to: str, port: int, protocol: str) -> dict[str, Any]:
+    return {"to": to, "port": port, "protocol": protocol} if port else {"to": to, "protocol": protocol}
+
+
+def _sender(origin: Origin) -> str:
+    return HOST if origin.kind == HOST else f"{CONTAINER} {origin.name}"
+
+
+def trace_arguments(case: Case) -> dict[str, Any]:
+    """The options of kernel_trace that are numbers and devices of this question, in the names of the module."""
+    packet, path = case.packet, case.path
+    found: dict[str, Any] = {
+        "origin": _traced_origin(case),
+        "destination": packet.destination,
+        "protocol": packet.protocol,
+    }
+    if packet.port:
+        found["port"] = packet.port
+    # Outside there is no namespace that would choose one.
+    source = packet.source or (path.first_source if packet.origin.kind == OUTSIDE else "")
+    if source:
+        found["source"] = source
+    further = [step for step in path.steps if step.leg == PROXY_REQUEST][:1]
+    if further:
+        port = address_port(further[0].destination)
+        found["expected"] = [
+            {"destination": address_in(further[0].destination), **({"port": int(port)} if port.isdecimal() else {})}
+        ]
+    return found
+
+
+def _traced_origin(case: Case) -> dict[str, str]:
+    origin = case.packet.origin
+    if origin.kind == CONTAINER:
+        return {"kind": CONTAINER, "name": case.asking.id if case.asking is not None else origin.name}
+    if origin.kind == OUTSIDE:
+        devices = [step.incoming for step in case.path.steps if step.incoming]
+        return {"kind": OUTSIDE, "name": origin.name or (devices[0] if devices else "")}
+    return {"kind": HOST, "name": ""}

@@ -1,0 +1,333 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Causes that are rules or policies: of whom they are, what they end, and the rule that the kernel itself names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import DROPPED_BY_RULE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    PROXY_REQUEST,
+    REQUEST,
+    PathStep,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import TRACE, Evidence
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import RULE, Suspect
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import (
+    NATIVE_TABLE,
+    USER_CHAIN,
+    places_of_people,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import place_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex, traced_steps
+
+_ENDING = ("drop", "reject")
+_RESTART_DOCKERD = Remediation(
+    "Restart dockerd, which recreates all its rules; containers keep running only if live-restore is effective. Then "
+    "find out what removed the rules",
+    "daemon_config",
+    {"restart": "always"},
+)
+
+
+def rule_stop(case: Case, step: PathStep) -> Suspect | None:
+    """The cause that a dropping rule or policy is; None for any other step."""
+    if not step.chain or step.action not in _ENDING:
+        return None
+    return next(suspect for kind in _KINDS for suspect in (kind(case, step),) if suspect is not None)
+
+
+def traced_stop(case: Case) -> Suspect | None:
+    """The cause that the kernel names: the rule whose verdict ended the traced packet; None where it names none."""
+    seen = _traced_end(case)
+    if seen is None:
+        return None
+    decision = case.decision
+    if decision is not None and is_same_rule(decision, seen):
+        # Of what was predicted more is known.
+        seen = decision
+    suspect = rule_stop(case, seen)
+    if suspect is None:
+        return None
+    words = f"The kernel's trace ends with the verdict {seen.action} in {place_of(seen)}"
+    text = f"{words}: {seen.rule}" if seen.rule else words
+    return replace(suspect, evidence=(Evidence(TRACE, text),), named=True)
+
+
+def _traced_end(case: Case) -> PathStep | None:
+    """The traced rule or policy that dropped the packet; None where none did."""
+    trace = case.trace
+    if trace is None or trace.end != DROPPED_BY_RULE:
+        return None
+    steps = [item.step for item in traced_steps(trace, RuleIndex(case.view.book))]
+    if not steps:
+        return None
+    ended = [step for step in steps if step.action in _ENDING]
+    # Of a legacy rule the kernel does not say the verdict: the last one of all ended the packet.
+    step = ended[-1] if ended else replace(steps[-1], action="drop")
+    return step if step.destination else replace(step, destination=case.packet.destination)
+
+
+def is_same_rule(first: PathStep, second: PathStep) -> bool:
+    """Whether two steps are about one rule, or one policy."""
+    if (first.table, first.chain, _is_rule(first)) != (second.table, second.chain, _is_rule(second)):
+        return False
+    if first.handle is not None and second.handle is not None:
+        return first.handle == second.handle
+    return first.number == second.number or None in (first.number, second.number)
+
+
+def _is_rule(step: PathStep) -> bool:
+    """Whether it is a rule, perhaps one whose text was not read, and not a policy."""
+    return bool(step.rule) or step.handle is not None
+
+
+def translation(case: Case, step: PathStep, stage: str) -> Suspect | None:
+    """A destination that a rule translates to where nobody is, or to another container than the one that is meant.
+
+    What ends the request behind that is a consequence.
+    """
+    if step.leg != REQUEST:
+        return None
+    until = case.decided_at if case.decided_at is not None else len(case.path.steps)
+    translating = [item for item in case.path.steps[:until] if item.action == "dnat" and item.leg == REQUEST]
+    address = address_in(step.destination)
+    if not translating or address_in(translating[-1].destination) != address or address in case.host_addresses:
+        return None
+    rule, owner = translating[-1], case.container(case.owner_of(address))
+    where = f"A rule in {place_of(rule)} translates the destination to {rule.destination}"
+    wanted = case.container(case.wanted) or case.publisher
+    repair = Remediation(
+        f"Remove the rule, or correct its destination: {rule.rule}. Rules of dockerd itself are recreated when the "
+        "container that publishes the port restarts"
+    )
+    if owner is None or not owner.running:
+        whose = f"container {owner.name}, which does not run" if owner is not None else "no container of this host"
+        summary = f"{where}, an address of {whose}: nothing answers there"
+        return Suspect("dnat_to_dead_address", summary, stage, checks=("firewall.stale",), remediation=repair)
+    if wanted is not None and owner.name != wanted.name:
+        summary = f"{where}, which is container {owner.name} and not {wanted.name}"
+        return Suspect("dnat_to_wrong_container", summary, stage, checks=("firewall.stale",), remediation=repair)
+    return None
+
+
+def _translated(case: Case, step: PathStep) -> Suspect | None:
+    return translation(case, step, RULE)
+
+
+class _Words(NamedTuple):
+    what: str
+    """What is dropped."""
+    way: str
+    """``request`` or ``reply``, as the cause is named by."""
+    where: str
+    verb: str
+
+
+def _words(step: PathStep) -> _Words:
+    is_request = step.leg in (REQUEST, PROXY_REQUEST)
+    what = {
+        REQUEST: "the request",
+        PROXY_REQUEST: "docker-proxy's own connection to the container",
+    }.get(step.leg, "the answer")
+    where = place_of(step) or f"{step.table} {step.chain}"
+    return _Words(what, "request" if is_request else "reply", where, "rejects" if step.action == "reject" else "drops")
+
+
+def _internal(case: Case, step: PathStep) -> Suspect | None:
+    bridges = {network.bridge: network for network in case.snapshot.networks if network.internal and network.bridge}
+    inside = [bridges[device] for device in (step.incoming, step.outgoing) if device in bridges]
+    if not inside or not _is_of_docker(step) or step.incoming == step.outgoing:
+        return None
+    name = inside[0].name
+    return Suspect(
+        "internal_network",
+        f"Network {name} is internal: dockerd's rules drop what enters or leaves it",
+        RULE,
+        remediation=Remediation(
+            "Decide whether the container needs what is outside. If so, connect it to a network that is not internal: "
+            "docker network connect"
+        ),
+    )
+
+
+def _icc(case: Case, step: PathStep) -> Suspect | None:
+    network = next((item for item in case.snapshot.networks if item.bridge and item.bridge == step.incoming), None)
+    if network is None or step.incoming != step.outgoing or not _is_rule(step):
+        return None
+    if not set(step.fields) <= {"iif", "oif"} or step.chain == USER_CHAIN:
+        return None
+    return Suspect(
+        "icc_off",
+        f"Network {network.name} has icc=false: dockerd's rule drops what its containers send each other",
+        RULE,
+        checks=("network.connectivity",),
+        remediation=Remediation(
+            "Decide whether the two containers may talk to each other. If so, connect both to a network of their own: "
+            "docker network create, docker network connect"
+        ),
+    )
+
+
+def _of_people(case: Case, step: PathStep) -> Suspect | None:
+    if not _is_rule(step) or (step.table, step.chain) not in places_of_people(case.view.book):
+        return None
+    words = _words(step)
+    return Suspect(
+        f"docker_user_drops_{words.way}",
+        f"A rule in {words.where} {words.verb} {words.what}: {step.rule}",
+        RULE,
+        remediation=_narrow(step),
+    )
+
+
+def _narrow(step: PathStep) -> Remediation:
+    return Remediation(
+        f"Decide whether {step.source} may reach {step.destination}. If so, remove the rule, or insert one that "
+        "accepts the connection before it" + _ESTABLISHED.get(step.leg, "")
+    )
+
+
+_ESTABLISHED = dict.fromkeys(
+    ("reply", "proxy reply"), " (answers: -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT)"
+)
+
+
+def _input(case: Case, step: PathStep) -> Suspect | None:
+    if step.place != "input":
+        return None
+    port = address_port(step.destination)
+    proxy = next(
+        (
+            item
+            for item in case.snapshot.proxies
+            if (item.protocol, str(item.host_port)) == (case.packet.protocol, port or str(case.packet.port))
+        ),
+        None,
+    )
+    words = _words(step)
+    by = f"{words.where} {words.verb} {words.what}" + (f": {step.rule}" if step.rule else "")
+    if proxy is None or words.way == "reply":
+        return Suspect(
+            f"input_drops_{words.way}",
+            f"{by}, before it reaches a program of the host",
+            RULE,
+            remediation=_narrow(step),
+        )
+    return Suspect(
+        "input_drops_proxy",
+        f"{by}, before it reaches docker-proxy, which serves port {proxy.host_port} on this path",
+        RULE,
+        checks=("firewall.publish",),
+        remediation=Remediation(
+            f"Accept {case.packet.protocol} port {proxy.host_port} in INPUT for those who may use the published port, "
+            f"from containers for example: -i {step.incoming or 'BRIDGE'} -p {case.packet.protocol} --dport "
+            f"{proxy.host_port} -j ACCEPT"
+        ),
+    )
+
+
+def _flushed(case: Case, step: PathStep) -> Suspect | None:
+    """A policy that drops since the rules that accept before it are gone."""
+    if _is_rule(step) or not case.is_flushed:
+        return None
+    words = _words(step)
+    return Suspect(
+        "rules_flushed",
+        f"dockerd's rules are missing, so nothing accepts {words.what} before the policy of {step.chain} drops it",
+        RULE,
+        checks=("firewall.flushed",),
+        remediation=_RESTART_DOCKERD,
+    )
+
+
+def _policy(case: Case, step: PathStep) -> Suspect | None:
+    if _is_rule(step):
+        return None
+    words = _words(step)
+    return Suspect(
+        f"policy_drops_{words.way}",
+        f"The policy of chain {step.chain} ({step.table}) drops {words.what}: no rule before it accepts it",
+        RULE,
+        checks=("firewall.egress", "firewall.publish"),
+        remediation=Remediation(
+            f"Add a rule to {USER_CHAIN} that accepts {step.source} to {step.destination}, or restart dockerd if its "
+            "own rules are missing"
+        ),
+    )
+
+
+def _isolation(case: Case, step: PathStep) -> Suspect | None:
+    """A rule of dockerd's own: networks that it isolates, ports that nothing publishes."""
+    if not _is_of_docker(step):
+        return None
+    bridges = {str(item.bridge): item.name for item in case.snapshot.networks if item.bridge}
+    words = _words(step)
+    coming, going = bridges.get(step.incoming, ""), bridges.get(step.outgoing, "")
+    between = coming and going and coming != going
+    asking, target = case.asking, case.asked
+    if between or (asking is not None and target is not None and asking != target and not _shared(case)):
+        return Suspect(
+            "networks_isolated",
+            f"dockerd isolates the networks of the two ends: its rule in {words.where} {words.verb} {words.what}",
+            RULE,
+            remediation=Remediation(
+                "Decide whether the two containers may talk to each other. If so, connect both to one network: docker "
+                "network connect"
+            ),
+        )
+    return Suspect(
+        "port_not_published",
+        f"Port {address_port(step.destination) or 'asked'}/{case.packet.protocol} of {address_in(step.destination)} is "
+        f"not published: dockerd's rule in {words.where} {words.verb} {words.what}",
+        RULE,
+        checks=("firewall.publish",),
+        remediation=Remediation("Publish the port of the container (docker run -p), and ask it at the host's address"),
+    )
+
+
+def _shared(case: Case) -> bool:
+    first, second = case.asking, case.asked
+    if first is None or second is None:
+        return False
+    ids = {end.network_id for end in first.endpoints}
+    return any(end.network_id in ids for end in second.endpoints)
+
+
+def _rule(case: Case, step: PathStep) -> Suspect | None:
+    words = _words(step)
+    text = f": {step.rule}" if step.rule else ""
+    return Suspect(
+        f"rule_drops_{words.way}",
+        f"A rule in {words.where} {words.verb} {words.what}{text}",
+        RULE,
+        checks=("firewall.egress", "firewall.publish"),
+        remediation=_narrow(step),
+    )
+
+
+def _is_of_docker(step: PathStep) -> bool:
+    native = step.table.endswith(f" {NATIVE_TABLE}")
+    by_chain = step.chain.startswith("DOCKER") and step.chain != USER_CHAIN
+    # Layouts up to 27 have rules for each network in FORWARD itself, releases from 28 on drops in raw.
+    by_bridge = step.table.endswith(" raw") and step.chain == "PREROUTING" and "! -i br-" in step.rule
+    return _is_rule(step) and (native or by_chain or by_bridge or "! -i docker0" in step.rule)
+
+
+def address_port(endpoint: str) -> str:
+    """The port of ``192.0.2.1:80``; empty where it has none."""
+    if endpoint.startswith("["):
+        return endpoint.rpartition("]:")[2] if "]:" in endpoint else ""
+    return endpoint.partition(":")[2] if family_of(address_in(endpoint)) == 4 else ""
+
+
+_KINDS = (_translated, _internal, _of_people, _icc, _input, _flushed, _policy, _isolation, _rule)
+"""The first that knows a rule names the cause; the last knows all."""

@@ -1,0 +1,455 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Causes that probes show: the layer that failed nearest to the sender, the state of the processes, who is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import LEFT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    CLOSED,
+    OUTSIDE,
+    REFUSED,
+    TIMED_OUT,
+    UNREACHABLE,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
+    ADDRESS,
+    FAILED,
+    INTERFACE,
+    NAME,
+    NEIGHBOUR,
+    NEXT_HOP,
+    PATH_MTU,
+    ROUTE,
+    SERVICE,
+    Probe,
+    ProbeLayer,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
+    Case,
+    address_in,
+    is_loopback,
+    layer_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
+    CERTAIN,
+    LIKELY,
+    POSSIBLE,
+    PREDICTION,
+    PROBE,
+    Evidence,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
+    inner_port,
+    missing_route,
+    nothing_listens,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
+    ANY_PLACE,
+    BEHIND_RULES,
+    BEYOND,
+    SENDER,
+    Suspect,
+)
+
+_EMBEDDED = "127.0.0.11"
+"""Where Docker's own resolver listens inside a container."""
+
+
+def seen(case: Case) -> Iterator[Suspect]:
+    """All causes that what was seen speaks for, one after the other."""
+    for kind in _KINDS:
+        yield from kind(case)
+
+
+def _saw(probe: Probe, layer: ProbeLayer) -> Evidence:
+    words = f"{layer.detail}" if layer.detail else f"{layer.target or probe.target}: {layer.error or layer.outcome}"
+    return Evidence(PROBE, f"Layer {layer.layer} failed, probed from {probe.origin}: {words}")
+
+
+def _processes(case: Case) -> Iterator[Suspect]:
+    state, asked = case.process, case.asked
+    if state is None or asked is None:
+        return
+    name = asked.name
+    if state.state == "paused":
+        yield Suspect(
+            "process_paused",
+            f"Container {name} is paused: the kernel takes connections for it, and no program answers",
+            BEHIND_RULES,
+            (Evidence(PROBE, f"The processes of container {name} are frozen"),),
+            remediation=Remediation(f"Resume it: docker unpause {name}"),
+            layer="process",
+            named=True,
+            works_in_part=True,
+        )
+    elif state.state == "stopped":
+        yield Suspect(
+            "process_stopped",
+            f"The processes of container {name} are stopped by a signal (SIGSTOP): the kernel takes connections for "
+            "them, and no program answers",
+            BEHIND_RULES,
+            (Evidence(PROBE, f"Process {state.pid} of container {name} is in the state stopped (T)"),),
+            remediation=Remediation(f"Let it continue: kill -CONT {state.pid}, or restart the container"),
+            layer="process",
+            named=True,
+            works_in_part=True,
+        )
+    elif state.state == "exited":
+        yield Suspect(
+            "container_not_running",
+            f"Container {name} does not run, so nothing answers",
+            BEHIND_RULES,
+            (Evidence(PROBE, f"Container {name} has no process"),),
+            remediation=Remediation(f"Start it (docker start {name}), and see docker logs {name} for why it ended"),
+            layer="process",
+            named=True,
+        )
+    full = [text for text in state.queue_full if text.rpartition(":")[2] == str(inner_port(case))]
+    if full:
+        yield Suspect(
+            "accept_queue_full",
+            f"The program in container {name} accepts no connections on {full[0]}: its queue is full",
+            BEHIND_RULES,
+            (Evidence(PROBE, f"The queue of {full[0]} in container {name} is full"),),
+            remediation=Remediation(
+                f"Find out why the program does not accept (docker logs {name}, its load), or restart it"
+            ),
+            layer="process",
+            named=True,
+        )
+
+
+def _no_listener(case: Case) -> Iterator[Suspect]:
+    """A refusal by the container's own kernel, seen from inside it or by the sender."""
+    asked = case.asked
+    if asked is None:
+        return
+    refused = [item for item in case.inner_probes if item.observed == REFUSED and not is_loopback(item.address)]
+    own = case.own_probe
+    addresses = {text for end in asked.endpoints for text in (end.address, end.address6) if text}
+    if own is not None and own.observed == REFUSED and own.address in addresses:
+        refused.append(own)
+    if not refused or (own is not None and own.observed == ANSWERED):
+        return
+    where = f"nothing listens on {case.packet.protocol.upper()} port {inner_port(case)} of container {asked.name}"
+    found = nothing_listens(case, where)
+    probe = refused[0]
+    text = f"The kernel refuses a connection from {probe.origin} to {probe.address} port {probe.port} (ECONNREFUSED)"
+    on_loopback = [item for item in case.inner_probes if is_loopback(item.address) and item.observed == ANSWERED]
+    more = tuple(
+        Evidence(PROBE, f"Inside container {asked.name} a connection to {item.address} port {item.port} is answered")
+        for item in on_loopback[:1]
+    )
+    is_inside = any(item.origin == asked.name for item in refused)
+    yield Suspect(
+        found.cause,
+        found.summary,
+        BEHIND_RULES,
+        (Evidence(PROBE, text), *more),
+        found.checks,
+        found.remediation,
+        case.decided_at,
+        found.layer,
+        # A refusal on the way can be a rule's; inside the container there is none between.
+        named=is_inside,
+        at_most=CERTAIN if is_inside or _has_no_socket(case) else POSSIBLE,
+    )
+
+
+def _has_no_socket(case: Case) -> bool:
+    space = case.space(case.asked)
+    if space is None:
+        return False
+    return not any(
+        item.port == inner_port(case) and item.protocol == case.packet.protocol and not is_loopback(item.address)
+        for item in space.listeners
+    )
+
+
+def _inside_sender(case: Case) -> Iterator[Suspect]:
+    """The layers between a container's programs and the bridge."""
+    probe, asking = case.own_probe, case.asking
+    if probe is None or asking is None or probe.observed == ANSWERED:
+        return
+    name = asking.name
+    layer = probe.first_failed
+    if layer is None:
+        return
+    if layer.layer == INTERFACE:
+        yield Suspect(
+            "interface_down_in_container",
+            f"The interface of container {name} is down or has no carrier: it reaches nothing",
+            SENDER,
+            (_saw(probe, layer),),
+            ("network.endpoint", "bridge.link"),
+            Remediation(f"Restart the container, which recreates its link: docker restart {name}"),
+            layer=INTERFACE,
+            at_most=POSSIBLE if _bridge_is_down(case) else CERTAIN,
+        )
+    if layer.layer == ADDRESS:
+        yield Suspect(
+            "address_missing_in_container",
+            f"Container {name} has no IPv{case.family} address: it reaches nothing by IPv{case.family}",
+            SENDER,
+            (_saw(probe, layer),),
+            ("network.endpoint",),
+            Remediation(f"Restart the container, which restores its addresses: docker restart {name}"),
+            layer=ADDRESS,
+            named=True,
+        )
+    if layer.layer == ROUTE:
+        found = missing_route(case, name)
+        yield Suspect(
+            found.cause, found.summary, SENDER, (_saw(probe, layer),), found.checks, found.remediation, layer=ROUTE,
+            step=case.decided_at, named=layer.error in ("ENETUNREACH", "EHOSTUNREACH"),
+        )  # fmt: skip
+    if layer.layer == NEIGHBOUR:
+        yield from _silent_gateway(case, probe, layer)
+
+
+def _bridge_is_down(case: Case) -> bool:
+    links = [case.bridge_of(network) for network in case.networks]
+    return any(link is not None and not link.up for link in links)
+
+
+def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Suspect]:
+    """A gateway whose hardware address a container does not learn, though the host's side is as it should be."""
+    name = probe.origin
+    text = layer.detail.lower()
+    if "noarp" in text or "arp" in text.split():
+        yield Suspect(
+            "arp_off_in_container",
+            f"The interface of container {name} does no ARP (NOARP): it learns no address, and reaches nothing",
+            SENDER,
+            (_saw(probe, layer),),
+            ("network.endpoint",),
+            Remediation(
+                f"Turn ARP on inside the container (nsenter --net --target PID ip link set dev eth0 arp on), or "
+                f"restart it: docker restart {name}"
+            ),
+            layer=NEIGHBOUR,
+            named="noarp" in text,
+        )
+        return
+    yield Suspect(
+        "neighbour_unresolved",
+        f"Container {name} does not learn the hardware address of {layer.target or 'its gateway'}: what it sends goes "
+        "nowhere",
+        SENDER,
+        (_saw(probe, layer),),
+        ("network.endpoint", "bridge.link"),
+        Remediation(
+            "Look at the container's link and its bridge port (bridge link show), and at ARP settings on both ends"
+        ),
+        layer=NEIGHBOUR,
+        at_most=POSSIBLE,
+    )
+
+
+def _names(case: Case) -> Iterator[Suspect]:
+    """The resolver: Docker's own inside the container, or the servers that it asks."""
+    for probe in case.probes:
+        layer = layer_of(probe, NAME, FAILED)
+        if layer is None:
+            continue
+        what = case.name or probe.target
+        if layer.error == "NXDOMAIN":
+            yield Suspect(
+                "name_unknown",
+                f"No name server knows {what}: the answer is NXDOMAIN",
+                ANY_PLACE,
+                (_saw(probe, layer),),
+                remediation=Remediation("Correct the name, or the record of its name server"),
+                layer=NAME,
+                works_in_part=True,
+            )
+            continue
+        is_own = _EMBEDDED in (layer.target, layer.detail) or _EMBEDDED in layer.detail
+        answers_itself = layer.error not in (REFUSED, "ECONNREFUSED", "TIMEOUT", "ETIMEDOUT", "EPERM", "EHOSTUNREACH")
+        if is_own and not answers_itself:
+            yield Suspect(
+                "resolver_dead",
+                f"Docker's resolver at {_EMBEDDED} does not answer in container {probe.origin}: no name is resolved",
+                ANY_PLACE,
+                (_saw(probe, layer),),
+                remediation=Remediation(
+                    f"Restart the container, which restores its resolver: docker restart {probe.origin}; if that does "
+                    "not help, restart dockerd"
+                ),
+                layer=NAME,
+                works_in_part=True,
+            )
+            continue
+        servers = ", ".join(case.snapshot.nameservers[:3]) or "the name servers of the host"
+        yield Suspect(
+            "upstream_dns_dead",
+            f"The name servers behind the resolver ({servers}) do not answer: {what} is not resolved "
+            f"({layer.error or layer.detail})",
+            ANY_PLACE,
+            (_saw(probe, layer), *_predicted_silence(case)),
+            remediation=Remediation(
+                "Correct the name servers of the host (/etc/resolv.conf) or of the daemon (dns in daemon.json), or "
+                "find out why they do not answer"
+            ),
+            layer=NAME,
+            works_in_part=True,
+        )
+
+
+def _predicted_silence(case: Case) -> Iterator[Evidence]:
+    """That the host itself lets the question to the name server pass, so that it is the server's silence."""
+    if case.packet.port == 53 and case.is_predicted_well:
+        yield Evidence(PREDICTION, f"The host lets the question to {case.packet.destination} pass and its answer back")
+
+
+def _sizes(case: Case) -> Iterator[Suspect]:
+    if case.related("bridge.mtu"):
+        # It has a suspect of its own, to which the probe's evidence is added.
+        return
+    for probe in case.probes:
+        layer = layer_of(probe, PATH_MTU, FAILED)
+        if layer is not None:
+            yield Suspect(
+                "mtu_black_hole",
+                f"Large packets to {probe.target} are lost and no router says so: connections open and then hang",
+                ANY_PLACE,
+                (_saw(probe, layer),),
+                remediation=Remediation(
+                    "Find the narrow link (tracepath), let ICMP errors pass, or lower the MTU of the network (module "
+                    "bridge_network, option com.docker.network.driver.mtu)"
+                ),
+                layer=PATH_MTU,
+                works_in_part=True,
+            )
+            return
+
+
+def _service(case: Case) -> Iterator[Suspect]:
+    probe = case.own_probe
+    layer = layer_of(probe, SERVICE, FAILED)
+    if probe is None or layer is None:
+        return
+    if layer.error in ("TIMEOUT", "ETIMEDOUT"):
+        yield Suspect(
+            "service_silent",
+            f"The connection to {_where(probe)} opens, and the service says nothing",
+            ANY_PLACE,
+            (_saw(probe, layer),),
+            remediation=Remediation(
+                "Look at the service's own log; large packets that are lost look the same (path_mtu)"
+            ),
+            layer=SERVICE,
+            works_in_part=True,
+            at_most=POSSIBLE,
+        )
+        return
+    yield Suspect(
+        "wrong_service",
+        f"What answers on {_where(probe)} is not the service that was asked for",
+        ANY_PLACE,
+        (_saw(probe, layer),),
+        remediation=Remediation(
+            "Find out which program holds the port (ss -ltnp), and correct the port or the address"
+        ),
+        layer=SERVICE,
+        works_in_part=True,
+    )
+
+
+def _where(probe: Probe) -> str:
+    address = probe.address or probe.target
+    return f"{address} port {probe.port}" if probe.port else address
+
+
+def _target(case: Case) -> Iterator[Suspect]:
+    """The host lets all pass, and who is asked does not answer."""
+    probe, path = case.own_probe, case.path
+    if probe is None or not case.is_predicted_well or path.responder is None:
+        return
+    if path.responder.kind != OUTSIDE or probe.observed not in (TIMED_OUT, REFUSED, UNREACHABLE, CLOSED):
+        return
+    sent = path.sent_as or address_in(probe.source)
+    devices = [step.outgoing for step in path.steps if step.place == "wire" and step.outgoing]
+    trace = case.trace
+    device = trace.end_device if trace is not None and trace.end == LEFT and trace.end_device else ""
+    device = device or (devices[0] if devices else "its uplink")
+    where = _where(probe)
+    evidence = (
+        Evidence(PREDICTION, f"No rule or setting that was read stops the connection: {path.reason}"),
+        Evidence(PROBE, f"The connection from {probe.origin} to {where} is {probe.observed}"),
+    )
+    left = trace is not None and trace.end == LEFT
+    next_hop = layer_of(probe, NEXT_HOP, FAILED)
+    if probe.observed in (REFUSED, CLOSED):
+        yield Suspect(
+            "target_refuses",
+            f"{where} refuses the connection: the packet left by {device} as {sent}, and the refusal came back",
+            BEYOND,
+            evidence,
+            remediation=Remediation(
+                "Start the service on the target, or have a firewall between accept the connection"
+            ),
+            layer="target",
+            at_most=CERTAIN if left else LIKELY,
+        )
+        return
+    if next_hop is not None:
+        yield Suspect(
+            "next_hop_silent",
+            f"The next hop {next_hop.target} does not answer, so what leaves by {device} goes nowhere",
+            BEYOND,
+            (*evidence, _saw(probe, next_hop)),
+            remediation=Remediation("Look at the uplink's router and cable (ip neigh show, ping the next hop)"),
+            layer=NEXT_HOP,
+            at_most=POSSIBLE,
+        )
+    yield Suspect(
+        "target_silent",
+        f"{where} does not answer: the packet left this host by {device} as {sent}, and no answer came back",
+        BEYOND,
+        evidence,
+        remediation=Remediation("Ask who runs the target, or the network between: this host did its part"),
+        layer="target",
+        at_most=CERTAIN if left else LIKELY,
+    )
+
+
+def _silent_container(case: Case) -> Iterator[Suspect]:
+    """A container that the prediction reaches, and that does not answer: nothing that was read explains it."""
+    probe, path = case.own_probe, case.path
+    is_container = path.responder is not None and path.responder.kind == "container"
+    if probe is None or not is_container or not case.is_predicted_well or case.packet.protocol == "udp":
+        return
+    if probe.observed not in (TIMED_OUT, UNREACHABLE):
+        return
+    yield Suspect(
+        "container_silent",
+        f"Container {path.answering_container} does not answer {probe.origin}, and no rule or setting that was read "
+        "explains it",
+        ANY_PLACE,
+        (Evidence(PROBE, f"The connection from {probe.origin} to {_where(probe)} is {probe.observed}"),),
+        remediation=Remediation("Trace the connection (trace: live), and look at the layers of the probe"),
+        layer="target",
+        at_most=POSSIBLE,
+    )
+
+
+_KINDS: tuple[Callable[[Case], Iterator[Suspect]], ...] = (
+    _processes,
+    _no_listener,
+    _inside_sender,
+    _names,
+    _sizes,
+    _service,
+    _target,
+    _silent_container,
+)

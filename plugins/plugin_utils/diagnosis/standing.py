@@ -1,0 +1,243 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Causes that the snapshot shows on the path, wherever the prediction ends: what no evaluation of rules can decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
+    ADDRESS,
+    INTERFACE,
+    NEIGHBOUR,
+    ROUTE,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
+    CERTAIN,
+    CHECK,
+    POSSIBLE,
+    PREDICTION,
+    PROBE,
+    Evidence,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
+    detached,
+    missing_gateway,
+    overlap,
+    unresolved,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
+    ANY_PLACE,
+    BEHIND_RULES,
+    ROUTING,
+    SENDER,
+    Suspect,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import is_for_name_server
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPV6, TRANSPORTS
+
+
+def standing(case: Case) -> Iterator[Suspect]:
+    """All that the snapshot shows of such causes, one after the other."""
+    for kind in _KINDS:
+        yield from kind(case)
+
+
+def _read(text: str) -> tuple[Evidence, ...]:
+    return (Evidence(PREDICTION, text),)
+
+
+def _rules_inside(case: Case) -> Iterator[Suspect]:
+    for container in case.ends:
+        space = case.space(container)
+        tables = [table for table in space.tables if not is_for_name_server(space, table)] if space else []
+        if not tables:
+            continue
+        name, named = container.name, ", ".join(tables)
+        yield Suspect(
+            "rules_in_container",
+            f"Container {name} has firewall rules of its own ({named}), which can drop what it sends or receives",
+            SENDER if container is case.asking else BEHIND_RULES,
+            _read(f"The network namespace of container {name} has rules in {named}"),
+            remediation=Remediation(
+                f"Look at them (nsenter --net --target {container.pid} nft list ruleset) and remove what drops the "
+                "connection"
+            ),
+            at_most=CERTAIN if _is_alone(case) else POSSIBLE,
+        )
+
+
+_BELOW_RULES = (INTERFACE, ADDRESS, ROUTE, NEIGHBOUR)
+
+
+def _is_alone(case: Case) -> bool:
+    """Whether nothing else that ends the connection is predicted, or was seen below where rules are asked."""
+    failed = case.own_probe.first_failed if case.own_probe is not None else None
+    return case.decision is None and (failed is None or failed.layer not in _BELOW_RULES)
+
+
+def _detached(case: Case) -> Iterator[Suspect]:
+    yield from (found for found in (detached(case, container.name) for container in case.ends) if found is not None)
+
+
+def _gateway(case: Case) -> Iterator[Suspect]:
+    found = missing_gateway(case)
+    if found is not None and case.decision is None:
+        text = f"No link of the host has the gateway address: {found.summary}"
+        yield Suspect(
+            found.cause, found.summary, found.stage, _read(text), found.checks, found.remediation, layer=found.layer
+        )
+
+
+def _tracking(case: Case) -> Iterator[Suspect]:
+    number = TRANSPORTS.get(case.packet.protocol, ICMP if case.family == 4 else ICMPV6)
+    why = case.view.settings.cannot_track(number)
+    if not why:
+        return
+    is_full = "entries are in use" in why
+    yield Suspect(
+        "conntrack_full" if is_full else "conntrack_timeout_zero",
+        f"Connection tracking has no room: {why}, so new connections are dropped"
+        if is_full
+        else f"{why}: connection tracking forgets the connection before its answer comes",
+        ROUTING if is_full else BEHIND_RULES,
+        _read(f"Read from the kernel: {why}"),
+        remediation=Remediation(
+            "Raise net.netfilter.nf_conntrack_max, now and at boot, and find out what opens so many connections "
+            "(conntrack -S, conntrack -L)"
+            if is_full
+            else "Restore the timeout's default (sysctl)"
+        ),
+        decides=True,
+    )
+
+
+def _stale_flow(case: Case) -> Iterator[Suspect]:
+    if case.packet.protocol != "udp":
+        return
+    for finding in case.related("conntrack.stale"):
+        yield Suspect(
+            "stale_conntrack",
+            f"{finding.summary}: who sends from the same port gets no answer",
+            ANY_PLACE,
+            (Evidence(CHECK, finding.summary, finding.check),),
+            remediation=finding.remediation,
+            works_in_part=True,
+        )
+
+
+def _overlap(case: Case) -> Iterator[Suspect]:
+    """A container's address that the host looks for elsewhere."""
+    asked = case.asked
+    goes_out = case.path.responder is not None and case.path.responder.kind == "outside"
+    addresses = [end.address if case.family == 4 else end.address6 for end in asked.endpoints] if asked else []
+    if not (asked and goes_out and case.packet.destination in addresses):
+        return
+    yield overlap(
+        f"{case.packet.destination} is an address of container {asked.name}, but the host's routes "
+        "send it out of the host"
+    )
+
+
+def _mtu(case: Case) -> Iterator[Suspect]:
+    """A link that is narrower than what the endpoint sends."""
+    for finding in case.related("bridge.mtu"):
+        yield Suspect(
+            "mtu_black_hole",
+            f"{finding.summary}: large packets are lost, so connections open and then hang",
+            ANY_PLACE,
+            (Evidence(CHECK, finding.summary, finding.check), *_lost_size(case)),
+            remediation=finding.remediation,
+            layer="path_mtu",
+            works_in_part=True,
+        )
+
+
+def _lost_size(case: Case) -> Iterator[Evidence]:
+    from_probe = [layer for probe in case.probes for layer in probe.layers if layer.layer == "path_mtu"]
+    yield from (
+        Evidence(PROBE, f"Large packets from {case.packet.origin} are lost: {layer.detail or layer.error}")
+        for layer in from_probe[:1]
+        if layer.outcome == "failed"
+    )
+
+
+def _doubts(case: Case) -> Iterator[Suspect]:
+    """What the evaluator leaves open, where it names a thing that can drop packets."""
+    for doubt in case.path.undetermined:
+        if "IPsec" in doubt:
+            yield Suspect(
+                "ipsec_policy",
+                f"An IPsec policy may take or block the packet: {doubt}",
+                ROUTING,
+                _read(f"Not decided: {doubt}"),
+                remediation=Remediation("Exclude Docker's subnets from the IPsec policy (ip xfrm policy shows it)"),
+                at_most=POSSIBLE,
+            )
+        if "policy rule" in doubt:
+            yield Suspect(
+                "policy_route",
+                f"A policy rule of the host may send the packet elsewhere: {doubt}",
+                ROUTING,
+                _read(f"Not decided: {doubt}"),
+                remediation=Remediation("Correct the policy rule (ip rule show, ip route show table all)"),
+                at_most=POSSIBLE,
+            )
+        if "the hardware address of" in doubt:
+            yield replace(unresolved(case, doubt, "the packet"), evidence=_read(f"Not decided: {doubt}"))
+        if "tc filter" in doubt or "queueing discipline" in doubt or "XDP program" in doubt:
+            yield Suspect(
+                "traffic_control",
+                f"A program or a filter at a device may drop the packet: {doubt}",
+                ANY_PLACE,
+                _read(f"Not decided: {doubt}"),
+                remediation=Remediation("Look at the named device with the named command, and remove what drops"),
+                at_most=POSSIBLE,
+            )
+
+
+def _other_answers(case: Case) -> Iterator[Suspect]:
+    """What answers is not what is meant."""
+    who, wanted = case.path.responder, case.container(case.wanted) or case.publisher
+    if who is None or wanted is None or not case.is_predicted_well:
+        return
+    if who.kind == CONTAINER and who.name == wanted.name:
+        return
+    if who.kind == "host" and wanted.network_mode == "host":
+        return
+    shared = case.container(who.name)
+    if shared is not None and shared.netns == wanted.netns and wanted.netns is not None:
+        return
+    yield Suspect(
+        "wrong_service",
+        f"{str(who).capitalize()} answers on {str(case.packet).partition(' to ')[2]}, not container {wanted.name}, "
+        "which the question means",
+        ANY_PLACE,
+        _read(f"The path leads to {who}: {case.path.reason}"),
+        checks=("firewall.publish", "firewall.stale", "proxy.missing"),
+        remediation=Remediation(
+            "Remove the rule or stop the program that takes the connection; the steps of the path name it"
+        ),
+        works_in_part=True,
+    )
+
+
+_KINDS: tuple[Callable[[Case], Iterator[Suspect]], ...] = (
+    _rules_inside,
+    _detached,
+    _gateway,
+    _tracking,
+    _stale_flow,
+    _overlap,
+    _mtu,
+    _doubts,
+    _other_answers,
+)

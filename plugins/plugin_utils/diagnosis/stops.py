@@ -1,0 +1,618 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Causes that end a path at one of its steps: a setting, a route, a neighbour, a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    BLOCKED_BY_BRIDGE,
+    IPSEC,
+    MISROUTED_STEP,
+    NO_ANSWER,
+    PROXY_REPLY,
+    PROXY_REQUEST,
+    REPLY,
+    REQUEST,
+    PathStep,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
+    Case,
+    address_in,
+    family_of,
+    is_loopback,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import rule_stop, translation
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
+    BEHIND_RULES,
+    BEYOND,
+    ROUTING,
+    SENDER,
+    Suspect,
+    predicted,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_private, parse_address
+
+_LEGS = {
+    REQUEST: "the request",
+    REPLY: "the answer",
+    PROXY_REQUEST: "docker-proxy's own connection to the container",
+    PROXY_REPLY: "the container's answer to docker-proxy",
+}
+
+
+def leg_in_words(leg: str) -> str:
+    """What travels on a leg."""
+    return _LEGS.get(leg, leg)
+
+
+def predicted_stop(case: Case) -> Suspect | None:
+    """What ends the path as it was predicted; None where it ends nowhere, or that is not known."""
+    step = case.decision
+    if step is None:
+        return None
+    found = next(filter(None, (kind(case, step) for kind in _KINDS)), None) or _other(case, step)
+    return _as_predicted(case, found, step)
+
+
+def _as_predicted(case: Case, suspect: Suspect, step: PathStep) -> Suspect:
+    # What ends an answer is behind all rules that the traced request meets.
+    stage = suspect.stage if step.leg in (REQUEST, PROXY_REQUEST) else BEHIND_RULES
+    if step.leg == PROXY_REQUEST:
+        stage = BEHIND_RULES
+    return Suspect(
+        suspect.cause,
+        suspect.summary,
+        stage,
+        (predicted(case), *suspect.evidence),
+        suspect.checks,
+        suspect.remediation,
+        case.decided_at,
+        suspect.layer,
+        decides=True,
+        works_in_part=suspect.works_in_part,
+    )
+
+
+def _paused(case: Case, step: PathStep) -> Suspect | None:
+    asked = case.asked
+    if asked is None or asked.status != "paused" or step.place != "socket":
+        return None
+    return Suspect(
+        "process_paused",
+        f"Container {asked.name} is paused: the kernel takes connections for it, and no program answers",
+        BEHIND_RULES,
+        remediation=Remediation(f"Resume it: docker unpause {asked.name}"),
+        layer="process",
+    )
+
+
+def _forwarding(case: Case, step: PathStep) -> Suspect | None:
+    settings, family = case.view.settings, family_of(address_in(step.destination))
+    key = settings.forwarding_key(family, step.incoming)
+    if step.place != "routing" or step.action != "drop" or not step.note.startswith(key):
+        return None
+    what = leg_in_words(step.leg)
+    if family == 6:
+        summary = f"{key}=0: the host forwards no IPv6, so {what} ends at the host"
+        return Suspect("ipv6_forwarding_off", summary, ROUTING, checks=("forwarding.ipv6",), remediation=_TURN_ON_IPV6)
+    checks = ("forwarding.ipv4",)
+    if settings.number("net.ipv4.ip_forward") == 0:
+        summary = f"net.ipv4.ip_forward=0: the host forwards no IPv4, so {what} ends at the host"
+        return Suspect("forwarding_off", summary, ROUTING, checks=checks, remediation=_TURN_ON_IPV4)
+    summary = (
+        f"{key}=0: the host forwards nothing that arrives on {step.incoming}, although net.ipv4.ip_forward=1, so "
+        f"{what} ends there"
+    )
+    remediation = Remediation(f"Turn forwarding on for the interface, now and at boot: {key}=1")
+    return Suspect("interface_forwarding_off", summary, ROUTING, checks=checks, remediation=remediation)
+
+
+_TURN_ON_IPV4 = Remediation(
+    "Turn IPv4 forwarding on, now and at boot", "ip_forward", {"state": "present", "families": ["ipv4"]}
+)
+_TURN_ON_IPV6 = Remediation(
+    "Turn IPv6 forwarding on, now and at boot", "ip_forward", {"state": "present", "families": ["ipv6"]}
+)
+
+
+def _reverse_path(case: Case, step: PathStep) -> Suspect | None:
+    if step.place != "routing" or step.action != "drop":
+        return None
+    what = leg_in_words(step.leg)
+    if step.note.startswith("rp_filter of "):
+        return Suspect(
+            "rp_filter",
+            f"{step.note}: the reverse-path filter drops {what}",
+            ROUTING,
+            checks=("forwarding.rp-filter",),
+            remediation=Remediation(
+                f"Decide whether packets from {address_in(step.source)} may arrive on {step.incoming}. If so, set "
+                f"net.ipv4.conf.{step.incoming}.rp_filter=2 (and net.ipv4.conf.all.rp_filter to at most 2), or correct "
+                "the route to that address"
+            ),
+        )
+    if step.note.startswith("martian "):
+        return Suspect(
+            "martian_source",
+            f"The kernel takes {what} for a {step.note}, and drops it",
+            ROUTING,
+            remediation=Remediation(f"Find out who sends from {address_in(step.source)}, and correct routes to it"),
+        )
+    return None
+
+
+def _route_of_sender(case: Case, step: PathStep) -> Suspect | None:
+    """Who sends has no route: the sender's own stack refuses."""
+    if step.place != "routing" or step.action != "unreachable" or step.incoming:
+        return None
+    container = case.asking if step.leg == REQUEST else case.asked
+    sends_as_host = case.packet.origin.kind == "host" if step.leg == REQUEST else container is None
+    if container is None or sends_as_host or step.leg == PROXY_REQUEST:
+        return _route_of_host(case, step)
+    return missing_route(case, container.name)
+
+
+def missing_route(case: Case, name: str) -> Suspect:
+    """A container has no route: by the design of its network, or because it is gone."""
+    container = case.container(name)
+    ids = {end.network_id for end in container.endpoints} if container is not None else set()
+    own = [item for item in case.snapshot.networks if item.id in ids]
+    if own and all(item.internal for item in own):
+        names = ", ".join(item.name for item in own)
+        return internal_network(names, f"container {name} has no route out of it, to {case.packet.destination}")
+    space = case.space(container)
+    length = "::/0" if case.family == 6 else "0.0.0.0/0"
+    has_default = space is not None and any(route.destination in (length, "default") for route in space.routes)
+    if has_default or space is None:
+        return Suspect(
+            "route_missing_in_container",
+            f"Container {name} has no usable route to {case.packet.destination}: its own kernel refuses to send",
+            SENDER,
+            remediation=Remediation(f"Restart the container, which restores its routes: docker restart {name}"),
+            layer="route",
+        )
+    return Suspect(
+        "default_route_missing",
+        f"Container {name} has no default route: it reaches its own networks alone, not {case.packet.destination}",
+        SENDER,
+        remediation=Remediation(
+            f"Restart the container, which restores its routes: docker restart {name}. Then find out what removed the "
+            "route (a program in the container with NET_ADMIN, or nsenter on the host)"
+        ),
+        layer="route",
+    )
+
+
+def internal_network(names: str, consequence: str) -> Suspect:
+    """A network that is isolated on purpose."""
+    return Suspect(
+        "internal_network",
+        f"Network {names} is internal: {consequence}",
+        SENDER,
+        remediation=Remediation(
+            "Decide whether the container needs what is outside. If so, connect it to a network that is not internal: "
+            "docker network connect"
+        ),
+        layer="route",
+    )
+
+
+def _route_of_host(case: Case, step: PathStep) -> Suspect | None:
+    address = address_in(step.destination)
+    if step.place != "routing" or step.action in ("route", "drop", MISROUTED_STEP):
+        return None
+    if case.view.host.fib.has_custom_rules(family_of(address)):
+        return _policy_route(f"{step.note}, by the host's policy rules")
+    return Suspect(
+        "route_missing_on_host",
+        f"{_upper(step.note)}, so {leg_in_words(step.leg)} goes nowhere",
+        ROUTING,
+        remediation=Remediation(f"Restore the host's route to {address} (ip route get {address} shows what it has)"),
+    )
+
+
+def _policy_route(what: str) -> Suspect:
+    return Suspect(
+        "policy_route",
+        f"{_upper(what)}",
+        ROUTING,
+        checks=("network.overlap",),
+        remediation=Remediation(
+            "Correct the policy rule, or give its table routes to Docker's networks (ip rule show, ip route show table "
+            "all)"
+        ),
+    )
+
+
+def detached(case: Case, name: str) -> Suspect | None:
+    """A link of a container whose end on the host is on no bridge; None where each is plugged in."""
+    container = case.container(name)
+    if container is None or container.nsid is None:
+        return None
+    plugged = {item.bridge for item in attachments(case.snapshot) if item.container is container and item.port}
+    ids = {end.network_id for end in container.endpoints}
+    missing = [item for item in case.networks if item.id in ids and item.bridge not in plugged]
+    loose = [
+        link
+        for link in case.snapshot.links
+        if link.kind == "veth" and link.peer_nsid == container.nsid and link.master is None
+    ]
+    if not loose or not missing:
+        return None
+    veth, network = loose[0].name, missing[0]
+    text = f"{veth} has no bridge as its master, and no port of {network.bridge} leads to container {name}"
+    return Suspect(
+        "veth_detached",
+        f"{veth}, the host's end of the link of container {name}, is on no bridge: the container is cut off from "
+        f"network {network.name}",
+        SENDER if container is case.asking else BEHIND_RULES,
+        (Evidence(PREDICTION, text),),
+        ("network.endpoint", "network.connectivity"),
+        Remediation(f"Attach it again: ip link set {veth} master {network.bridge}"),
+        layer="neighbour",
+        decides=True,
+    )
+
+
+def _misrouted(case: Case, step: PathStep) -> Suspect | None:
+    if step.action != MISROUTED_STEP:
+        return None
+    down = _bridge_down(case)
+    if down is not None:
+        return down
+    if step.note and "policy rule " in step.note:
+        return _policy_route(step.note)
+    return overlap(step.note)
+
+
+def overlap(what: str) -> Suspect:
+    """Two networks claim an address."""
+    return Suspect(
+        "route_overlap",
+        _upper(what),
+        BEHIND_RULES,
+        checks=("network.overlap", "network.pools"),
+        remediation=Remediation(
+            "Move one of the two networks to another subnet: re-create the Docker network, or correct the host's route "
+            "(ip route show table all)"
+        ),
+    )
+
+
+def _ipsec(case: Case, step: PathStep) -> Suspect | None:
+    if step.place != IPSEC:
+        return None
+    return Suspect(
+        "ipsec_policy",
+        f"{_upper(step.note)}: {leg_in_words(step.leg)} is dropped",
+        ROUTING,
+        remediation=Remediation(
+            "Decide whether the IPsec policy is meant for this traffic. If not, exclude Docker's subnets from it (ip "
+            "xfrm policy shows it, the configuration of the VPN makes it)"
+        ),
+    )
+
+
+def _bridge_down(case: Case) -> Suspect | None:
+    for network in case.networks:
+        link = case.bridge_of(network)
+        if link is not None and not link.up:
+            return Suspect(
+                "bridge_down",
+                f"Bridge {link.name} of network {network.name} is down: its containers reach nothing, and are not "
+                "reached",
+                SENDER if case.asking is not None else BEHIND_RULES,
+                checks=("bridge.link",),
+                remediation=Remediation(f"Set the bridge up: ip link set {link.name} up"),
+                layer="neighbour",
+            )
+    return None
+
+
+def missing_gateway(case: Case) -> Suspect | None:
+    """A bridge without the address that its network's containers send to."""
+    own = case.host_addresses
+    for network in case.networks:
+        link = case.bridge_of(network)
+        for item in network.subnets:
+            gateway = item.gateway
+            if link is None or not gateway or gateway in own or family_of(gateway) != case.family:
+                continue
+            if network.internal or not item.subnet:
+                continue
+            length = item.subnet.partition("/")[2]
+            return Suspect(
+                "gateway_address_missing",
+                f"Bridge {link.name} has lost {gateway}, the gateway address of network {network.name}: its containers "
+                "have no way out",
+                SENDER if case.asking is not None else BEHIND_RULES,
+                checks=("bridge.link",),
+                remediation=Remediation(f"Restore the address: ip address add {gateway}/{length} dev {link.name}"),
+                layer="neighbour",
+            )
+    return None
+
+
+def _neighbour(case: Case, step: PathStep) -> Suspect | None:
+    if step.place != "bridge" or step.action not in (NOT_FOUND, BLOCKED_BY_BRIDGE):
+        return None
+    if step.action == BLOCKED_BY_BRIDGE:
+        return _blocked(case, step)
+    found = _bridge_down(case) or missing_gateway(case) or translation(case, step, BEHIND_RULES)
+    return found or _unknown_neighbour(case, step)
+
+
+def _blocked(case: Case, step: PathStep) -> Suspect:
+    if step.note.startswith("hairpin mode of "):
+        return Suspect(
+            "hairpin_off",
+            f"{_upper(step.note)}, so the container does not reach its own published port",
+            BEHIND_RULES,
+            checks=("hairpin.missing",),
+            remediation=Remediation("Turn hairpin mode on", "bridge_hairpin", {"state": "auto"}),
+        )
+    if "neighbour" in step.note or "hardware address" in step.note:
+        return unresolved(case, step.note, leg_in_words(step.leg))
+    return Suspect(
+        "bridge_port_blocked",
+        f"{_upper(step.note)}: {leg_in_words(step.leg)} does not pass the bridge",
+        BEHIND_RULES,
+        remediation=Remediation("Correct the setting of the bridge port (bridge -d link show)"),
+    )
+
+
+def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
+    address = address_in(step.destination)
+    if "does not learn the hardware address" in step.note:
+        return unresolved(case, step.note, leg_in_words(step.leg))
+    overlapping = case.related("network.overlap")
+    if overlapping:
+        return overlap(f"{step.note}: {address} lies in a subnet of this host's Docker networks and elsewhere as well")
+    owner = case.owner_of(address)
+    if owner:
+        loose = detached(case, owner)
+        if loose is not None:
+            return loose
+        return Suspect(
+            "endpoint_unreachable",
+            f"{_upper(step.note)}, although the engine gives it to container {owner}: its link or address is gone",
+            BEHIND_RULES,
+            checks=("network.endpoint",),
+            remediation=Remediation(f"Restart the container, which recreates its link: docker restart {owner}"),
+        )
+    return Suspect(
+        "address_without_container",
+        f"{_upper(step.note)}: no container has the address, so nothing answers",
+        BEHIND_RULES,
+        remediation=Remediation("Ask the container by its name or its present address (docker network inspect)"),
+    )
+
+
+def unresolved(case: Case, what: str, lost: str) -> Suspect:
+    """A hardware address that is not learnt."""
+    if "rp_filter of " in what:
+        return Suspect(
+            "rp_filter",
+            f"{_upper(what)}: the reverse-path filter drops the question for it, so {lost} is not delivered",
+            BEHIND_RULES,
+            checks=("forwarding.rp-filter",),
+            remediation=Remediation(
+                "Decide whether the address may ask on that interface. If so, set the named rp_filter to 2, or correct "
+                "the route to that address"
+            ),
+        )
+    inside = any(f"container {item.name} does not answer" in what for item in case.ends)
+    return Suspect(
+        "arp_off_in_container" if inside else "neighbour_unresolved",
+        f"{_upper(what)}, so {lost} is not delivered",
+        BEHIND_RULES,
+        remediation=Remediation("Correct the setting or the rule that keeps the neighbour from answering"),
+        layer="neighbour",
+    )
+
+
+def _socket(case: Case, step: PathStep) -> Suspect | None:
+    if step.place != "socket":
+        return None
+    if step.action == "refuse":
+        return nothing_listens(case, step.note)
+    if step.action == "drop":
+        return Suspect(
+            "echo_ignored",
+            f"{_upper(step.note)}: echo requests get no answer, which says nothing of other traffic",
+            BEHIND_RULES,
+            remediation=Remediation("Ask by TCP, or set the named sysctl to 0"),
+        )
+    return Suspect(
+        "port_only_reserved",
+        f"{_upper(step.note)}: the rules that lead to the container did not apply to the request",
+        BEHIND_RULES,
+        checks=("firewall.flushed", "firewall.publish"),
+        remediation=_RESTART_DOCKERD,
+    )
+
+
+_RESTART_DOCKERD = Remediation(
+    "Restart dockerd, which recreates all its rules; containers keep running only if live-restore is effective",
+    "daemon_config",
+    {"restart": "always"},
+)
+
+
+def nothing_listens(case: Case, what: str) -> Suspect:
+    """A port without a socket: of the host, or of a container."""
+    container, port = case.asked, case.packet.port
+    on_host = what.endswith(f"of {case.view.host.label}")
+    if on_host and case.publisher is not None:
+        if case.is_flushed and not case.related("proxy.missing"):
+            return Suspect(
+                "rules_flushed",
+                f"dockerd's rules are missing, so nothing leads port {port} to container {case.publisher.name}",
+                BEHIND_RULES,
+                checks=("firewall.flushed",),
+                remediation=_RESTART_DOCKERD,
+            )
+        return Suspect(
+            "proxy_missing",
+            f"docker-proxy for port {port} does not run, and no rule leads the port to container "
+            f"{case.publisher.name} on this path: the connection is refused",
+            BEHIND_RULES,
+            checks=("proxy.missing",),
+            remediation=Remediation(
+                f"Restart the container, which starts its docker-proxy: docker restart {case.publisher.name}"
+            ),
+        )
+    if on_host or container is None:
+        return Suspect(
+            "nothing_listens",
+            f"{_upper(what)}: the connection is refused",
+            BEHIND_RULES,
+            checks=("publish.no-listener",),
+            remediation=Remediation(
+                f"Start the program, or ask the port that it listens on (ss -ltnup 'sport = {port}')"
+            ),
+            layer="target",
+        )
+    return _nothing_inside(case, container.name)
+
+
+def _nothing_inside(case: Case, name: str) -> Suspect:
+    port = inner_port(case)
+    space = case.space(case.container(name))
+    sockets = [item for item in space.listeners if item.port == port] if space is not None else []
+    of_loopback = [item for item in sockets if item.protocol == case.packet.protocol and is_loopback(item.address)]
+    if of_loopback:
+        bound = of_loopback[0].address
+        return Suspect(
+            "listens_on_loopback",
+            f"The program in container {name} listens on {bound}:{port} alone: connections to the container's address "
+            "are refused",
+            BEHIND_RULES,
+            checks=("publish.no-listener",),
+            remediation=Remediation(f"Configure the program in container {name} to listen on 0.0.0.0 (or ::)"),
+            layer="target",
+        )
+    others = sorted({item.port for item in space.listeners if item.protocol == case.packet.protocol} if space else ())
+    listens = f"; it listens on {', '.join(map(str, others[:5]))}" if others else ""
+    return Suspect(
+        "nothing_listens",
+        f"Nothing in container {name} listens on {case.packet.protocol} port {port}{listens}: the kernel refuses",
+        BEHIND_RULES,
+        checks=("publish.no-listener",),
+        remediation=Remediation(
+            f"Start the program in container {name}, or ask (or publish) the port that it listens on"
+        ),
+        layer="target",
+    )
+
+
+def inner_port(case: Case) -> int:
+    """The port of the container that is asked, after translation."""
+    publisher = case.publisher
+    ports = publisher.published if publisher is not None and publisher is case.asked else []
+    wanted = (case.packet.protocol, case.packet.port)
+    found = [item.container_port for item in ports if (item.protocol, item.host_port) == wanted]
+    return found[0] if found else case.packet.port
+
+
+def _masquerade(case: Case, step: PathStep) -> Suspect | None:
+    """It left with an address that has no way back to it."""
+    if case.path.verdict != NO_ANSWER or step.leg != REQUEST or step.place != "wire":
+        return None
+    source = address_in(step.source)
+    if is_loopback(source) or not is_private(*parse_address(source)):
+        return None
+    if case.is_flushed:
+        return Suspect(
+            "rules_flushed",
+            f"dockerd's rules are missing: the request leaves the host with the source {source}, to which machines "
+            "outside have no route",
+            BEYOND,
+            checks=("firewall.flushed",),
+            remediation=_RESTART_DOCKERD,
+        )
+    return Suspect(
+        "masquerade_missing",
+        f"The request leaves the host with the source {source}, which no rule translates (MASQUERADE): machines "
+        "outside have no route to answer it",
+        BEYOND,
+        checks=("firewall.flushed", "firewall.egress"),
+        remediation=_RESTART_DOCKERD,
+    )
+
+
+def _past_tracking(case: Case, step: PathStep) -> Suspect | None:
+    """An answer that a bridge switches past the rules that would translate it back."""
+    translated = any(item.action == "dnat" and item.leg == REQUEST for item in case.path.steps)
+    if case.path.verdict != NO_ANSWER or step.leg != REPLY or not translated:
+        return None
+    switched = any(item.leg == REPLY and item.place == "bridge" and item.action == "switch" for item in case.path.steps)
+    key = f"net.bridge.bridge-nf-call-ip{'6' if case.family == 6 else ''}tables"
+    if not switched or any(bridge.calls[case.family] for bridge in _bridges(case)):
+        return None
+    return Suspect(
+        "bridge_netfilter_off",
+        f"{key}=0: the bridge hands the answer to its own port past the host's rules, untranslated, so the sender does "
+        "not know it",
+        BEHIND_RULES,
+        checks=("bridge.netfilter",),
+        remediation=Remediation("Turn bridge netfilter on, now and at boot", "bridge_hairpin", {"state": "auto"}),
+    )
+
+
+def _bridges(case: Case) -> list[Bridge]:
+    named = (str(network.bridge) for network in case.networks)
+    return [case.view.bridges[name] for name in named if name in case.view.bridges]
+
+
+def _stray_answer(case: Case, step: PathStep) -> Suspect | None:
+    """An answer that leaves by another way than the one that leads to who asks."""
+    if step.leg != REPLY or step.place != "wire":
+        return None
+    return overlap(f"the answer to {address_in(step.destination)} leaves by {step.outgoing}: {case.path.reason}")
+
+
+def _other(case: Case, step: PathStep) -> Suspect:
+    """The reason as it is, where no name fits."""
+    return Suspect(
+        "stopped_on_path",
+        f"{_upper(case.path.reason)}",
+        BEHIND_RULES if step.leg != REQUEST else ROUTING,
+        remediation=Remediation("See the steps of the path for the setting or the rule that decides"),
+    )
+
+
+def _upper(text: str) -> str:
+    # A sysctl keeps its name.
+    return (
+        text if text.startswith(("net.", "br-", "veth", "rp_filter", "eth", "docker")) else text[:1].upper() + text[1:]
+    )
+
+
+_KINDS: tuple[Callable[[Case, PathStep], Suspect | None], ...] = (
+    _paused,
+    rule_stop,
+    _ipsec,
+    _forwarding,
+    _reverse_path,
+    _misrouted,
+    _route_of_sender,
+    _route_of_host,
+    _neighbour,
+    _socket,
+    _masquerade,
+    _past_tracking,
+    _stray_answer,
+)
+"""The first that knows a step names the cause."""

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""A suspected cause, and how certain the evidence makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import (
+    DROPPED_BY_RULE,
+    LEFT,
+    LOST,
+    NOT_SEEN,
+    TO_HOST,
+    KernelTrace,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    NO_ANSWER,
+    REFUSED,
+    TIMED_OUT,
+    UNKNOWN,
+    UNREACHABLE,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
+    CERTAIN,
+    CHECK,
+    LIKELY,
+    POSSIBLE,
+    PREDICTION,
+    PROBE,
+    TRACE,
+    Cause,
+    Evidence,
+)
+
+# Where on its way a cause stops the packet: it says which ends of a trace fit, and which speak against it.
+SENDER = "sender"
+"""In the namespace of the sender, or between it and the rules of the host: the host's rules see nothing."""
+RULE = "rule"
+ROUTING = "routing"
+"""In the host's stack, between two hooks."""
+BEHIND_RULES = "behind the rules"
+"""After all rules of the request: a neighbour on a bridge, a socket, the answer."""
+BEYOND = "beyond"
+"""On another machine."""
+ANY_PLACE = "any place"
+"""A trace of one packet says nothing of it."""
+
+_FITTING = {
+    SENDER: {NOT_SEEN},
+    RULE: {DROPPED_BY_RULE},
+    ROUTING: {LOST},
+    BEYOND: {LEFT},
+    BEHIND_RULES: set(),
+    ANY_PLACE: set(),
+}
+_AGAINST = {
+    SENDER: {LEFT, TO_HOST, DROPPED_BY_RULE, LOST},
+    RULE: {LEFT, TO_HOST, LOST, NOT_SEEN},
+    ROUTING: {LEFT, TO_HOST, DROPPED_BY_RULE},
+    BEYOND: {TO_HOST, DROPPED_BY_RULE, LOST, NOT_SEEN},
+    BEHIND_RULES: {DROPPED_BY_RULE},
+    ANY_PLACE: set(),
+}
+_ENDS = {
+    LEFT: "the packet left the rules of the host by {device}",
+    TO_HOST: "the packet reached the host's own sockets",
+    DROPPED_BY_RULE: "a rule dropped the packet",
+    LOST: "the packet was lost between two hooks, and no rule dropped it",
+    NOT_SEEN: "no rule of the host saw the packet",
+}
+
+CERTAINTIES = (CERTAIN, LIKELY, POSSIBLE)
+"""The most certain first."""
+_SILENT = frozenset({TIMED_OUT, UNREACHABLE, NO_ANSWER})
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A cause before the evidence is weighed."""
+
+    cause: str
+    summary: str
+    stage: str
+    evidence: tuple[Evidence, ...] = ()
+    """What speaks for it in particular."""
+    checks: tuple[str, ...] = ()
+    """Checks whose failed findings on the path speak for it."""
+    remediation: Remediation | None = None
+    """Where no finding has one."""
+    step: int | None = None
+    layer: str = ""
+    decides: bool = False
+    """Whether the prediction is that it, and nothing else, ends the connection."""
+    named: bool = False
+    """Whether the kernel itself names it: a rule's verdict, an error of a call inside the container."""
+    works_in_part: bool = False
+    """Whether a connection can open in spite of it: large packets, names, who answers."""
+    at_most: str = CERTAIN
+    """Where what was seen fits other causes as well, the certainty that it cannot exceed."""
+
+
+def weigh(case: Case, suspect: Suspect) -> Cause | None:
+    """Return the cause with its certainty, or None where what was seen excludes it.
+
+    Certain takes two kinds of evidence, one of them seen, or the kernel's own word; and nothing that speaks against it.
+    """
+    if case.was_answered and not suspect.works_in_part:
+        return None
+    found = case.related(*suspect.checks)
+    checked = tuple(Evidence(CHECK, item.summary, item.check) for item in found)
+    evidence = [*suspect.evidence, *_of_probe(case, suspect), *_of_trace(case, suspect), *checked]
+    if not evidence:
+        return None
+    certainty = _certainty(suspect, evidence, is_disputed=_is_disputed(case, suspect))
+    remediations = [item.remediation for item in found if item.remediation is not None]
+    remediation = next(iter(remediations), suspect.remediation)
+    return Cause(suspect.cause, suspect.summary, certainty, evidence, remediation, suspect.step, suspect.layer)
+
+
+def _certainty(suspect: Suspect, evidence: list[Evidence], *, is_disputed: bool) -> str:
+    kinds = {item.kind for item in evidence}
+    if is_disputed:
+        return POSSIBLE
+    is_agreed = len(kinds) > 1 and kinds & {TRACE, PROBE}
+    found = CERTAIN if suspect.named or is_agreed else LIKELY
+    return max(found, suspect.at_most, key=CERTAINTIES.index)
+
+
+def _of_probe(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
+    """What the sender saw, for a cause that was predicted to have it see just that."""
+    probe = case.own_probe
+    if probe is None or not suspect.decides or not _is_foreseen(case.path.observed, probe.observed):
+        return ()
+    how = "" if case.path.observed == UNKNOWN else ", as predicted"
+    return (Evidence(PROBE, f"A connection from {probe.origin} to {_target(case)} is {probe.observed}{how}"),)
+
+
+def _target(case: Case) -> str:
+    return str(case.packet).partition(" to ")[2]
+
+
+def _is_foreseen(predicted: str, observed: str) -> bool:
+    if predicted == UNKNOWN:
+        return observed in _SILENT
+    return predicted == observed or (predicted in _SILENT and observed in _SILENT)
+
+
+def _of_trace(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
+    trace = case.trace
+    if trace is None or trace.end not in _FITTING[suspect.stage] or _says_nothing(case, trace):
+        return ()
+    if suspect.stage == RULE:
+        # Which rule it was is for who found it in the events.
+        return ()
+    return (Evidence(TRACE, f"The kernel's own trace agrees: {end_in_words(trace)}"),)
+
+
+def _says_nothing(case: Case, trace: KernelTrace) -> bool:
+    """Whether no event where one could be has no meaning: what was missed, or what a bridge alone switches."""
+    return trace.end in (NOT_SEEN, LOST) and (not trace.complete or case.is_switched)
+
+
+def end_in_words(trace: KernelTrace) -> str:
+    """Where a trace ends, as half a sentence."""
+    device = trace.end_device or "a device"
+    return _ENDS.get(trace.end, trace.end).format(device=device)
+
+
+def _is_disputed(case: Case, suspect: Suspect) -> bool:
+    """Whether something that was seen speaks against it, and does not exclude it."""
+    trace, probe = case.trace, case.own_probe
+    if trace is not None and trace.end in _AGAINST[suspect.stage] and not _says_nothing(case, trace):
+        return True
+    if probe is None or not suspect.decides or probe.observed in ("", UNKNOWN, ANSWERED):
+        return False
+    if case.path.observed == UNKNOWN:
+        return False
+    return (probe.observed == REFUSED) != (case.path.observed == REFUSED)
+
+
+def predicted(case: Case) -> Evidence:
+    """The prediction as evidence."""
+    return Evidence(PREDICTION, f"The path that was worked out from the host's rules and settings: {case.path.reason}")

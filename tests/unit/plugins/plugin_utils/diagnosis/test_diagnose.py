@@ -1,0 +1,229 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each cause from the facts that make it, on hosts that exist nowhere; and what holds of all causes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Ipsec,
+    IpsecPolicy,
+    PolicyRule,
+    Route,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question
+
+from tests.unit.docker_host import WILDCARD, DockerHost
+from tests.unit.plugins.plugin_utils.diagnosis.cases import case_of, probed
+
+OUT = Question("web", "203.0.113.9", port=443)
+OUT_UDP = Question("web", "203.0.113.9", "udp", 53)
+PUBLISHED = Question("outside", "host", port=8080)
+PEER = Question("web", "db", port=5432)
+FAR = Question("web", "far", port=80)
+ITSELF = Question("web", "web:80/tcp")
+BRIDGE = "br-000000000000"
+FIRST = 10
+"""Index of the link of the first network."""
+TIMED_OUT = "timed out"
+
+
+def docker_host(**settings: Any) -> DockerHost:
+    """web, which publishes 8080, and db on one network, far on another one."""
+    host = DockerHost(**settings)
+    first, second = host.network(), host.network()
+    host.container("web", [first], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    host.container("db", [first], [], [("tcp", 5432)])
+    host.container("far", [second], [], [("tcp", 80)])
+    return host
+
+
+def with_rule(table: str, chain: str, rule: str, **settings: Any) -> HostSnapshot:
+    host = docker_host(**settings)
+    host.own_rules[table, chain] = [rule]
+    return host.snapshot()
+
+
+def without_rules(*endings: str) -> HostSnapshot:
+    """Without the lines that end so."""
+    host = docker_host()
+    kept = [line for line in host.save_text().splitlines() if not line.endswith(endings)]
+    return _saved(host.snapshot(), "\n".join(kept) + "\n")
+
+
+def flushed(policy: str) -> HostSnapshot:
+    text = f"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD {policy} [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
+    return _saved(docker_host().snapshot(), text)
+
+
+def _saved(snapshot: HostSnapshot, text: str) -> HostSnapshot:
+    assert snapshot.ruleset is not None
+    return replace(snapshot, ruleset=replace(snapshot.ruleset, save={"iptables-nft-save": text}))
+
+
+def with_sysctls(**values: str) -> HostSnapshot:
+    snapshot = docker_host().snapshot()
+    named = {key.replace("__", "."): value for key, value in values.items()}
+    return replace(snapshot, sysctls={**snapshot.sysctls, **named})
+
+
+def with_links(change: Callable[[Any], Any], snapshot: HostSnapshot | None = None) -> HostSnapshot:
+    snapshot = snapshot or docker_host().snapshot()
+    return replace(snapshot, links=[change(link) for link in snapshot.links])
+
+
+def inside(change: Callable[[Any], Any]) -> HostSnapshot:
+    snapshot = docker_host().snapshot()
+    return replace(snapshot, container_namespaces=[change(space) for space in snapshot.container_namespaces])
+
+
+def without_default(space: Any) -> Any:
+    return replace(space, routes=[route for route in space.routes if route.destination != "0.0.0.0/0"])
+
+
+def on_loopback(space: Any) -> Any:
+    return replace(space, listeners=[replace(item, address="127.0.0.1") for item in space.listeners])
+
+
+def with_own_rules(space: Any) -> Any:
+    return replace(space, tables=["ip filter"], chains={"ip filter OUTPUT": 1})
+
+
+def without_gateway() -> HostSnapshot:
+    snapshot = with_links(lambda link: replace(link, addresses=[]) if link.name == BRIDGE else link)
+    return replace(snapshot, routes=[route for route in snapshot.routes if route.interfaces != [FIRST]])
+
+
+def without_proxy() -> HostSnapshot:
+    snapshot = docker_host().snapshot()
+    return replace(snapshot, proxies=[], listeners=[item for item in snapshot.listeners if item.port != 8080])
+
+
+def with_policy_rule() -> HostSnapshot:
+    snapshot = docker_host().snapshot()
+    rules = [PolicyRule(100, 4, "unreachable", source="172.18.0.0/20"), *snapshot.policy_rules]
+    return replace(snapshot, policy_rules=sorted(rules, key=lambda rule: rule.priority))
+
+
+def with_ipsec() -> HostSnapshot:
+    policy = IpsecPolicy("out", 4, "172.18.0.0/20", "203.0.113.0/24", "block")
+    host = docker_host()
+    host.ipsec = Ipsec([policy])
+    return host.snapshot()
+
+
+def with_reverse_path() -> HostSnapshot:
+    """The route back to who asks leads elsewhere."""
+    snapshot = with_sysctls(net__ipv4__conf__eth0__rp_filter="1")
+    away = Route("192.0.2.254/32", 254, interfaces=[FIRST + 1], source="172.18.16.1")
+    return replace(snapshot, routes=[away, *snapshot.routes])
+
+
+def isolated(**settings: Any) -> HostSnapshot:
+    host = DockerHost()
+    network = host.network(**settings)
+    host.container("web", [network], [], [("tcp", 80)])
+    host.container("db", [network], [], [("tcp", 5432)])
+    return host.snapshot()
+
+
+def paused() -> HostSnapshot:
+    snapshot = docker_host().snapshot()
+    changed = [replace(item, status="paused") if item.name == "db" else item for item in snapshot.containers]
+    return replace(snapshot, containers=changed)
+
+
+PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
+    ("forwarding_off", lambda: with_sysctls(net__ipv4__ip_forward="0"), OUT, TIMED_OUT),
+    ("forwarding_off", lambda: with_sysctls(net__ipv4__ip_forward="0"), PUBLISHED, ""),
+    ("interface_forwarding_off", lambda: with_sysctls(net__ipv4__conf__eth0__forwarding="0"), OUT, TIMED_OUT),
+    ("rp_filter", with_reverse_path, PUBLISHED, ""),
+    ("policy_drops_request", lambda: without_rules(f"-i {BRIDGE} ! -o {BRIDGE} -j ACCEPT"), OUT, TIMED_OUT),
+    ("rule_drops_request", lambda: with_rule("filter", "FORWARD", "-o eth0 -j DROP"), OUT, TIMED_OUT),
+    ("rule_drops_reply", lambda: with_rule("filter", "FORWARD", "-i eth0 -j DROP"), OUT, TIMED_OUT),
+    ("docker_user_drops_request", lambda: with_rule("filter", "DOCKER-USER", "-o eth0 -j DROP"), OUT, TIMED_OUT),
+    ("docker_user_drops_reply", lambda: with_rule("filter", "DOCKER-USER", "-i eth0 -j DROP"), OUT, TIMED_OUT),
+    ("masquerade_missing", lambda: without_rules(f"! -o {BRIDGE} -j MASQUERADE"), OUT, TIMED_OUT),
+    ("rules_flushed", lambda: flushed("DROP"), OUT, TIMED_OUT),
+    ("rules_flushed", lambda: flushed("ACCEPT"), OUT, TIMED_OUT),
+    (
+        "input_drops_proxy",
+        lambda: with_rule("filter", "INPUT", "-p tcp -m tcp --dport 8080 -j DROP"),
+        ITSELF,
+        TIMED_OUT,
+    ),
+    (
+        "dnat_to_dead_address",
+        lambda: with_rule("nat", "PREROUTING", "-p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.18.0.99:80"),
+        PUBLISHED,
+        "",
+    ),
+    (
+        "dnat_to_wrong_container",
+        lambda: with_rule("nat", "PREROUTING", "-p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.18.0.3:5432"),
+        PUBLISHED,
+        "",
+    ),
+    (
+        "hairpin_off",
+        lambda: with_links(lambda link: replace(link, hairpin=False), docker_host(proxy=False).snapshot()),
+        ITSELF,
+        TIMED_OUT,
+    ),
+    (
+        "bridge_netfilter_off",
+        lambda: docker_host(proxy=False, bridge_netfilter=False).snapshot(),
+        Question("db", "web:80/tcp"),
+        TIMED_OUT,
+    ),
+    ("bridge_down", lambda: with_links(lambda link: replace(link, up=link.name != BRIDGE)), OUT, "unreachable"),
+    ("gateway_address_missing", without_gateway, OUT, "unreachable"),
+    (
+        "veth_detached",
+        lambda: with_links(lambda link: replace(link, master=None) if link.peer_nsid == 0 else link),
+        OUT,
+        "unreachable",
+    ),
+    ("default_route_missing", lambda: inside(without_default), OUT, "unreachable"),
+    ("policy_route", with_policy_rule, OUT, "unreachable"),
+    ("ipsec_policy", with_ipsec, OUT, TIMED_OUT),
+    ("proxy_missing", without_proxy, ITSELF, "refused"),
+    ("networks_isolated", lambda: docker_host().snapshot(), FAR, TIMED_OUT),
+    ("internal_network", lambda: isolated(internal=True), OUT, TIMED_OUT),
+    ("icc_off", lambda: isolated(icc=False), PEER, TIMED_OUT),
+    ("listens_on_loopback", lambda: inside(on_loopback), PEER, "refused"),
+    ("nothing_listens", lambda: docker_host().snapshot(), Question("web", "db", port=81), "refused"),
+    ("process_paused", paused, PEER, TIMED_OUT),
+    (
+        "conntrack_full",
+        lambda: with_sysctls(net__netfilter__nf_conntrack_max="8", net__netfilter__nf_conntrack_count="8"),
+        OUT,
+        TIMED_OUT,
+    ),
+]
+"""Cause, host, question, and what a probe sees; empty where none can be sent."""
+
+
+@pytest.mark.parametrize(
+    ("cause", "host", "question", "seen"), PREDICTED, ids=[f"{one[0]}-{at}" for at, one in enumerate(PREDICTED)]
+)
+def test_a_predicted_cause_is_likely_and_with_a_probe_that_agrees_certain(
+    cause: str, host: Callable[[], HostSnapshot], question: Question, seen: str
+) -> None:
+    case = case_of(host(), question)
+    found = diagnose(case)
+    assert found.verdict == "fault"
+    assert (found.causes[0].cause, found.causes[0].certainty) == (cause, "likely"), found
+    assert found.causes[0].remediation is not None
+    if seen:
+        found = diagnose(probed(case, seen))
+        assert (found.causes[0].cause, found.causes[0].certainty) == (cause, "certain"), found
+        assert {item.kind for item in found.causes[0].evidence} >= {"prediction", "probe"}
