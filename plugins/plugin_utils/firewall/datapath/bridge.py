@@ -161,6 +161,8 @@ class Obstacle(NamedTuple):
     text: str
     is_certain: bool = True
     """Whether the frame is lost; not where it depends on what the bridge or a neighbour knows at the moment."""
+    is_loss_at_worst: bool = False
+    """Where that is not certain: whether it goes where it should unless it is lost, and nothing else answers it."""
 
 
 def in_the_way(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> Obstacle | None:
@@ -175,7 +177,7 @@ def obstacle_to_solicitation(bridge: Bridge, requester: Port | None, target: Por
     if bridge.is_plain and requester is not target:
         return None
     found = [*_obstacles(bridge, target, requester), *_obstacles(bridge, requester, target)]
-    return next((item for item in found if item.is_certain), found[0] if found else None)
+    return min(found, key=lambda item: (not item.is_certain, item.is_loss_at_worst), default=None)
 
 
 def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> Iterator[Obstacle]:
@@ -201,7 +203,7 @@ def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> 
     shared = None if outgoing is None else bridge.shared(outgoing.mac)
     if shared is not None:
         text = f"{listed(shared.holders, _NAMED)} have the same MAC address {shared.mac} on {bridge.name}"
-        yield Obstacle(f"{text}; see bridge fdb show", is_certain=False)
+        yield Obstacle(f"{text}; see bridge fdb show", is_certain=False, is_loss_at_worst=True)
 
 
 def _state(link: Link) -> str:

@@ -269,16 +269,14 @@ def resolve_on_bridge(
     source = requester.stack.solicits_from(family, requester.device, branch.flight.saddr, neighbour)
     # What is kept from all is not kept from the one that is known.
     barred = None if is_told else obstacle_to_solicitation(bridge, requester.port, target.port)
-    doubt = requester.doubt_about(family, neighbour)
-    # An advertisement goes by the table to the address that was asked from, as any packet does; answers to ARP do not
-    # (ndisc_send_na(), arp_process()).
-    if not doubt and family == 6 and not target.knows(6, source, requester.mac_on(bridge)):
-        doubt = target.doubt_about(6, source)
-    if not doubt and barred is not None and not barred.is_certain:
+    doubt = _who_takes_it(bridge, requester, target, family, source, neighbour)
+    if not doubt and barred is not None and not barred.is_certain and not barred.is_loss_at_worst:
         doubt = f"whether {who} learns the hardware address of {address_text(family, neighbour)}: {barred.text}"
     if doubt:
         return Resolution(None, (leg.undetermined(branch, doubt),))
-    stop = None if barred is None else _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE)
+    stop = None
+    if barred is not None and barred.is_certain:
+        stop = _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE)
     stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
     )
@@ -288,9 +286,23 @@ def resolve_on_bridge(
         stop = _by_rules(leg, bridge, requester, target, source, neighbour)
     if stop is None and not is_told:
         stop = _stop(_unasked(requester.stack, family, requester.device))
+    if stop is None and barred is not None:
+        stop = _Stop(barred.text)
     if stop is not None and is_told:
         stop = stop._replace(is_certain=False)
     return _found(leg, branch, stop, who, neighbour).with_question(target.stack.label, source)
+
+
+def _who_takes_it(
+    bridge: Bridge, requester: BridgeNode, target: BridgeNode, family: int, source: int, neighbour: int
+) -> str:
+    """Why it is not known where frames of one end to another go, by their fixed entries."""
+    doubt = requester.doubt_about(family, neighbour)
+    # An advertisement goes by the table to the address that was asked from, as any packet does; answers to ARP do not
+    # (ndisc_send_na(), arp_process()).
+    if not doubt and family == 6 and not target.knows(6, source, requester.mac_on(bridge)):
+        doubt = target.doubt_about(6, source)
+    return doubt
 
 
 def resolve_outside(leg: LegContext, branch: Branch, device: str, neighbour: int) -> Resolution:

@@ -223,3 +223,11 @@ def test_packets_for_a_hardware_address_that_two_have_are_not_followed(check: st
     found = judge(snapshot, check)
     assert {item.outcome for item in found} == {"unknown"}
     assert any("one, container other have the same MAC address" in item.summary for item in found)
+
+
+def test_what_is_lost_at_worst_does_not_leave_open_what_is_lost_anyway() -> None:
+    """A container with a shared address learns its gateway's or not; other networks keep it off all the same."""
+    host = two()
+    host.container("elsewhere", [host.network()], listen=[("tcp", 80)])
+    assert only(host.snapshot(), "firewall.isolation").outcome == "pass"
+    assert only(with_inside(host, 0, mac=mac_of("172.18.0.3")), "firewall.isolation").outcome == "pass"
