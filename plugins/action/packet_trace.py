@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import TRACE_SPEC
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import NONE, TRACE_SPEC
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
@@ -39,9 +42,18 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     read_snapshot_text,
     seconds_of,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import (
+    TracedPath,
+    followed_packet,
+    probe_of,
+)
 
 MODULE = "dockernet.baseline.packet_trace"
+TRACER = "dockernet.baseline.kernel_trace"
 _OPTIONS = {"origin": "from", "destination": "to"}
+_PROBE = "probe"
+"""Key of what is traced, on its way from where the path was worked out."""
+_LONGEST_WAIT = 600
 
 
 class ActionModule(ActionBase):
@@ -54,6 +66,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         dummy_validation, wanted = cast(Any, self).validate_argument_spec(TRACE_SPEC)
         seconds = seconds_of(wanted)
+        _refuse_contradictions(wanted)
         question = Question(
             wanted["from"], wanted["to"], wanted["protocol"] or "", wanted["port"], wanted["source"] or ""
         )
@@ -61,29 +74,85 @@ class ActionModule(ActionBase):
         if not is_answer(answer):
             return answer
         packed = answer.pop(WIRE, None)
-        try:
-            found = judge_within(seconds, packed, read_snapshot_text, lambda snapshot: _followed(snapshot, question))
-        except NoAnswerError as error:
-            raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
-        except LimitError as error:
-            raise AnsibleActionFail(f"where the packet goes was not worked out: {error}") from None
+        found = _judged(seconds, packed, lambda snapshot: _followed(snapshot, question))
+        probe = found.pop(_PROBE, None)
+        if probe is not None and wanted["trace"] != NONE:
+            reply = self._execute_module(
+                module_name=TRACER,
+                module_args={
+                    **probe,
+                    "mode": wanted["trace"],
+                    "wait": wanted["trace_wait"],
+                    "docker_host": wanted["docker_host"],
+                },
+                task_vars=task_vars,
+            )
+            if not is_answer(reply):
+                return {**answer, **found, **_without_trace(reply)}
+            found = _judged(seconds, packed, lambda snapshot: _held(snapshot, question, reply.get("trace")))
+            found.pop(_PROBE, None)
         return {**answer, **found}
+
+
+def _refuse_contradictions(wanted: Mapping[str, Any]) -> None:
+    if wanted["trace"] != NONE and wanted["snapshot_path"] is not None:
+        raise AnsibleActionFail(
+            f"trace: {wanted['trace']} asks the kernel as it is now, and snapshot_path names a host as it was; "
+            "leave one of the two out"
+        )
+    if not 0 <= wanted["trace_wait"] <= _LONGEST_WAIT:
+        raise AnsibleActionFail(f"trace_wait: {wanted['trace_wait']} is not from 0 to {_LONGEST_WAIT} seconds")
+
+
+def _judged(seconds: int, packed: Any, judge: Callable[[HostSnapshot], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return judge_within(seconds, packed, read_snapshot_text, judge)
+    except NoAnswerError as error:
+        raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
+    except LimitError as error:
+        raise AnsibleActionFail(f"where the packet goes was not worked out: {error}") from None
+
+
+def _without_trace(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """The failure of a task whose prediction is there, and whose trace is not."""
+    said = {name: reply[name] for name in ("failed", "unreachable", "skipped") if name in reply}
+    return {**said, "msg": f"trace: {safe(str(reply.get('msg', 'the host did not answer')))}"}
 
 
 def _followed(snapshot: HostSnapshot, question: Question) -> dict[str, Any]:
     """The packet and its path, or why there is none."""
     try:
         packet = packet_of(snapshot, question)
-        path = predict(HostView.of(snapshot), packet)
+        view = HostView.of(snapshot)
+        path = predict(view, packet)
     except QuestionError as error:
         return {"failed": True, "msg": safe(str(error))}
     except BadPacketError as error:
         return {"failed": True, "msg": safe(f"{_OPTIONS.get(error.part, error.part)}: {error.problem}")}
+    return _said(view, packet, path)
+
+
+def _said(view: HostView, packet: Packet, path: Path) -> dict[str, Any]:
     return {
         "msg": line_of(packet, path),
         "packet": to_plain(packet),
         "path": to_plain(path),
         "listing": listing_of(packet, path),
         "diagram": diagram_of(packet, path),
-        "hops": hops_of(snapshot, packet, path),
+        "hops": hops_of(view.snapshot, packet, path),
+        _PROBE: probe_of(view, packet),
     }
+
+
+def _held(snapshot: HostSnapshot, question: Question, plain: Any) -> dict[str, Any]:
+    """The same with what the kernel did beside it."""
+    try:
+        trace = from_plain(KernelTrace, plain)
+    except DecodeError as error:
+        return {"failed": True, "msg": safe(f"the host did not answer like {TRACER}: {error}")}
+    view = HostView.of(snapshot)
+    packet = followed_packet(packet_of(snapshot, question), trace)
+    path = predict(view, packet)
+    beside = TracedPath(view, packet, path, trace)
+    said = _said(view, packet, path)
+    return {**said, "listing": f"{said['listing']}\n\n{beside.listing()}", "traced": beside.to_plain()}

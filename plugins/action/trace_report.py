@@ -30,6 +30,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal
 _HEADINGS = ("", "leg", "place", "action", "devices", "rule, route or setting")
 _LIMITS = (2, 13, 12, 17, 34)
 _LABEL = 14
+_SAME, _DIFFERS = "ok", "!="
+"""Marks of a step where a trace showed the same, and where it first showed something else."""
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "result": {"type": "dict", "required": True},
@@ -68,21 +70,53 @@ def trace_screen(host: str, result: Mapping[str, Any], width: int) -> list[str]:
         said += [("result", ending_of(path)), ("accepted by", _accepting(path, deciding))]
     else:
         said += [("reason", path.because), ("decided by", _stopping(path, deciding))]
+    traced = result.get("traced")
+    if traced is not None:
+        said += _traced(traced)
     lines = [f"{safe(host)}: {safe(str(packet))}", ""]
     for label, text in said:
         lines += indented(f"  {label:<{_LABEL}}", text, width)
     lines += ["", "  hops"]
     for hops in result["hops"]:
         lines += indented(f"  {safe(hops['leg']):<{_LABEL}}", hops["hops"], width)
-    lines += ["", *(f"  {line}".rstrip() for line in table(_HEADINGS, rows_of(path, deciding), _LIMITS, width - 2))]
+    lines += ["", *_steps(path, _marks(traced, deciding), width)]
+    if traced is not None and traced["agree"] is not True and traced["steps"]:
+        beside = Path(path.verdict, path.observed, "", [_step(step) for step in traced["steps"]])
+        ends = {} if traced["traced_step"] is None else {traced["traced_step"]: _DIFFERS}
+        lines += ["", f"  in the kernel ({safe(traced['mode'])} trace)", *_steps(beside, ends, width)]
     return lines
+
+
+def _steps(path: Path, marks: Mapping[int, str], width: int) -> list[str]:
+    return [f"  {line}".rstrip() for line in table(_HEADINGS, rows_of(path, marks), _LIMITS, width - 2)]
+
+
+def _traced(traced: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a trace says, as labels and texts."""
+    said = [(f"{traced['mode']} trace", traced["summary"])]
+    texts = {"difference": traced["difference"], "problem": traced["problem"], "run outside": traced["command"]}
+    return [*said, *((label, text) for label, text in texts.items() if text)]
+
+
+def _marks(traced: Mapping[str, Any] | None, deciding: int | None) -> dict[int, str]:
+    """What stands before steps: that the kernel did the same, where it first did not, and what decided."""
+    marks = {} if traced is None else dict.fromkeys(traced["same"], _SAME)
+    if traced is not None and traced["predicted_step"] is not None:
+        marks[traced["predicted_step"]] = _DIFFERS
+    if deciding is not None and marks.get(deciding) != _DIFFERS:
+        marks[deciding] = "=>"
+    return marks
 
 
 def _path(plain: Mapping[str, Any]) -> Path:
     """The path that packet_trace returned as plain data."""
-    steps = [PathStep(**{**step, "fields": tuple(step["fields"])}) for step in plain["steps"]]
+    steps = [_step(step) for step in plain["steps"]]
     responder = Responder(**plain["responder"]) if plain["responder"] else None
     return Path(**{**plain, "steps": steps, "responder": responder})
+
+
+def _step(plain: Mapping[str, Any]) -> PathStep:
+    return PathStep(**{**plain, "fields": tuple(plain["fields"])})
 
 
 def _deciding(path: Path) -> int | None:

@@ -82,6 +82,8 @@ TRACE_SPEC: dict[str, dict[str, Any]] = {
     "port": {"type": "int"},
     "protocol": {"type": "str", "choices": list(PACKET_PROTOCOLS)},
     "source": {"type": "str"},
+    "trace": {"type": "str", "choices": [NONE, "dry", "live"], "default": NONE},
+    "trace_wait": {"type": "int", "default": 0},
     "snapshot_path": {"type": "path"},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     "read_timeout": {"type": "int", "default": 60},

@@ -15,7 +15,7 @@ the bridge, a socket, docker-proxy), with what was done there; each leg is a gro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -222,8 +222,8 @@ def _without_idle_jumps(path: Path) -> list[int]:
     return shown
 
 
-def rows_of(path: Path, marked: int | None) -> list[list[str]]:
-    """Cells of each step: an arrow for the one with the marked index, leg, place, action, devices, rule and addresses.
+def rows_of(path: Path, marks: Mapping[int, str]) -> list[list[str]]:
+    """Cells of each step: what marks have for its index, leg, place, action, devices, rule and addresses.
 
     Chains that the packet came back from as it was are left out. Nothing is made safe for terminals yet.
     """
@@ -237,8 +237,7 @@ def rows_of(path: Path, marked: int | None) -> list[list[str]]:
         where = place_of(step)
         rule = f"{where}: {step.rule}" if step.rule else where
         told = "; ".join(text for text in (_cut(rule), _cut(step.note), changed) if text)
-        mark = "=>" if index == marked else ""
-        rows.append([mark, step.leg, step.place, step.action, devices_of(step), told])
+        rows.append([marks.get(index, ""), step.leg, step.place, step.action, devices_of(step), told])
         leg, before = step.leg, after
     return rows
 

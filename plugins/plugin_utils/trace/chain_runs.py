@@ -15,16 +15,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, PathStep
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import NAT_PRIORITIES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
     CONTINUE,
     DROP,
+    OUTPUT,
+    PREROUTING,
     REJECT,
     Chain,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex
+
+MARKED_AT, REPLIES_MARKED_AT = -301, -199
+"""Priorities at which kernel_trace marks packets in prerouting and output: requests, and answers that connection
+tracking has to know first."""
 
 _ACCEPTING = frozenset({"accept", "dnat", "snat", "masquerade", "redirect"})
 _CHANGING = frozenset({"mark", "notrack"})
@@ -105,7 +111,18 @@ class Group(NamedTuple):
 
     hook: str
     kind: str
+    priority: int
     runs: list[Run]
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        """What tells it from the others of a leg."""
+        return (self.hook, self.kind, self.priority)
+
+    def may_be_missed(self, leg: str) -> bool:
+        """Whether it comes before packets are marked for tracing, but for those that a bridge has marked."""
+        marked_at = MARKED_AT if leg in (REQUEST, PROXY_REQUEST) else REPLIES_MARKED_AT
+        return self.hook in (PREROUTING, OUTPUT) and self.kind != BRIDGE and self.priority < marked_at
 
 
 def first_of_leg(steps: Iterable[tuple[int, PathStep]], leg: str) -> list[tuple[int, PathStep]]:
@@ -120,8 +137,8 @@ def groups_of(steps: Sequence[tuple[int, PathStep]], index: RuleIndex) -> list[G
     """What a trace can show of the steps of one leg."""
     runs = [run for run in _runs(_visits(steps, index), index) if _is_telling(run)]
     return [
-        Group(hook, kind, list(some))
-        for (hook, kind, dummy_priority), some in groupby(runs, key=lambda run: (run.hook, run.kind, run.priority))
+        Group(hook, kind, priority, list(some))
+        for (hook, kind, priority), some in groupby(runs, key=lambda run: (run.hook, run.kind, run.priority))
     ]
 
 

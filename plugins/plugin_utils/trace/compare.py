@@ -62,6 +62,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_wor
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import (
     RuleIndex,
     TracedStep,
+    address_of,
     traced_steps,
 )
 
@@ -162,19 +163,23 @@ class _Comparing:
         return Comparison(False, f"the sender sees {seen}, where {foretold} was predicted: {self._path.reason}")
 
     def _of_groups(self, predicted: Sequence[Group], seen: Sequence[Group], leg: str) -> _Difference | None:
-        for expected, found in zip_longest(predicted, seen):
+        rest = list(seen)
+        for expected in predicted:
+            found = rest[0] if rest else None
+            if (found is None or found.place != expected.place) and expected.may_be_missed(leg):
+                continue
             if found is None:
                 return _Difference(expected.runs[0].visits[0], None) if self._had_to_come(expected) else None
-            if expected is None:
-                # What comes behind the first packet of another leg is the connection's next one.
-                is_next = bool(predicted) and leg != REQUEST
-                return None if is_next else _Difference(None, found.runs[0].visits[0])
-            if (expected.hook, expected.kind) != (found.hook, found.kind):
+            if found.place != expected.place:
                 return _Difference(expected.runs[0].visits[0], found.runs[0].visits[0])
             difference = self._of_group(expected, found)
             if difference is not None:
                 return difference
-        return None
+            del rest[0]
+        # What comes behind the first packet of another leg is the connection's next one.
+        if not rest or (predicted and leg != REQUEST):
+            return None
+        return _Difference(None, rest[0].runs[0].visits[0])
 
     def _had_to_come(self, group: Group) -> bool:
         """Whether a group had to be seen: a dry trace ends before the host's own frames pass rules of bridges."""
@@ -243,10 +248,10 @@ class _Comparing:
         return self._of_addresses(steps) if end in (LEFT, TO_HOST) else ""
 
     def _stop(self, steps: Sequence[PathStep]) -> PathStep | None:
-        """The step, of no rule, that ends a request before it is at its end; None where there is none."""
+        """The step that ends a request before it is at its end, and that no event shows; None where there is none."""
         if self._path.verdict not in _ENDED or not steps or self._path.steps[-1] is not steps[-1]:
             return None
-        return None if steps[-1].place in ("socket", "proxy") or steps[-1].chain else steps[-1]
+        return None if steps[-1].place in ("socket", "proxy") else steps[-1]
 
     def _of_addresses(self, steps: Sequence[PathStep]) -> str:
         """Compare where it goes and what it comes from once all translation is done."""
@@ -255,8 +260,8 @@ class _Comparing:
         foretold, trace = steps[-1], self._trace
         if trace.end_destination and trace.end_destination != foretold.destination:
             return f"predicted is the destination {foretold.destination}; in the kernel {self._ended}"
-        source = _address(foretold.source)
-        if trace.end_source and _address(trace.end_source) != source:
+        source = address_of(foretold.source)
+        if trace.end_source and address_of(trace.end_source) != source:
             return f"predicted is the source {source}; in the kernel {self._ended}"
         return ""
 
@@ -292,10 +297,3 @@ def _comes_to_host(steps: Sequence[PathStep]) -> bool:
 def _device_out(steps: Sequence[PathStep]) -> str:
     """The device of the host that a request leaves by; empty where it stays."""
     return next((step.outgoing for step in reversed(steps) if step.outgoing and step.place != "container"), "")
-
-
-def _address(text: str) -> str:
-    """Without the port."""
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    return text.partition(":")[0] if text.count(":") == 1 else text

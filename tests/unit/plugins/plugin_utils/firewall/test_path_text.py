@@ -76,16 +76,16 @@ def test_a_chain_that_a_packet_came_back_from_is_left_out_wherever_it_was_left()
     for depth in range(1, 5):
         chains = [f"C{number}" for number in range(depth)]
         steps = [step("jump", "FORWARD"), *(step("jump", chain) for chain in chains), step("drop", "FORWARD")]
-        assert [row[3] for row in rows_of(replace(DROPPED, steps=steps), None)] == ["drop"]
+        assert [row[3] for row in rows_of(replace(DROPPED, steps=steps), {})] == ["drop"]
     elsewhere = [step("jump", "FORWARD", place="prerouting"), step("drop", "FORWARD")]
-    assert [row[3] for row in rows_of(replace(DROPPED, steps=elsewhere), None)] == ["jump", "drop"]
+    assert [row[3] for row in rows_of(replace(DROPPED, steps=elsewhere), {})] == ["jump", "drop"]
 
 
 def test_rows_have_the_devices_the_rule_and_what_changed() -> None:
     client, host, web = "198.51.100.7:40000", "192.0.2.10:8080", "10.88.1.2:80"
     jump, dnat, drop = (STEPS[index].rule for index in (1, 2, 4))
     both = "eth0 -> br-front"
-    assert rows_of(DROPPED, 4) == [
+    assert rows_of(DROPPED, {4: "=>"}) == [
         ["", "request", "wire", "receive", "eth0 -> *", f"{client} > {host}"],
         ["", "request", "prerouting", "jump", "eth0 -> *", f"ip nat PREROUTING rule 1 (handle 7): {jump}"],
         [
@@ -99,7 +99,7 @@ def test_rows_have_the_devices_the_rule_and_what_changed() -> None:
         ["", "request", "routing", "route", both, "10.88.1.0/24 is on br-front"],
         ["=>", "request", "forward", "drop", both, f"ip filter DOCKER-USER rule 1 (handle 44): {drop}"],
     ]
-    answer, last = rows_of(DELIVERED, None)[-2:]
+    answer, last = rows_of(DELIVERED, {})[-2:]
     assert answer[1:] == ["reply", "socket", "answer", "", f"{web} > {client}"]
     assert last[1:] == ["reply", "postrouting", "accept", "br-front -> eth0", f"now {host} > {client}"]
 
