@@ -300,19 +300,21 @@ def _value_tests(part: OperandPart, op: str, right: object) -> list[Test] | None
     if op in _LOOKUPS:
         return part_tests(part, [span])
     if part.mask is None and isinstance(span, Span) and span.single and part.datatype.width:
-        return [_compared(op, int(span.first), part.datatype.highest)]
+        return _compared(op, int(span.first), part.datatype.highest)
     return None
 
 
-def _compared(op: str, value: int, highest: int) -> Test:
+def _compared(op: str, value: int, highest: int) -> list[Test] | None:
     ends = {
         "<": (0, value - 1),
         "<=": (0, value),
         ">": (value + 1, highest),
         ">=": (value, highest),
     }
-    first, last = ends.get(op, (1, 0))
-    return InRanges(((first, last),)) if first <= last else OneOf(frozenset())
+    if op not in ends:
+        return None
+    first, last = ends[op]
+    return [InRanges(((first, last),)) if first <= last else OneOf(frozenset())]
 
 
 def map_entries(key: object, data: object, table: Table) -> tuple[Operand, Pairs] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -282,6 +283,68 @@ def _mutated(node: Any, chance: random.Random) -> Any:
     if isinstance(node, dict):
         return {key if chance.random() < 0.97 else "set": _mutated(item, chance) for key, item in node.items()}
     return node
+
+
+SPORT = {"payload": {"protocol": "tcp", "field": "sport"}}
+MARK = {"meta": {"key": "mark"}}
+STATEMENTS: tuple[Any, ...] = (
+    {"match": {"op": "==", "left": {"&": [MARK, 255]}, "right": {"range": [1, 2]}}},
+    {"match": {"op": "==", "left": SADDR, "right": {"set": ["1.1.1.1", {"prefix": {"addr": "10.0.0.0", "len": 8}}]}}},
+    {"match": {"op": "==", "left": SADDR, "right": {"elem": {"val": "1.1.1.1", "timeout": 5}}}},
+    {"match": {"op": "in", "left": TCP_FLAGS, "right": {"|": ["syn", "ack"]}}},
+    {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["new", "related"]}},
+    {"match": {"op": "==", "left": {"ct": {"key": "saddr", "family": "ip", "dir": "reply"}}, "right": "1.1.1.1"}},
+    {"match": {"op": "!=", "left": {"fib": {"result": "type", "flags": ["daddr", "mark"]}}, "right": "local"}},
+    {"match": {"op": "==", "left": {"ip option": {"name": "ra", "field": "value"}}, "right": True}},
+    {"match": {"op": "==", "left": {"payload": {"base": "th", "offset": 16, "len": 16}}, "right": 80}},
+    {"match": {"op": "==", "left": {"concat": [SADDR, SPORT]}, "right": {"set": [{"concat": ["1.1.1.1", 80]}]}}},
+    {"match": {"op": "==", "left": {"concat": [SADDR, SPORT]}, "right": {"set": [{"elem": {"val": "*"}}]}}},
+    {"mangle": {"key": MARK, "value": {"|": [{"&": [MARK, 1]}, 2]}}},
+    {"mangle": {"key": MARK, "value": {"map": {"key": SADDR, "data": {"set": [["1.1.1.1", 5]]}}}}},
+    {"mangle": {"key": {"payload": {"protocol": "ip", "field": "dscp"}}, "value": 0}},
+    {"mangle": {"key": {"payload": {"protocol": "ip", "field": "ttl"}}, "value": 64}},
+    {"vmap": {"key": SADDR, "data": {"set": [["1.1.1.1", {"goto": {"target": "FORWARD"}}], ["*", {"drop": None}]]}}},
+    {"vmap": {"key": {"numgen": {"mode": "inc", "mod": 2}}, "data": {"set": [[0, {"accept": None}]]}}},
+    {"dnat": {"family": "ip", "addr": "10.0.0.1", "port": {"range": [1, 9]}, "flags": ["random"]}},
+    {"dnat": {"addr": {"map": {"key": SPORT, "data": {"set": [[80, {"concat": ["10.0.0.1", 80]}]]}}}}},
+    {"redirect": {"port": {"map": {"key": SPORT, "data": {"set": [[80, {"elem": {"val": 8080}}]]}}}}},
+    {"counter": {"map": {"key": SPORT, "data": {"set": [[80, "web"]]}}}},
+    {"set": {"op": "add", "elem": {"elem": {"val": SADDR}}, "set": "@s", "stmt": [{"counter": None}]}},
+    {"map": {"op": "add", "elem": SADDR, "data": SPORT, "map": "@m"}},
+    {"reject": {"type": "icmp", "expr": "host-unreachable"}},
+    {"log": {"prefix": "x", "group": 1}},
+    {"limit": {"rate": 5, "per": "second", "burst": 1, "inv": True}},
+    {"quota": {"val": 25, "val_unit": "mbytes"}},
+    {"flow": {"op": "add", "flowtable": "@f"}},
+    {"xt": {"type": "match", "name": "comment"}},
+    {"jump": {"target": "FORWARD"}},
+)
+
+
+def with_one_part_replaced(node: Any, by: Any) -> Iterator[Any]:
+    """The node as often as it has parts, each time with another of them replaced."""
+    yield by
+    if isinstance(node, dict):
+        yield {**node, "more": by}
+        for key, value in node.items():
+            yield from ({**node, key: changed} for changed in with_one_part_replaced(value, by))
+    if isinstance(node, list):
+        yield [*node, by]
+        for place, value in enumerate(node):
+            yield from ([*node[:place], changed, *node[place + 1 :]] for changed in with_one_part_replaced(value, by))
+
+
+@pytest.mark.parametrize("family", ["ip", "bridge"])
+@pytest.mark.parametrize("by", [None, False, 7, "text", "@s", [], ["a", "b"], {}, {"a": 1}, {"set": []}], ids=repr)
+def test_one_wrong_part_of_a_statement_is_no_error(family: str, by: object) -> None:
+    """Each is a rule with words."""
+    broken = [changed for statement in STATEMENTS for changed in with_one_part_replaced(statement, by)]
+    place = {"family": family, "table": "t"}
+    rules = [{"rule": {**place, "chain": "c", "expr": [changed]}} for changed in broken]
+    (chain,) = parse_nft(document({"chain": {**place, "name": "c"}}, *rules)).chains
+    assert len(chain.chain.rules) == len(broken)
+    for found, expression in zip(chain.chain.rules, broken, strict=True):
+        assert found.text, expression
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -341,6 +341,110 @@ def test_marks_by_map() -> None:
     assert statements == (MarkMap(("saddr",), entries),)
 
 
+@pytest.mark.parametrize(
+    ("value", "ranges"),
+    [
+        ({"set": [{"range": [1, 5]}, {"range": [6, 9]}]}, ((1, 9),)),
+        ({"set": [{"range": [1, 5]}, {"range": [7, 9]}]}, ((1, 5), (7, 9))),
+        ({"set": [{"range": [1, 9]}, {"range": [2, 5]}, 11]}, ((1, 9), (11, 11))),
+        ({"set": ["*", 80]}, ((0, 65535),)),
+        ({"range": [65534, 65535]}, ((65534, 65535),)),
+        ({"prefix": {"addr": 256, "len": 8}}, ((256, 511),)),
+        ({"prefix": {"addr": 256, "len": 0}}, ((0, 65535),)),
+    ],
+)
+def test_ranges_of_a_field(value: Json, ranges: tuple[tuple[int, int], ...]) -> None:
+    assert conditions(parse([asks(payload("th", "dport"), value)])) == [("dport", False, InRanges(ranges))]
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "test"),
+    [
+        (">", 65534, InRanges(((65535, 65535),))),
+        (">", 65535, one_of()),
+        (">=", 65535, InRanges(((65535, 65535),))),
+        ("<", 1, InRanges(((0, 0),))),
+        ("<=", 0, InRanges(((0, 0),))),
+        ("==", 65535, one_of(65535)),
+        ("==", "0x50", one_of(80)),
+    ],
+)
+def test_values_at_the_ends_of_a_field(op: str, value: Json, test: Test) -> None:
+    assert conditions(parse([asks(payload("th", "dport"), value, op)])) == [("dport", False, test)]
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        asks(payload("th", "dport"), 65536),
+        asks(payload("th", "dport"), "65536"),
+        asks(payload("th", "dport"), -1),
+        asks(payload("th", "dport"), {"range": [9, 1]}),
+        asks(payload("th", "dport"), {"range": [1, 2, 3]}),
+        asks(payload("th", "dport"), {"set": [80, "http-of-somewhere"]}),
+        asks(payload("ip", "saddr"), {"prefix": {"addr": "10.0.0.0", "len": 33}}),
+        asks(payload("ip", "saddr"), {"prefix": {"addr": "10.0.0.0", "len": -1}}),
+        asks(payload("ip", "saddr"), "10.0.0.0", "of"),
+        asks(meta("iifname"), "eth0", "<"),
+        asks({"&": [{"&": [meta("mark"), 3]}, 1]}, 1),
+        asks({"&": [meta("iifname"), 1]}, 1),
+        asks({"&": [meta("mark"), 1]}, {"range": [1, 2]}),
+        asks({"&": [ct("state"), "new"]}, "new", "in"),
+        asks({"concat": [{"&": [meta("mark"), 1]}, meta("mark")]}, {"concat": [1, 1]}),
+        asks({"concat": [meta("mark"), meta("mark")]}, {"concat": [1]}),
+        asks({"concat": [meta("mark"), meta("mark")]}, {"set": [{"concat": [1, 1]}]}, "<"),
+        asks({"concat": [meta("mark"), {"exthdr": {"name": "frag"}}]}, {"set": [{"concat": [1, False]}]}),
+        asks({"ip option": {"name": "ra", "field": "value"}}, 1),
+        asks({"exthdr": {"name": "frag"}}, 1),
+        asks({"fib": {"result": "type", "flags": ["daddr", "saddr"]}}, "local"),
+        asks({"fib": {"result": "oif", "flags": ["saddr", "oif"]}}, False),
+        asks(ct("saddr", family="arp", dir="reply"), "1.1.1.1"),
+        asks(ct("proto-dst", dir="both"), 80),
+    ],
+)
+def test_what_is_no_value_of_the_field_is_undecidable(node: Json) -> None:
+    (condition,) = parse([node])
+    assert isinstance(condition, Match)
+    assert isinstance(condition.test, Undecidable)
+
+
+def test_a_star_in_a_set_of_concatenations_is_everything() -> None:
+    left = {"concat": [meta("iifname"), payload("th", "dport")]}
+    (found,) = parse([asks(left, {"set": ["*"]})])
+    assert isinstance(found, Match)
+    assert isinstance(found.test, InElements)
+    (((first, last), ports),) = found.test.elements
+    assert ports == (0, 65535)
+    assert first == ""
+    assert str(last) > "\U0010fffe"
+
+
+NO_ARP = ("family", True, one_of(0))
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (asks(payload("ether", "saddr"), "02:00:00:00:00:01"), [("smac", False, one_of("02:00:00:00:00:01"))]),
+        (asks(payload("ether", "type"), "arp"), [("family", False, one_of(0))]),
+        (asks(meta("obrname"), "br0"), [("obr", False, one_of("br0"))]),
+        # For ARP the kernel ends a rule that asks for the protocol of the transport.
+        (asks(meta("l4proto"), "udp"), [NO_ARP, UDP]),
+        (asks(payload("ip", "protocol"), "udp"), [IPV4, UDP]),
+        (asks(payload("tcp", "dport"), 80), [TCP, ("dport", False, one_of(80))]),
+    ],
+)
+def test_conditions_of_frames(node: Json, expected: list[tuple[str, bool, Test]]) -> None:
+    assert conditions(parse([node], "bridge")) == expected
+
+
+@pytest.mark.parametrize("node", [asks(ct("mark"), 5), asks(meta("skuid"), 0), asks(payload("ip", "length"), 5)])
+def test_what_only_the_kernel_knows_of_a_frame_is_undecidable(node: Json) -> None:
+    (condition,) = parse([node], "bridge")
+    assert isinstance(condition, Match)
+    assert isinstance(condition.test, Undecidable)
+
+
 @pytest.mark.parametrize("first", [{"&": 0x0F0F0F0F}, {"|": 0x00FF00FF}, {"^": 0x12345678}])
 @pytest.mark.parametrize("second", [{"&": 0x33333333}, {"|": 0x0F000000}, {"^": 0xFFFF0000}])
 def test_the_new_mark_is_what_nft_computes(first: dict[str, int], second: dict[str, int]) -> None:
@@ -507,6 +611,9 @@ NAT_ADDRESS = (ip("10.0.0.1"), ip("10.0.0.1"))
         ({"masquerade": None}, Nat("masquerade")),
         ({"masquerade": {"flags": "fully-random"}}, Nat("masquerade", random_port=True)),
         ({"redirect": {"port": 8080}}, Nat("redirect", None, (8080, 8080))),
+        ({"redirect": {"flags": ["persistent"]}}, Nat("redirect")),
+        ({"dnat": {"addr": TEN_SLASH_8, "flags": "netmap"}}, Nat("netmap", TEN)),
+        ({"dnat": {"addr": TEN_SLASH_8, "type_flags": ["interval", "prefix"]}}, Nat("netmap", TEN)),
     ],
 )
 def test_translations(node: Json, expected: Nat) -> None:
