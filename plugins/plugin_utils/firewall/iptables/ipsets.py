@@ -34,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptabl
     number,
     number_range,
     protocol,
+    quoted,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     AnyOf,
@@ -79,7 +80,7 @@ def parse_ipsets(text: str) -> dict[str, IpSet]:
             elif words[0] == "add":
                 _add(sets, line, words, number)
             elif not line.startswith("#"):
-                raise RulesetError(f"ipset save, line {number}: {line[:60]!r} is neither create nor add")
+                raise RulesetError(f"ipset save, line {number}: {quoted(line)} is neither create nor add")
     except OpenQuoteError as error:
         raise RulesetError(f"ipset save, {error}") from error
     return sets
@@ -88,7 +89,7 @@ def parse_ipsets(text: str) -> dict[str, IpSet]:
 def _create(sets: dict[str, IpSet], line: str, number: int) -> None:
     found = _CREATE.fullmatch(line.rstrip())
     if found is None:
-        raise RulesetError(f"ipset save, line {number}: {line[:60]!r} names no type of a set")
+        raise RulesetError(f"ipset save, line {number}: {quoted(line)} names no type of a set")
     options: dict[str, str] = {}
     words = iter((found.group("options") or "").split())
     for word in words:
@@ -106,7 +107,7 @@ def _add(sets: dict[str, IpSet], line: str, words: list[str], number: int) -> No
             rest = line[len(f"add {name} ") :].split()
             known.elements.append((rest[0] if rest else "", frozenset(rest[1:])))
             return
-    raise RulesetError(f"ipset save, line {number}: {line[:60]!r} adds to no set that was created before")
+    raise RulesetError(f"ipset save, line {number}: {quoted(line)} adds to no set that was created before")
 
 
 _Part = tuple[int | str, int | str]
@@ -140,11 +141,11 @@ def read_elements(of: IpSet, directions: Sequence[str], family: int) -> Iterator
     """The elements of a set that is no list. Raises ValueError for what cannot be told."""
     for direction in directions:
         if direction not in _DIRECTIONS:
-            raise ValueError(f"asks a set for {direction[:60]!r}")
+            raise ValueError(f"asks a set for {quoted(direction)}")
     for text, words in of.elements:
         values = text.split(",")
         if len(values) != len(of.dimensions) or "wildcard" in words:
-            raise ValueError(f"depends on a set with the element {text[:60]!r}")
+            raise ValueError(f"depends on a set with the element {quoted(text)}")
         ways = [
             _part(dimension, direction, value, of.options, family)
             for dimension, direction, value in zip(of.dimensions, directions, values)
@@ -236,9 +237,9 @@ class IpSets:
 
     def _set(self, name: str) -> IpSet:
         if name not in self._sets:
-            raise ValueError(f"depends on the set {name[:60]!r}: {self._unread}")
+            raise ValueError(f"depends on the set {quoted(name)}: {self._unread}")
         if name in self._changing:
-            raise ValueError(f"depends on the set {name[:60]!r}, which rules change")
+            raise ValueError(f"depends on the set {quoted(name)}, which rules change")
         return self._sets[name]
 
     @staticmethod

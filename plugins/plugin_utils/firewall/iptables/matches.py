@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptabl
     number_range,
     ports,
     protocol,
+    quoted,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     CT_ESTABLISHED,
@@ -101,7 +102,7 @@ def bits_of(words: str, known: dict[str, int]) -> int:
     bits = 0
     for word in words.split(","):
         if word not in known:
-            raise ValueError(f"{word[:60]!r} is none of {', '.join(known)}")
+            raise ValueError(f"{quoted(word)} is none of {', '.join(known)}")
         bits |= known[word]
     return bits
 
@@ -343,7 +344,7 @@ def _icmp_type(values: tuple[str, ...], _family: int) -> tuple[tuple[str, ...], 
 
 def _packet_type(values: tuple[str, ...], _family: int) -> tuple[tuple[str, ...], Test]:
     if values[0] not in _PACKET_TYPES:
-        raise ValueError(f"{values[0][:60]!r} is none of {', '.join(_PACKET_TYPES)}")
+        raise ValueError(f"{quoted(values[0])} is none of {', '.join(_PACKET_TYPES)}")
     return ("pkttype",), OneOf(frozenset((_PACKET_TYPES[values[0]],)))
 
 

@@ -32,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptabl
     logical_lines,
     network,
     protocol,
+    quoted,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptables.targets import read_target
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
@@ -115,7 +116,7 @@ class RuleReader:
                 end = at + 1
             else:
                 if at + 1 == len(words):
-                    raise ValueError(f"{word[:60]!r} has no value")
+                    raise ValueError(f"{quoted(word)} has no value")
                 conditions.append(self._condition(GivenOption(word, (words[at + 1],), negated)))
                 end = at + 2
             negated = False
@@ -135,7 +136,7 @@ class RuleReader:
             return (("iif" if option == "-i" else "oif"),), device(value)
         if option == "-p":
             return ("protocol",), OneOf(frozenset((protocol(value),)))
-        raise ValueError(f"{option[:60]!r} is no option of a rule")
+        raise ValueError(f"{quoted(option)} is no option of a rule")
 
     @staticmethod
     def _end_of_match(words: Sequence[str], at: int) -> int:
@@ -176,7 +177,7 @@ class RuleReader:
         if name not in _VERDICTS and name in chains:
             return Verdict(JUMP if how == _JUMP else GOTO, name)
         if how == _GOTO:
-            raise ValueError(f"-g {name[:60]!r}: the table has no such chain")
+            raise ValueError(f"-g {quoted(name)}: the table has no such chain")
         try:
             return read_target(name, words[1:], self._family)
         except ValueError as error:
@@ -194,7 +195,7 @@ def _options(words: tuple[str, ...], arguments: dict[str, int]) -> list[GivenOpt
             negated = True
             continue
         if word not in arguments or at + arguments[word] > len(words):
-            raise ValueError(f"has {word[:60]!r}, which is not modelled")
+            raise ValueError(f"has {quoted(word)}, which is not modelled")
         found.append(GivenOption(word, words[at : at + arguments[word]], negated))
         at += arguments[word]
         negated = False
@@ -296,7 +297,7 @@ class _SaveReader:
         elif first == "*":
             self._open(" ".join(words)[1:])
         elif self._table is None:
-            raise ValueError(f"{line[:60]!r} stands in no table")
+            raise ValueError(f"{quoted(line)} stands in no table")
         elif first == ":":
             _add_chain(self._table, words)
         elif words[0] == "COMMIT":
@@ -312,9 +313,9 @@ class _SaveReader:
 
     def _open(self, name: str) -> None:
         if self._table is not None:
-            raise ValueError(f"table {self._table.name} has no COMMIT before {name[:60]!r}")
+            raise ValueError(f"table {self._table.name} has no COMMIT before {quoted(name)}")
         if name not in _BASE:
-            raise ValueError(f"{name[:60]!r} is none of the tables {', '.join(_BASE)}")
+            raise ValueError(f"{quoted(name)} is none of the tables {', '.join(_BASE)}")
         self._table = _OpenTable(name)
 
 
@@ -322,9 +323,9 @@ def _add_chain(table: _OpenTable, words: list[str]) -> None:
     name = words[0][1:]
     policy = words[1] if len(words) > 1 else ""
     if not name or policy not in ("-", *_POLICIES):
-        raise ValueError(f"{' '.join(words)[:60]!r} is no chain with policy ACCEPT, DROP or -")
+        raise ValueError(f"{quoted(' '.join(words))} is no chain with policy ACCEPT, DROP or -")
     if policy != "-" and name not in _BASE[table.name]:
-        raise ValueError(f"chain {name[:60]!r} has a policy, and table {table.name} has no such base chain")
+        raise ValueError(f"chain {quoted(name)} has a policy, and table {table.name} has no such base chain")
     table.policies[name] = _POLICIES.get(policy, "")
     table.rules.setdefault(name, [])
 
@@ -334,10 +335,10 @@ def _add_rule(table: _OpenTable, line: str, words: list[str], reader: RuleReader
         line = line.partition("] ")[2]
         words = words[1:]
     if len(words) < 2 or words[0] != "-A":
-        raise ValueError(f"{line[:60]!r} is neither a chain nor a rule")
+        raise ValueError(f"{quoted(line)} is neither a chain nor a rule")
     rules = table.rules.get(words[1])
     if rules is None:
-        raise ValueError(f"table {table.name} has no chain {words[1][:60]!r}")
+        raise ValueError(f"table {table.name} has no chain {quoted(words[1])}")
     statements, comment = reader.read(words[2:], table.rules)
     rules.append(Rule(len(rules) + 1, statements, line, comment=comment))
 

@@ -33,6 +33,14 @@ _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
+_LONGEST_SHOWN = 60
+
+
+def quoted(text: str) -> str:
+    """A stranger's text as a message shows it: its beginning, with quotes and escapes."""
+    return repr(text[:_LONGEST_SHOWN])
+
+
 class OpenQuoteError(ValueError):
     """A quoted text that does not end."""
 
@@ -111,7 +119,7 @@ def address(text: str, family: int) -> int:
     try:
         return int.from_bytes(socket.inet_pton(socket.AF_INET if family == 4 else socket.AF_INET6, text), "big")
     except (OSError, ValueError):
-        raise ValueError(f"{text[:60]!r} is no IPv{family} address") from None
+        raise ValueError(f"{quoted(text)} is no IPv{family} address") from None
 
 
 @lru_cache(maxsize=65536)
@@ -141,7 +149,7 @@ def network_range(text: str, family: int) -> tuple[int, int]:
     if isinstance(test, OneOf):
         start = address(text.partition("/")[0], family)
         return (start, start)
-    raise ValueError(f"{text[:60]!r} is no network")
+    raise ValueError(f"{quoted(text)} is no network")
 
 
 def address_range(text: str, family: int) -> tuple[int, int]:
@@ -150,7 +158,7 @@ def address_range(text: str, family: int) -> tuple[int, int]:
     low = address(first, family)
     high = address(last, family) if dash else low
     if low > high:
-        raise ValueError(f"{text!r} ends before it begins")
+        raise ValueError(f"{quoted(text)} ends before it begins")
     return (low, high)
 
 
@@ -158,13 +166,13 @@ def number(text: str, highest: int) -> int:
     """A number from 0, decimal or hexadecimal with 0x."""
     # Turning very many digits into a number takes time that grows with their square.
     if len(text) > _LONGEST_NUMBER:
-        raise ValueError(f"{text[:60]!r} is no number")
+        raise ValueError(f"{quoted(text)} is no number")
     try:
         value = int(text, 16) if text[:2] in ("0x", "0X") else int(text)
     except ValueError:
-        raise ValueError(f"{text[:60]!r} is no number") from None
+        raise ValueError(f"{quoted(text)} is no number") from None
     if not 0 <= value <= highest:
-        raise ValueError(f"{text[:60]!r} is not between 0 and {highest}")
+        raise ValueError(f"{quoted(text)} is not between 0 and {highest}")
     return value
 
 
@@ -176,7 +184,7 @@ def number_range(text: str, highest: int, dash: str) -> tuple[int, int]:
         return (low, low)
     high = number(last, highest) if last else highest
     if low > high:
-        raise ValueError(f"{text[:60]!r} ends before it begins")
+        raise ValueError(f"{quoted(text)} ends before it begins")
     return (low, high)
 
 

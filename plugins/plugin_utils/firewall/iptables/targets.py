@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.iptabl
     network_range,
     number,
     number_range,
+    quoted,
     value_and_mask,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
@@ -109,7 +110,7 @@ class Options:
 def _reject(options: Options, family: int) -> Statement | None:
     said = options.value("--reject-with") or ("icmp-port-unreachable" if family == 4 else "icmp6-port-unreachable")
     if said not in _REJECTIONS:
-        return Unpredictable(f"REJECT --reject-with {said[:60]}")
+        return Unpredictable(f"REJECT --reject-with {quoted(said)}")
     return Verdict(REJECT, reject_with=_REJECTIONS[said])
 
 
@@ -137,7 +138,7 @@ def _translation(kind: str, option: str) -> Callable[[Options, int], Statement |
             return Unpredictable(f"{kind} to several ranges")
         addresses, ports = _split_destination(values[0], family) if values else ("", "")
         if "/" in ports:
-            return Unpredictable(f"{kind} to ports that are shifted: {ports[:60]}")
+            return Unpredictable(f"{kind} to ports that are shifted: {quoted(ports)}")
         return Nat(
             kind,
             address_range(addresses, family) if addresses else None,
@@ -253,4 +254,4 @@ def read_target(name: str, words: Sequence[str], family: int) -> Statement | Non
         return None
     if name in TARGETS:
         return TARGETS[name](Options(words), family)
-    return Unpredictable(f"target {name[:60]}")
+    return Unpredictable(f"target {quoted(name)}")

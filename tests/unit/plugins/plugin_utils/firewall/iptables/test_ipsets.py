@@ -144,6 +144,38 @@ def test_a_port_that_there_is_not_is_not_understood(port: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("port", "fields", "exact"),
+    [
+        ("65535", ("protocol", "dport"), {(6, 65535), (17, 65535), (132, 65535), (136, 65535)}),
+        ("tcp:65535", ("protocol", "dport"), {(6, 65535)}),
+        ("icmp:255/255", ("protocol", "icmp_type", "icmp_code"), {(1, 255, 255)}),
+        ("icmp:echo-reply", ("protocol", "icmp_type", "icmp_code"), {(1, 0, 0)}),
+        ("ipv6-icmp:echo-request", ("protocol", "icmp_type", "icmp_code"), {(58, 128, 0)}),
+        ("gre:0", ("protocol",), {(47,)}),
+    ],
+)
+def test_ports_and_what_stands_for_them(port: str, fields: tuple[str, ...], exact: set[tuple[int, ...]]) -> None:
+    first = number("1.1.1.1")
+    found = condition("--match-set s src,dst", f"create s hash:ip,port family inet\nadd s 1.1.1.1,{port}\n")
+    assert found == Match(("saddr", *fields), InElements((), frozenset((first, *row) for row in exact)))
+
+
+def test_devices_by_direction() -> None:
+    sets = "create d hash:net,iface family inet\nadd d 10.0.0.0/8,physdev:veth1\n"
+    network = (number("10.0.0.0"), number("10.255.255.255"))
+    for direction, field in (("src", "physin"), ("dst", "physout")):
+        found = condition(f"--match-set d src,{direction}", sets)
+        assert found == Match(("saddr", field), InElements(((network, ("veth1", "veth1")),), frozenset()))
+
+
+@pytest.mark.parametrize("port", ["icmp:256/0", "icmp:8/256", "icmp:8", "tcp:9-1", "tcp:", "nosuch:1"])
+def test_what_is_no_port_is_undecided(port: str) -> None:
+    found = condition("--match-set s src,dst", f"create s hash:ip,port family inet\nadd s 1.1.1.1,{port}\n")
+    assert isinstance(found, Match)
+    assert isinstance(found.test, Undecidable)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         "--match-set missing src",

@@ -59,6 +59,21 @@ def test_values_that_look_like_options() -> None:
         ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 1.2.3 -j DROP\nCOMMIT\n", "line 3: '1.2.3' is no IPv4 address"),
         ('*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment "a\nCOMMIT\n', "line 3: a quoted text"),
         ("*bogus\nCOMMIT\n", "line 1: 'bogus' is none of the tables"),
+        ("*nat\n*filter\n", "line 2: table nat has no COMMIT before 'filter'"),
+        ("*filter\n:INPUT\nCOMMIT\n", "line 2: ':INPUT' is no chain"),
+        ("*filter\n: ACCEPT\nCOMMIT\n", "line 2: ': ACCEPT' is no chain"),
+        ("*filter\n:INPUT QUEUE [0:0]\nCOMMIT\n", "line 2: ':INPUT QUEUE [0:0]' is no chain"),
+        ("*filter\n:OWN ACCEPT [0:0]\nCOMMIT\n", "line 2: chain 'OWN' has a policy"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-I INPUT -j DROP\nCOMMIT\n", "line 3: '-I INPUT -j DROP' is neither"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A\nCOMMIT\n", "line 3: '-A' is neither a chain nor a rule"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j\nCOMMIT\n", "line 3: -j has no value"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m\nCOMMIT\n", "line 3: -m has no name"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s\nCOMMIT\n", "line 3: '-s' has no value"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -g ACCEPT\nCOMMIT\n", "line 3: -g 'ACCEPT': the table has no such"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p 256\nCOMMIT\n", "line 3: '256' is not between 0 and 255"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 1.2.3.4/33\nCOMMIT\n", "line 3: '33' is not between 0 and 32"),
+        ("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -x 1\nCOMMIT\n", "line 3: '-x' is no option of a rule"),
+        ("*filter\n" + "x" * 99 + "\nCOMMIT\n", "line 2: '" + "x" * 60 + "' is neither"),
     ],
 )
 def test_errors_name_the_line(text: str, said: str) -> None:
@@ -66,3 +81,38 @@ def test_errors_name_the_line(text: str, said: str) -> None:
     with pytest.raises(RulesetError, match=r"^iptables-legacy-save, ") as error:
         parse_save(text, "iptables-legacy-save", 4, LEGACY, IpSets({}))
     assert said in str(error.value)
+
+
+BASE_CHAINS = {
+    ("raw", "PREROUTING"): ("prerouting", -300, "filter"),
+    ("mangle", "OUTPUT"): ("output", -150, "route"),
+    ("nat", "INPUT"): ("input", 100, "nat"),
+    ("nat", "POSTROUTING"): ("postrouting", 100, "nat"),
+    ("security", "FORWARD"): ("forward", 50, "filter"),
+}
+
+
+@pytest.mark.parametrize(("table", "name"), BASE_CHAINS)
+@pytest.mark.parametrize(("family", "word"), [(4, "ip"), (6, "ip6")])
+def test_where_the_chains_of_a_table_hook(table: str, name: str, family: int, word: str) -> None:
+    (chain,) = parse_save(f"*{table}\n:{name} ACCEPT [0:0]\nCOMMIT\n", "save", family, NFT, IpSets({})).chains
+    assert (chain.hook, chain.priority, chain.kind) == BASE_CHAINS[table, name]
+    assert (chain.backend, chain.family, chain.table) == (NFT, word, table)
+
+
+def test_a_rule_without_words_has_its_place() -> None:
+    text = "*filter\n:INPUT ACCEPT [0:0]\n[1:60] -A INPUT\n-A INPUT -j DROP\n-N OWN\n-P OWN DROP\nCOMMIT\n"
+    (chain,) = parse_save(text, "save", 4, NFT, IpSets({})).chains
+    assert [(rule.number, rule.text) for rule in chain.rules] == [(1, "-A INPUT"), (2, "-A INPUT -j DROP")]
+    assert chain.rules[0].statements == ()
+
+
+def test_the_longest_quoted_text() -> None:
+    def comment(text: str) -> str:
+        save = f'*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment "{text}" -j DROP\nCOMMIT\n'
+        (chain,) = parse_save(save, "save", 4, NFT, IpSets({})).chains
+        return chain.rules[0].comment
+
+    assert comment("\n" * 500) == "\n" * 500
+    with pytest.raises(RulesetError, match="a quoted text does not end"):
+        comment("\n" * 2000)
