@@ -7,7 +7,8 @@ All unit tests run once, and the lines that each of them reaches are noted. For 
 the changed code in place of the loaded one, and runs the tests that reach its line until one fails. A mutant is killed
 if one fails, if the process dies, or if it takes too long.
 
-Only bodies of functions are changed: what runs once, at import, would take a new process for each mutant.
+Only bodies of functions are changed, and none that runs at import and never again, as a decorator does: that would take
+a new process for each mutant.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
@@ -210,11 +211,13 @@ class Mutation:
         self._plugins = plugins
         self._rooms = tuple(str(plugins / room) for room in ROOMS)
         self._reached: dict[tuple[str, int], list[int]] = defaultdict(list)
-        self._item = 0
+        self._imported: set[tuple[str, int]] = set()
+        self._item: int | None = None
         self._seconds: list[float] = []
         self._caches: list[functools._lru_cache_wrapper[object]] = []
         self.survivors: list[tuple[Mutant, int]] = []
         self.killed = 0
+        self._watch_lines()
 
     def _counts(self, name: str) -> bool:
         return name.startswith(self._rooms) and ("_change" not in name or name.endswith("plan.py"))
@@ -229,11 +232,14 @@ class Mutation:
         self._judge(drawn, session.items)
         return True
 
-    def _watch(self, items: list[pytest.Item]) -> None:
+    def _watch_lines(self) -> None:
         tool, events = MONITORING.COVERAGE_ID, MONITORING.events
         MONITORING.use_tool_id(tool, "mutants")
         MONITORING.register_callback(tool, events.LINE, self._line)
         MONITORING.set_events(tool, events.LINE)
+
+    def _watch(self, items: list[pytest.Item]) -> None:
+        tool = MONITORING.COVERAGE_ID
         self._before_test()
         for item, seconds, failed in _outcomes(items):
             self._seconds.append(seconds)
@@ -250,7 +256,10 @@ class Mutation:
 
     def _line(self, code: CodeType, line: int) -> object:
         if self._counts(code.co_filename):
-            self._reached[code.co_filename, line].append(self._item)
+            if self._item is None:
+                self._imported.add((code.co_filename, line))
+            else:
+                self._reached[code.co_filename, line].append(self._item)
         return MONITORING.DISABLE
 
     def _forget(self) -> None:
@@ -260,7 +269,12 @@ class Mutation:
 
     def _drawn(self) -> list[Mutant]:
         pool = [place for path in sorted(self._files()) for place in places(path)]
-        return [mutant(place) for place in random.Random(self._seed).sample(pool, min(self._count, len(pool)))]  # noqa: S311
+        random.Random(self._seed).shuffle(pool)  # noqa: S311
+        return list(islice(filter(self._runs_after_import, map(mutant, pool)), self._count))
+
+    def _runs_after_import(self, change: Mutant) -> bool:
+        lines = {(str(change.path), line) for line in change.lines}
+        return not lines & self._imported or not lines.isdisjoint(self._reached)
 
     def _files(self) -> set[Path]:
         return {path for room in self._rooms for path in Path(room).rglob("*.py") if self._counts(str(path))}
