@@ -53,7 +53,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     CT_ESTABLISHED,
     CT_INVALID,
     CT_RELATED,
-    CT_UNTRACKED,
     DNAT,
     INPUT,
     OUTPUT,
@@ -189,7 +188,7 @@ class Translation:
     def run(self, flight: Flight) -> list[Passage]:
         """Ask the nat chains for the first packet of a connection, until one decides; then translate."""
         connection = flight.connection
-        if connection is None or flight.state in (CT_INVALID, CT_UNTRACKED):
+        if connection is None:
             return [Passage(ACCEPT, flight, (), ())]
         # nf_nat_inet_fn(): errors about a connection take its translation and ask no rule.
         error = flight.state == CT_RELATED and flight.protocol in ICMPS

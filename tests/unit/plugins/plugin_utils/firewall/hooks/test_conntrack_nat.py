@@ -11,8 +11,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
     must_route_again,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    CT_ESTABLISHED,
     CT_INVALID,
     CT_NEW,
+    CT_RELATED,
     CT_STATE_DNAT,
     CT_STATUS_SNAT,
     CT_UNTRACKED,
@@ -36,7 +38,7 @@ CLIENT, HOST, WEB, OTHER = (
     int(ip_address(text)) for text in ("198.51.100.2", "198.51.100.1", "172.17.0.2", "172.17.0.3")
 )
 LOOPBACK = int(ip_address("127.0.0.1"))
-ICMP, TCP, UDP = 1, 6, 17
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
 
 
 def base(hook: str, *rules: tuple[Statement, ...], kind: str = "nat", priority: int = 0) -> Chain:
@@ -66,6 +68,101 @@ def test_of_icmp_only_requests_make_a_connection(kind: int | None, state: int) -
     echo = Flight(4, ICMP, CLIENT, None, HOST, None)
     echo.iif, echo.icmp_type = "eth0", kind
     assert only(host().pass_hook("prerouting", echo)).state == state
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind", "state"),
+    [
+        (ICMP, 15, CT_NEW),
+        (ICMP, 17, CT_NEW),
+        (ICMP, 9, CT_INVALID),
+        (ICMPV6, 128, CT_NEW),
+        (ICMPV6, 129, CT_INVALID),
+        (ICMPV6, 130, CT_UNTRACKED),
+        (ICMPV6, 137, CT_UNTRACKED),
+        (ICMPV6, 138, CT_INVALID),
+    ],
+)
+def test_state_of_icmp_without_a_connection(protocol: int, kind: int, state: int) -> None:
+    flight = Flight(4 if protocol == ICMP else 6, protocol, 1, None, 2, None)
+    flight.iif, flight.icmp_type = "eth0", kind
+    assert only(host().pass_hook("prerouting", flight)).state == state
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind", "state"),
+    [
+        (ICMP, 2, CT_ESTABLISHED),
+        (ICMP, 3, CT_RELATED),
+        (ICMP, 12, CT_RELATED),
+        (ICMP, 0, CT_ESTABLISHED),
+        (ICMPV6, 1, CT_RELATED),
+        (ICMPV6, 127, CT_RELATED),
+        (ICMPV6, 129, CT_ESTABLISHED),
+        (UDP, None, CT_ESTABLISHED),
+    ],
+)
+def test_state_of_what_belongs_to_a_connection(protocol: int, kind: int | None, state: int) -> None:
+    first = only(host().pass_hook("prerouting", request()))
+    back = answer(first)
+    back.protocol, back.icmp_type = protocol, kind
+    assert only(host().pass_hook("prerouting", back)).state == state
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_reply", "seen_reply", "state"),
+    [
+        (16, False, False, CT_INVALID),
+        (16, False, True, CT_ESTABLISHED),
+        (16, True, False, CT_ESTABLISHED),
+        (2, False, False, CT_NEW),
+        (18, False, False, CT_NEW),
+        (17, False, False, CT_NEW),
+        (20, False, False, CT_NEW),
+        (None, False, False, CT_NEW),
+    ],
+)
+def test_tcp_goes_on_once_connection_tracking_has_seen_the_answer(
+    flags: int | None, state: int, *, is_reply: bool, seen_reply: bool
+) -> None:
+    """tcp_conntracks[]: an ACK after a SYN whose answer went another way is invalid."""
+    first = only(host().pass_hook("prerouting", request()))
+    assert first.connection is not None
+    first.connection.seen_reply = seen_reply
+    later = answer(first) if is_reply else request()
+    later.connection, later.state, later.tcp_flags = first.connection, CT_INVALID, flags
+    assert only(host().pass_hook("prerouting", later)).state == state
+
+
+@pytest.mark.parametrize(("ports", "given"), [((70, 90), 90), ((90, 99), 90), ((80, 89), 80), (None, 90)])
+def test_port_of_a_new_destination_at_the_ends_of_a_range(ports: tuple[int, int] | None, given: int) -> None:
+    traverser = host(base("prerouting", (Nat("dnat", (WEB, WEB), ports),)))
+    assert only(traverser.pass_hook("prerouting", request(dport=90))).dport == given
+
+
+@pytest.mark.parametrize(("ports", "given"), [((70, 90), None), ((90, 90), 90), (None, 90)])
+def test_a_random_port_of_a_new_destination_is_not_known(ports: tuple[int, int] | None, given: int | None) -> None:
+    traverser = host(base("prerouting", (Nat("dnat", (WEB, WEB), ports, random_port=True),)))
+    assert only(traverser.pass_hook("prerouting", request(dport=90))).dport == given
+
+
+def test_as_many_addresses_as_are_followed_one_by_one() -> None:
+    for count, is_followed in ((16, True), (17, False)):
+        traverser = host(base("prerouting", (Nat("dnat", (WEB, WEB + count - 1)),)))
+        passages = traverser.pass_hook("prerouting", request())
+        assert {one.verdict for one in passages} == {"accept" if is_followed else "unpredictable"}
+        assert len({one.flight.daddr for one in passages}) == (count if is_followed else 1)
+
+
+def test_redirect_leads_to_the_loopback_of_the_family() -> None:
+    chain = Chain("nft", "ip6", "nat", "o", (Rule(1, (Nat("redirect"),), ""),), "output", -100, "nat")
+    assert only(host(chain).pass_hook("output", Flight(6, TCP, 5, 40000, 7, 80))).daddr == 1
+
+
+def test_a_network_of_sources_is_called_so() -> None:
+    traverser = host(base("postrouting", (Nat("netmap", (WEB, WEB)),)))
+    (passage,) = traverser.pass_hook("postrouting", only(traverser.pass_hook("output", request())))
+    assert (passage.flight.saddr, passage.steps[-1].action) == (WEB, "snat")
 
 
 def answer(to: Flight) -> Flight:

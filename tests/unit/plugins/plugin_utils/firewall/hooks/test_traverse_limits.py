@@ -116,6 +116,15 @@ def test_many_open_conditions_with_one_end_each() -> None:
     assert {passage.verdict for passage in passages} == {ACCEPT, DROP}
 
 
+def test_open_conditions_at_two_places_are_followed_each_by_itself() -> None:
+    """What came out of one is remembered for its own place."""
+    passages = forward(
+        chain("FORWARD", (UNKNOWN, Verdict(GOTO, "a")), (UNKNOWN, Verdict("reject", "", "no-route"))),
+        chain("a", (UNKNOWN, Verdict(DROP))),
+    )
+    assert {passage.verdict for passage in passages} == {ACCEPT, DROP, "reject"}
+
+
 def test_open_conditions_that_do_not_matter_leave_no_doubt() -> None:
     again = [(UNKNOWN, Verdict(JUMP, "nothing"))] * 50
     (passage,) = forward(chain("FORWARD", *again, (Verdict(DROP),)), chain("nothing", (Verdict("return"),)))
