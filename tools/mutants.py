@@ -145,15 +145,13 @@ def mutant(place: Place) -> Mutant:
 
 def _lines(tree: ast.Module, target: ast.AST) -> range:
     """Return the lines of the innermost statement that the node is part of; of a compound one those of its head."""
-    found = range(0)
-    for statement in ast.walk(tree):
-        if isinstance(statement, ast.stmt):
-            body = getattr(statement, "body", None)
-            last = max(statement.lineno, body[0].lineno - 1) if body else statement.end_lineno or statement.lineno
-            parts = {id(node) for node in ast.walk(statement)}
-            if id(target) in parts:
-                found = range(statement.lineno, last + 1)
-    return found
+    parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    statement = target
+    while not isinstance(statement, ast.stmt):
+        statement = parents[id(statement)]
+    body = getattr(statement, "body", None)
+    last = max(statement.lineno, body[0].lineno - 1) if body else statement.end_lineno or statement.lineno
+    return range(statement.lineno, last + 1)
 
 
 def _replace(tree: ast.Module, target: ast.AST, changed: ast.AST) -> None:
