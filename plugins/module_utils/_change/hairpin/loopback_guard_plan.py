@@ -37,6 +37,7 @@ UNIT = "dockernet-loopback-guard.service"
 _MARK = "dockernet-loopback-guard"
 RULE = ["!", "-i", "lo", "-d", "127.0.0.0/8", "-m", "comment", "--comment", _MARK, "-j", "DROP"]
 _SHOWN = "raw PREROUTING ! -i lo -d 127.0.0.0/8 -j DROP"
+_ADDED = f"add the rule {_SHOWN}, so that containers do not reach services on the host's 127.0.0.1"
 # The interface by which WSL2 in mirrored mode passes connections of Windows to 127.0.0.1 on.
 _MIRRORED = "loopback0"
 
@@ -137,11 +138,11 @@ def _begin(firewall: Firewall, unit: UnitState, *, ours: bool) -> GuardPlan:
         warnings = [] if firewall.systemd else [f"without systemd nothing sets the rule {_SHOWN} again at boot"]
         if ours:
             return GuardPlan(warnings=warnings)
-        return GuardPlan([_added()], [Diff("rule", "", f"{_SHOWN}\n")], warnings, rule=True)
+        return GuardPlan([_ADDED], [Diff("rule", "", f"{_SHOWN}\n")], warnings, rule=True)
     actions = unit_actions(change, "which protects the host's 127.0.0.1 at boot")
     diffs = unit_diff(change)
     if not ours:
-        actions.append(_added())
+        actions.append(_ADDED)
         diffs.append(Diff("rule", "", f"{_SHOWN}\n"))
     return GuardPlan(actions, diffs, rule=True, before=ours, unit=change)
 
@@ -154,10 +155,6 @@ def _end(unit: UnitState, *, ours: bool) -> GuardPlan:
         actions.append(f"remove the rule {_SHOWN}: docker-proxy is on, and no bridge of Docker routes 127.0.0.0/8")
         diffs.append(Diff("rule", f"{_SHOWN}\n", ""))
     return GuardPlan(actions, diffs, rule=False if actions else None, before=ours, unit=change)
-
-
-def _added() -> str:
-    return f"add the rule {_SHOWN}, so that containers do not reach services on the host's 127.0.0.1"
 
 
 def _unit_text(firewall: Firewall) -> str:

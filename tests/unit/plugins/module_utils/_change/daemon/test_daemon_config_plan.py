@@ -123,7 +123,8 @@ def test_the_process_to_reload_or_end_is_told_from_a_later_one_with_its_number()
     ended = plan(running, OFF, consent=DISRUPT)
     reloaded = plan(running, keys_goal([WantedKey("debug", value=True)]), "{}\n")
     assert (does(ended)[-1], does(reloaded)) == (RESTART, [RELOAD])
-    assert {(found.pid, found.start_ticks) for found in (ended, reloaded)} == {(HOST.daemon.pid, 4711)}
+    asked = {(found.unit, found.pid, found.start_ticks) for found in (ended, reloaded)}
+    assert asked == {("docker.service", HOST.daemon.pid, 4711)}
 
 
 # ---- the restart -----------------------------------------------------------------------------------------------------
