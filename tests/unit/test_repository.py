@@ -27,6 +27,7 @@ OF_READERS, OF_CHANGES, OF_REPORTS = (45, 130_000), (60, 200_000), (1, 1_000)
 BUDGETS = {
     "docker_netcheck": OF_READERS,
     "packet_trace": OF_READERS,
+    "kernel_trace": OF_READERS,
     "audit_report": OF_REPORTS,
     "facts_report": OF_REPORTS,
     "trace_report": OF_REPORTS,

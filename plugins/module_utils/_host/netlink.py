@@ -44,6 +44,7 @@ XFRM = 6
 NETFILTER = 12
 
 _NLM_F_REQUEST = 0x1
+_NLM_F_ACK = 0x4
 _NLM_F_DUMP = 0x300
 _NLM_F_DUMP_INTR = 0x10
 _NLMSG_ERROR = 2
@@ -146,6 +147,12 @@ class Netlink:
                 if answered == _NLMSG_ERROR:
                     _raise(payload)
                 return payload
+
+    def order(self, kind: int, body: bytes) -> None:
+        """Have the kernel do something. Raises OSError as ask() does."""
+        self._send(kind, _NLM_F_ACK, body)
+        for dummy_answered, dummy, payload in self._receive():
+            _raise(payload)
 
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """Return what follows the header of each message of a list.

@@ -42,14 +42,15 @@ class TraceEvent:
     kind: str
     """``rule`` or ``policy``."""
     verdict: str
-    """``accept``, ``drop``, ``jump``, ``goto``, ``return``, ``continue``, ``queue``; for legacy rules, whose verdict
-    the kernel does not say, empty."""
+    """``accept``, ``drop``, ``jump``, ``goto``, ``return``, ``continue``, ``queue``, ``stolen``; for legacy rules,
+    whose verdict the kernel does not say, empty."""
     jump_to: str = ""
     """The chain of a jump or goto."""
     handle: Optional[int] = None
     """Of a rule of nftables."""
     number: Optional[int] = None
-    """Place in its chain from 1, of a legacy rule."""
+    """Place in its chain from 1, of a legacy rule. One behind the last rule are a policy, and the end of a chain that
+    was jumped to."""
     source: str = ""
     """Address and port as the rule saw them, as of a PathStep (``172.18.0.2:40312``, ``[fd00::2]:80``)."""
     destination: str = ""

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Traces on a lab host, and what the kernel counted meanwhile: each rule that a packet met has one packet more."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
+
+from tests.integration.snapshots import PLACE, install_readers
+from tests.lab.host import Host
+
+PROGRAM = """
+import json, sys
+sys.path.insert(0, {place!r})
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace import run
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.question import question_of
+{before}
+print(json.dumps(to_plain(run.trace(question_of({options!r}), {pid!r}))))
+"""
+DEFAULTS = {
+    "origin": {"kind": "host", "name": ""},
+    "protocol": "tcp",
+    "port": 0,
+    "source": "",
+    "mode": "dry",
+    "seconds": 5.0,
+    "wait": 0.0,
+    "expected": [],
+}
+Rule = tuple[str, str, int]
+"""Table, chain, and handle of a rule, or its number in a table of iptables-legacy."""
+
+
+def program(host: Host, origin: str, options: dict[str, Any], before: str = "") -> str:
+    """The program that makes one trace. origin: host, a container, or the device of packets from outside."""
+    install_readers(host)
+    kind, dummy, name = origin.partition(" ")
+    pid = None
+    if kind == "container":
+        pid = int(host.docker("inspect", "--format", "{{.State.Pid}}", name).out)
+    options = {**DEFAULTS, "origin": {"kind": kind, "name": name}, **options}
+    return PROGRAM.format(place=PLACE, before=before, options=options, pid=pid)
+
+
+def trace(host: Host, origin: str, options: dict[str, Any], before: str = "") -> KernelTrace:
+    """One trace, with the host's own Python. before: lines that change something of the program."""
+    done = host.run(["/usr/bin/python3", "-"], stdin=program(host, origin, options, before))
+    return from_plain(KernelTrace, json.loads(done.out))
+
+
+def traced_and_counted(host: Host, origin: str, options: dict[str, Any]) -> tuple[KernelTrace, Counter[Rule]]:
+    """One trace, and how many packets more each rule that counts has after it."""
+    earlier = counted(host)
+    found = trace(host, origin, options)
+    later = counted(host)
+    more = {rule: later[rule] - earlier.get(rule, 0) for rule in later}
+    return found, Counter({rule: number for rule, number in more.items() if number})
+
+
+def rules_met(found: KernelTrace, counting: set[Rule]) -> Counter[Rule]:
+    """How many events a trace has of each rule that counts."""
+    events = [event for event in found.events if event.kind == "rule"]
+    rules = [(event.table, event.chain, event.handle or event.number or 0) for event in events]
+    return Counter(rule for rule in rules if rule in counting)
+
+
+def counted(host: Host) -> dict[Rule, int]:
+    """Packets of each rule that has a counter."""
+    return {**_counted_by_nftables(host), **_counted_by_legacy(host)}
+
+
+def _counted_by_nftables(host: Host) -> dict[Rule, int]:
+    listed = json.loads(host.run(["nft", "-j", "-a", "list", "ruleset"]).out)["nftables"]
+    rules = [item["rule"] for item in listed if "rule" in item]
+    return {
+        (f"{rule['family']} {rule['table']}", rule["chain"], rule["handle"]): part["counter"]["packets"]
+        for rule in rules
+        for part in rule["expr"]
+        if "counter" in part
+    }
+
+
+def _counted_by_legacy(host: Host) -> dict[Rule, int]:
+    found: dict[Rule, int] = {}
+    for family, names, save in (
+        ("ip", "/proc/net/ip_tables_names", "iptables-legacy-save"),
+        ("ip6", "/proc/net/ip6_tables_names", "ip6tables-legacy-save"),
+    ):
+        if not host.run(["cat", names], check=False).out.strip():
+            continue
+        table, places = "", Counter[str]()
+        for line in host.run([save, "--counters"]).out.splitlines():
+            if line.startswith("*"):
+                table, places = f"legacy {family} {line[1:]}", Counter()
+            elif match := re.match(r"\[(\d+):\d+\] -A (\S+)", line):
+                places[match[2]] += 1
+                found[table, match[2], places[match[2]]] = int(match[1])
+    return found
