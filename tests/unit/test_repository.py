@@ -28,6 +28,7 @@ BUDGETS = {
     "docker_netcheck": OF_READERS,
     "packet_trace": OF_READERS,
     "kernel_trace": OF_READERS,
+    "container_probe": OF_READERS,
     "audit_report": OF_REPORTS,
     "facts_report": OF_REPORTS,
     "trace_report": OF_REPORTS,

@@ -33,8 +33,8 @@ _NAMES = {socket.IPPROTO_TCP: "tcp", socket.IPPROTO_UDP: "udp"}
 
 
 _REQUEST = struct.Struct("=BBBxI48x")
-# struct inet_diag_msg: family, state; of inet_diag_sockid the port, the address and the device; the inode.
-_ANSWER = struct.Struct("=BBxx2s2x16s16xI8x16xI")
+# struct inet_diag_msg: family, state; of inet_diag_sockid the port, the address and the device; both queues; the inode.
+_ANSWER = struct.Struct("=BBxx2s2x16s16xI8x4xII4xI")
 
 
 # What an IPv4 address is written behind as one of IPv6 (RFC 4291, section 2.5.5.2).
@@ -46,6 +46,10 @@ class InodeListener(NamedTuple):
 
     inode: int
     listener: Listener
+    waiting: int = 0
+    """Of TCP: connections that nothing accepted yet (net/ipv4/tcp_diag.c, tcp_diag_get_info)."""
+    room: int = 0
+    """Of TCP: how many may wait; one more than these and the kernel takes none (sk_acceptq_is_full)."""
 
 
 def listening_at(protocol: str, port: int) -> set[int]:
@@ -74,7 +78,7 @@ def listening_sockets(links: Mapping[int, str], allowance: Optional[Allowance] =
 
 
 def _parse(message: bytes, protocol: str, links: Mapping[int, str]) -> InodeListener:
-    family, dummy, port, bound, device, inode = _ANSWER.unpack_from(message)
+    family, dummy, port, bound, device, waiting, room, inode = _ANSWER.unpack_from(message)
     only_ipv6 = flag(attributes(message, _ANSWER.size).get(_INET_DIAG_SKV6ONLY))
     listener = Listener(
         protocol=protocol,
@@ -83,7 +87,7 @@ def _parse(message: bytes, protocol: str, links: Mapping[int, str]) -> InodeList
         only_ipv6=bool(only_ipv6),
         device=links.get(device, f"if{device}") if device else "",
     )
-    return InodeListener(inode, listener)
+    return InodeListener(inode, listener, waiting, room)
 
 
 def _address(family: int, bound: bytes) -> str:

@@ -48,11 +48,32 @@ class ProbeLayer:
     outcome: str
     """``passed``, ``failed`` or ``skipped``."""
     error: str = ""
-    """Name of the errno (``ECONNREFUSED``), ``TIMEOUT``, or a DNS answer's code (``SERVFAIL``); empty if it passed."""
+    """Name of the errno (``ECONNREFUSED``), ``TIMEOUT``, a DNS answer's code (``SERVFAIL``), or a process's state
+    (``PAUSED``); empty if it passed."""
     detail: str = ""
     """One sentence: what was found, or why it was skipped."""
     milliseconds: Optional[float] = None
     """From the question to the answer."""
+
+
+@dataclass(frozen=True)
+class NameserverAnswer:
+    """What one nameserver said to one question."""
+
+    server: str
+    """Its address."""
+    role: str
+    """``resolver`` (of the sender's resolv.conf) or ``upstream`` (asked by Docker's own resolver at 127.0.0.11)."""
+    place: str
+    """Where it was asked from: ``host``, or the name of the container."""
+    question: str
+    """Name and type, as ``db. A``."""
+    outcome: str
+    """``passed`` (it answered, be it that there is no such name) or ``failed``."""
+    error: str = ""
+    """As of a layer; ``NXDOMAIN`` and ``NODATA`` with ``passed``."""
+    addresses: list[str] = field(default_factory=list)
+    milliseconds: Optional[float] = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,10 @@ class Probe:
     layers: list[ProbeLayer] = field(default_factory=list)
     source: str = ""
     """Address and port that the sender had (``172.18.0.2:40312``); empty where it sent nothing."""
+    nameservers: list[NameserverAnswer] = field(default_factory=list)
+    """Those that were asked for a name."""
+    container: str = ""
+    """Name of the container of this host that the address belongs to, or whose published port it is; empty for none."""
 
     @property
     def first_failed(self) -> Optional[ProbeLayer]:
@@ -89,6 +114,10 @@ class ProcessState:
     state: str
     """``running``, ``paused`` (frozen by the engine or a cgroup), ``stopped`` (SIGSTOP), ``exited``, ``unknown``."""
     pid: int = 0
+    container: str = ""
+    """Its name."""
+    reason: str = ""
+    """One sentence: which process stands still and what stopped it; empty where it runs."""
     listening: list[str] = field(default_factory=list)
     """Sockets of its namespace that listen, as ``tcp 0.0.0.0:80``."""
     queue_full: list[str] = field(default_factory=list)

@@ -8,11 +8,16 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container_names import (
+    NoSuchContainerError,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container_names import (
+    container_named as among,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     ANYWHERE,
     Container,
@@ -29,7 +34,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import main_address, outer_links
 
 _LOOPBACK = ("127.", "::1")
@@ -332,42 +336,10 @@ def _address(text: str) -> str:
     return str(mapped or address)
 
 
-_SHORTEST_ID = 4
-_NAMED = 5
-_SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name")
-
-
-class NoSuchContainerError(ValueError):
-    """No container is meant by a text, or more than one; the message says which are there."""
-
-
 def container_named(snapshot: HostSnapshot, wanted: str) -> Container:
-    """The container with this name or id, with an id that begins so, or that alone runs a service of this name.
-
-    The service is one of Compose or Swarm, as they label their containers. Raises NoSuchContainerError.
-    """
-    for container in snapshot.containers:
-        if wanted in (container.name, container.id):
-            return container
-    if len(wanted) >= _SHORTEST_ID:
-        found = [item for item in snapshot.containers if item.id.startswith(wanted)]
-        if len(found) > 1:
-            raise NoSuchContainerError(f"{len(found)} containers have an id that begins with {wanted!r}")
-        if found:
-            return found[0]
-    serving = [item for item in snapshot.containers if wanted in (item.labels.get(key) for key in _SERVICE_LABELS)]
-    if len(serving) > 1:
-        names = ", ".join(item.name for item in serving)
-        raise NoSuchContainerError(f"{wanted!r} is a service of {len(serving)} containers; name one of {names}")
-    if serving:
-        return serving[0]
-    raise NoSuchContainerError(_absent(snapshot, wanted))
-
-
-def _absent(snapshot: HostSnapshot, wanted: str) -> str:
+    """The container that is meant, see container_names. Raises NoSuchContainerError."""
     source = snapshot.sources.get(ENGINE)
     if source is not None and not source.read:
-        return f"no container {wanted!r} is known, since the Docker Engine could not be asked: {source.reason}"
-    names = sorted(item.name for item in snapshot.containers)
-    near = difflib.get_close_matches(wanted, names, _NAMED) or names
-    return f"there is no container {wanted!r}" + (f"; there are {listed(near, _NAMED)}" if near else "")
+        reason = f"since the Docker Engine could not be asked: {source.reason}"
+        raise NoSuchContainerError(f"no container {wanted!r} is known, {reason}")
+    return among(snapshot.containers, wanted)
