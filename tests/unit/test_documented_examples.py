@@ -101,8 +101,7 @@ def test_options_of_modules(example: Example, monkeypatch: pytest.MonkeyPatch) -
 
 CHANGING = ("baseline_rollback", "bridge_hairpin", "bridge_network", "daemon_config", "ip_forward", "userland_proxy")
 NEED_ROOT = tuple(
-    f"{COLLECTION}{name}"
-    for name in (*CHANGING, "container_probe", "docker_netcheck", "kernel_trace", "packet_trace")
+    f"{COLLECTION}{name}" for name in (*CHANGING, "container_probe", "docker_netcheck", "kernel_trace", "packet_trace")
 )
 
 
