@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.container_names import (
+    NoSuchContainerError,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     CONTAINER,
     HOST,
@@ -22,7 +25,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import (
     PLACES,
-    NoSuchContainerError,
     Question,
     QuestionError,
     TargetError,
