@@ -12,17 +12,32 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Conntrack,
     Ipsec,
     IpsecPolicy,
     PolicyRule,
     Route,
+    TrackedFlow,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
+    FAILED,
+    INTERFACE,
+    NAME,
+    NEIGHBOUR,
+    PATH_MTU,
+    ROUTE,
+    SERVICE,
+    ProbeLayer,
+    ProcessState,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question
 
 from tests.unit.docker_host import WILDCARD, DockerHost
-from tests.unit.plugins.plugin_utils.diagnosis.cases import case_of, probed
+from tests.unit.plugins.plugin_utils.diagnosis.cases import case_of, drop_event, probe_of, probed, traced
 
 OUT = Question("web", "203.0.113.9", port=443)
 OUT_UDP = Question("web", "203.0.113.9", "udp", 53)
@@ -141,6 +156,14 @@ def paused() -> HostSnapshot:
     return replace(snapshot, containers=changed)
 
 
+def with_stale_flow() -> HostSnapshot:
+    """A name server in a container, and a flow that connection tracking still leads to the one before it."""
+    host = docker_host()
+    host.container("dns", host.networks[:1], [PublishedPort("udp", 53, WILDCARD, 53)], [("udp", 53)])
+    flow = TrackedFlow("198.51.100.7", 5353, "192.0.2.10", 53, "172.18.0.77", 53, 20)
+    return replace(host.snapshot(), conntrack=Conntrack([flow]))
+
+
 PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
     ("forwarding_off", lambda: with_sysctls(net__ipv4__ip_forward="0"), OUT, TIMED_OUT),
     ("forwarding_off", lambda: with_sysctls(net__ipv4__ip_forward="0"), PUBLISHED, ""),
@@ -227,3 +250,188 @@ def test_a_predicted_cause_is_likely_and_with_a_probe_that_agrees_certain(
         found = diagnose(probed(case, seen))
         assert (found.causes[0].cause, found.causes[0].certainty) == (cause, "certain"), found
         assert {item.kind for item in found.causes[0].evidence} >= {"prediction", "probe"}
+
+
+def layer(name: str, error: str, detail: str = "", target: str = "") -> ProbeLayer:
+    return ProbeLayer(name, target, FAILED, error, detail)
+
+
+def healthy(question: Question) -> Case:
+    return case_of(docker_host().snapshot(), question)
+
+
+SEEN: list[tuple[str, str, Callable[[], Case]]] = [
+    ("target_silent", "certain", lambda: traced(probed(healthy(OUT), TIMED_OUT), "left", end_device="eth0")),
+    ("target_silent", "likely", lambda: probed(healthy(OUT), TIMED_OUT)),
+    ("target_refuses", "certain", lambda: traced(probed(healthy(OUT), "refused"), "left", end_device="eth0")),
+    (
+        "process_stopped",
+        "certain",
+        lambda: replace(probed(healthy(PEER), "answered"), process=ProcessState("stopped", 9)),
+    ),
+    (
+        "process_paused",
+        "certain",
+        lambda: replace(probed(healthy(PEER), "answered"), process=ProcessState("paused", 9)),
+    ),
+    (
+        "accept_queue_full",
+        "certain",
+        lambda: replace(
+            probed(healthy(PEER), TIMED_OUT), process=ProcessState("running", 9, queue_full=["tcp 0.0.0.0:5432"])
+        ),
+    ),
+    (
+        "rules_in_container",
+        "certain",
+        lambda: traced(probed(case_of(inside(with_own_rules), OUT), TIMED_OUT), "not_seen"),
+    ),
+    ("rules_in_container", "likely", lambda: probed(case_of(inside(with_own_rules), OUT), TIMED_OUT)),
+    ("arp_off_in_container", "certain", lambda: probed(healthy(OUT), TIMED_OUT, layer(NEIGHBOUR, "", "eth0 is NOARP"))),
+    (
+        "interface_down_in_container",
+        "likely",
+        lambda: probed(healthy(OUT), "unreachable", layer(INTERFACE, "ENETDOWN")),
+    ),
+    (
+        "default_route_missing",
+        "certain",
+        lambda: probed(case_of(inside(without_default), OUT), "unreachable", layer(ROUTE, "ENETUNREACH")),
+    ),
+    (
+        "resolver_dead",
+        "likely",
+        lambda: probed(
+            healthy(OUT_UDP),
+            "unknown",
+            layer(NAME, "ECONNREFUSED", "127.0.0.11 ECONNREFUSED", "127.0.0.11"),
+            protocol="tcp",
+        ),
+    ),
+    (
+        "upstream_dns_dead",
+        "certain",
+        lambda: probed(
+            healthy(OUT_UDP), "unknown", layer(NAME, "SERVFAIL", "127.0.0.11 SERVFAIL", "127.0.0.11"), protocol="tcp"
+        ),
+    ),
+    (
+        "name_unknown",
+        "likely",
+        lambda: probed(healthy(OUT_UDP), "unknown", layer(NAME, "NXDOMAIN"), protocol="tcp"),
+    ),
+    (
+        "mtu_black_hole",
+        "likely",
+        lambda: probed(healthy(OUT), "answered", layer(PATH_MTU, "TIMEOUT", "1400 bytes pass")),
+    ),
+    ("wrong_service", "likely", lambda: probed(healthy(PEER), "answered", layer(SERVICE, "EPROTO", "it is no HTTP"))),
+    (
+        "stale_conntrack",
+        "likely",
+        lambda: case_of(with_stale_flow(), Question("outside", "host", "udp", 53)),
+    ),
+]
+"""Cause, certainty, and what was seen besides what was predicted."""
+
+
+@pytest.mark.parametrize(("cause", "certainty", "case"), SEEN, ids=[f"{one[0]}-{at}" for at, one in enumerate(SEEN)])
+def test_a_cause_that_was_seen_is_as_certain_as_its_evidence(
+    cause: str, certainty: str, case: Callable[[], Case]
+) -> None:
+    found = diagnose(case())
+    assert found.verdict == "fault", found
+    assert (found.causes[0].cause, found.causes[0].certainty) == (cause, certainty), found.causes
+
+
+def test_a_refusal_seen_inside_the_container_tells_what_listens_where() -> None:
+    case = case_of(inside(on_loopback), PUBLISHED)
+    own = replace(probe_of(case.packet, "refused"), origin="web", address="172.18.0.2", port=80)
+    case = replace(case, probes=[own, replace(own, address="127.0.0.1", observed="answered")])
+    first = diagnose(case).causes[0]
+    assert (first.cause, first.certainty) == ("listens_on_loopback", "certain")
+    assert len([item for item in first.evidence if item.kind == "probe"]) == 2
+
+
+def test_the_rule_that_the_kernel_names_is_certain_where_something_else_was_predicted() -> None:
+    """The kernel is right."""
+    dropped = case_of(with_rule("filter", "DOCKER-USER", "-o eth0 -j DROP"), OUT)
+    case = traced(healthy(OUT), "dropped_by_rule", drop_event(dropped))
+    found = diagnose(case)
+    assert [(item.cause, item.certainty) for item in found.causes] == [("docker_user_drops_request", "certain")]
+    assert [item.kind for item in found.causes[0].evidence] == ["trace"]
+
+
+def test_a_prediction_that_the_kernel_contradicts_is_no_more_than_possible() -> None:
+    predicted = case_of(with_sysctls(net__ipv4__ip_forward="0"), OUT)
+    found = diagnose(traced(probed(predicted, TIMED_OUT), "left", end_device="eth0"))
+    assert [(item.cause, item.certainty) for item in found.causes] == [("forwarding_off", "possible")]
+
+
+@pytest.mark.parametrize("question", [OUT, OUT_UDP, PEER, ITSELF, Question("host", "web", port=80)])
+@pytest.mark.parametrize("settings", [{}, {"proxy": False}, {"layout": 28}])
+def test_a_healthy_connection_has_no_fault(question: Question, settings: dict[str, Any]) -> None:
+    case = case_of(docker_host(**settings).snapshot(), question)
+    for seen in (case, probed(case, "answered"), traced(probed(case, "answered"), "left", end_device="eth0")):
+        found = diagnose(seen)
+        assert (found.verdict, found.causes) == ("no_fault", [])
+        assert "no fault found" in found.summary
+
+
+def test_a_published_port_that_works_has_no_fault() -> None:
+    case = traced(healthy(PUBLISHED), "left", end_device=BRIDGE)
+    assert diagnose(case).verdict == "no_fault"
+
+
+def test_what_could_not_be_looked_at_is_undetermined_and_said() -> None:
+    snapshot = docker_host().snapshot()
+    unread = replace(
+        snapshot, ruleset=None, sources={**snapshot.sources, "ruleset": Source(read=False, reason="run with become")}
+    )
+    found = diagnose(replace(case_of(unread, OUT), problems=["kernel_trace gave no answer: no"]))
+    assert (found.verdict, found.causes) == ("undetermined", [])
+    assert any("run with become" in text for text in found.undetermined)
+    assert "kernel_trace gave no answer: no" in found.undetermined
+
+
+@pytest.mark.parametrize("at", range(len(PREDICTED)))
+def test_an_answer_excludes_what_would_have_ended_the_connection(at: int) -> None:
+    cause, host, question, seen = PREDICTED[at]
+    if seen:
+        found = diagnose(probed(case_of(host(), question), "answered"))
+        assert cause not in [item.cause for item in found.causes if cause != "process_paused"]
+
+
+RANKS = ("certain", "likely", "possible")
+
+
+@pytest.mark.parametrize("at", range(len(PREDICTED)))
+def test_nothing_is_certain_of_what_was_only_predicted_and_evidence_against_it_raises_nothing(at: int) -> None:
+    dummy, host, question, seen = PREDICTED[at]
+    case = case_of(host(), question)
+    before = {item.cause: RANKS.index(item.certainty) for item in diagnose(case).causes}
+    assert 0 not in before.values()
+    against = [traced(case, end) for end in ("left", "to_host", "lost", "not_seen", "dropped_by_rule")]
+    against += [probed(case, "answered"), probed(case, "refused" if seen != "refused" else TIMED_OUT)]
+    for other in against:
+        for item in diagnose(other).causes:
+            agreeing = {one.kind for one in item.evidence} & {"trace", "probe"}
+            assert RANKS.index(item.certainty) >= before.get(item.cause, 0) or agreeing, (item, other.trace)
+
+
+def test_findings_about_other_parts_of_the_host_are_no_causes() -> None:
+    """Far's link is detached and its network's bridge down; web's way out does not pass it."""
+    snapshot = docker_host().snapshot()
+    other = snapshot.networks[1].bridge
+    broken = with_links(lambda link: replace(link, up=False) if link.name == other else link)
+    found = diagnose(probed(case_of(broken, OUT), TIMED_OUT))
+    assert [item.cause for item in found.causes] == ["target_silent"]
+
+
+def test_causes_are_listed_with_certainty_evidence_and_remediation() -> None:
+    found = diagnose(probed(case_of(with_sysctls(net__ipv4__ip_forward="0"), OUT), TIMED_OUT, layer(ROUTE, "\x1b[2J")))
+    lines = listing_of(found)
+    assert lines[0] == found.summary
+    assert any(line.startswith("1. certain: net.ipv4.ip_forward=0") for line in lines)
+    assert any("module ip_forward with state: present" in line for line in lines)
+    assert not any("\x1b" in line for line in lines)
