@@ -299,6 +299,7 @@ CONTENTS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.engines
 def test_a_key_is_known_exactly_if_dockerd_takes_it(engine_host: Host) -> None:
     for values in CONTENTS:
         fatal = [item for item in problems_in(values, {}, {}, release(engine_host)) if item.accepted_from is None]

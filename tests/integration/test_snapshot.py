@@ -487,6 +487,7 @@ CONFIGS = [
 ]
 
 
+@pytest.mark.engines
 def test_a_text_is_sound_exactly_if_dockerd_takes_it(engine_host: Host) -> None:
     release = int(engine_host.release.split(".")[0])
     for text in CONFIGS:

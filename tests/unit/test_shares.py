@@ -8,16 +8,17 @@ from __future__ import annotations
 import pytest
 
 from tests.lab.kinds import KINDS
-from tests.lab.shares import SMOKE, short_kinds, wanted_share
+from tests.lab.shares import SMOKE, TURNS, short_kinds, wanted_share
 
 ALL = tuple(KINDS)
 GENERATIONS = [name for name in ALL if name != SMOKE]
 
 
 def test_tests_take_turns_on_one_kind_each() -> None:
-    chosen = [short_kinds(ALL, turn, engines=False, smoke=False) for turn in range(len(GENERATIONS))]
-    assert sorted(name for kinds in chosen for name in kinds) == sorted(GENERATIONS)
-    assert short_kinds(ALL, len(GENERATIONS), engines=False, smoke=False) == chosen[0]
+    chosen = [short_kinds(ALL, turn, engines=False, smoke=False) for turn in range(len(TURNS))]
+    assert [{name} for name in TURNS] == chosen
+    assert short_kinds(ALL, len(TURNS), engines=False, smoke=False) == chosen[0]
+    assert {name: TURNS.count(name) for name in ALL} == {**dict.fromkeys(GENERATIONS, 1), SMOKE: 2}
 
 
 def test_what_is_about_engines_runs_on_each_generation() -> None:
@@ -25,9 +26,12 @@ def test_what_is_about_engines_runs_on_each_generation() -> None:
     assert short_kinds(ALL, 5, engines=True, smoke=True) == set(ALL)
 
 
-def test_the_kind_left_out_runs_what_it_alone_can() -> None:
+def test_a_test_that_is_for_some_kinds_takes_turns_on_those() -> None:
     assert short_kinds((SMOKE,), 1, engines=False, smoke=False) == {SMOKE}
-    assert short_kinds((SMOKE, "debian13"), 1, engines=False, smoke=False) == {"debian13"}
+    assert short_kinds((SMOKE,), 1, engines=True, smoke=False) == {SMOKE}
+    assert short_kinds((SMOKE, "debian13"), 1, engines=True, smoke=False) == {"debian13"}
+    seen = [short_kinds((SMOKE, "debian13"), turn, engines=False, smoke=False) for turn in range(3)]
+    assert seen == [{SMOKE}, {"debian13"}, {SMOKE}]
     assert short_kinds(("debian11", "debian13"), 1, engines=False, smoke=True) == {"debian13"}
 
 
