@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -20,8 +23,12 @@ SCENARIO = Scenario(
     [
         Workload("web", ["front"], publish=["8080:80"], serve=[80]),
         Workload("client", ["front"], serve=[80]),
+        Workload("astray", ["front"], serve=[80], options=["--dns=10.88.1.250"]),
     ],
 )
+KINDS = pytest.mark.kinds("debian11", "debian13", "debian13-docker28")
+INTERNET = "203.0.113.9"
+ASK_INTERNET = {"to": INTERNET, "port": 80}
 
 
 def probed(host: Host, origin: str, to: str = "", **options: Any) -> dict[str, Any]:
@@ -37,7 +44,7 @@ def outcomes(result: dict[str, Any], index: int = 0) -> dict[str, str]:
     return {layer["layer"]: layer["outcome"] for layer in result["probes"][index]["layers"]}
 
 
-@pytest.mark.kinds("debian11", "debian13", "debian13-docker28")
+@KINDS
 def test_a_healthy_container_fails_no_layer(fresh_host: Host, lab: Lab) -> None:
     fresh_host.deploy(SCENARIO)
     result = probed(
@@ -58,3 +65,430 @@ def test_a_healthy_container_fails_no_layer(fresh_host: Host, lab: Lab) -> None:
     assert [probe["container"] for probe in result["probes"]] == ["web", "", "web", ""]
     assert result["process"]["state"] == "running"
     assert [item["container"] for item in result["target_processes"]] == ["web"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is broken, and what a probe must say of it."""
+
+    break_: Callable[[Host], Any]
+    failed: str
+    """The first layer that fails; empty for none."""
+    error: str
+    """Words with bars between them: one of these; empty for any."""
+    observed: str
+    restore: Callable[[Host], Any] = lambda host: host.docker("restart", "--time=1", "client")
+    question: dict[str, Any] = field(default_factory=lambda: ASK_INTERNET)
+    origin: str = "client"
+    detail: str = ""
+    """A part of the layer's sentence."""
+
+
+def inside(host: Host, *argv: str, name: str = "client") -> None:
+    host.container(name).net(list(argv))
+
+
+def bridge(host: Host) -> str:
+    return "br-" + host.docker("network", "inspect", "-f", "{{slice .Id 0 12}}", "front").out.strip()
+
+
+def veth(host: Host) -> str:
+    """The host's end of the client's link."""
+    index = host.container("client").net(["cat", "/sys/class/net/eth0/iflink"], check=False).out.strip()
+    text = host.container("client").net(["ip", "-o", "link", "show", "eth0"]).out
+    index = text.partition("@if")[2].partition(":")[0]
+    found = host.run(f"ip -o link | grep '^{index}: '").out
+    return found.split()[1].partition("@")[0]
+
+
+def program(host: Host, text: str, name: str = "web") -> None:
+    """Run a program of Python in the namespace of a container until it is ended, and wait until it says ready."""
+    host.write("/root/program.py", text)
+    pid = host.container(name).pid
+    host.run(["rm", "-f", "/root/ready"])
+    host.run(["systemd-run", "--unit=beside", "nsenter", f"--net=/proc/{pid}/ns/net", "python3", "/root/program.py"])
+    host.wait_for(lambda: host.exists("/root/ready"), 10, "the program beside the container")
+
+
+def end_program(host: Host) -> None:
+    host.run(["systemctl", "stop", "beside"], check=False)
+    host.run(["systemctl", "reset-failed", "beside"], check=False)
+
+
+READY = "open('/root/ready', 'w').close()\n"
+FULL = f"""
+import socket, time
+listening = socket.socket()
+listening.bind(("0.0.0.0", 9002))
+listening.listen(0)
+waiting = [socket.socket() for number in range(3)]
+for each in waiting:
+    each.setblocking(False)
+    each.connect_ex(("127.0.0.1", 9002))
+time.sleep(0.2)
+{READY}
+time.sleep(600)
+"""
+DATAGRAMS = f"""
+import socket
+answering = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+answering.bind(("0.0.0.0", 9003))
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("0.0.0.0", 9004))
+{READY}
+while True:
+    data, sender = answering.recvfrom(100)
+    answering.sendto(data, sender)
+"""
+
+
+def freeze(host: Host, value: str) -> None:
+    """Of whichever version its cgroups are."""
+    lines = host.read(f"/proc/{host.container('client').pid}/cgroup").splitlines()
+    frozen = next((line.partition(":freezer:")[2] for line in lines if ":freezer:" in line), None)
+    if frozen is not None:
+        host.run(f"echo {'FROZEN' if value == '1' else 'THAWED'} > /sys/fs/cgroup/freezer{frozen}/freezer.state")
+    else:
+        host.run(f"echo {value} > /sys/fs/cgroup{lines[0].partition('::')[2]}/cgroup.freeze")
+
+
+def signal(host: Host, name: str) -> None:
+    host.run(["kill", f"-{name}", str(host.container("client").pid)])
+
+
+def rule(*words: str) -> Callable[[Host], Any]:
+    return lambda host: host.run(["iptables", "--wait", *words])
+
+
+def nothing(dummy: Host) -> None:
+    """To restore where nothing was changed."""
+
+
+FAULTS: dict[str, Fault] = {
+    "default route gone inside": Fault(
+        lambda host: inside(host, "ip", "route", "del", "default"), "route", "ENETUNREACH", "unreachable"
+    ),
+    "interface down inside": Fault(
+        lambda host: inside(host, "ip", "link", "set", "eth0", "down"), "interface", "ENETDOWN", "unreachable"
+    ),
+    "address gone inside": Fault(
+        lambda host: inside(host, "ip", "-4", "addr", "flush", "dev", "eth0"), "address", "EADDRNOTAVAIL", "unreachable"
+    ),
+    "gateway address gone": Fault(
+        lambda host: host.run(f"ip addr del 10.88.1.1/24 dev {bridge(host)}"),
+        "neighbour",
+        "TIMEOUT|EHOSTUNREACH",
+        "timed out",
+        lambda host: host.run(f"ip addr add 10.88.1.1/24 dev {bridge(host)}"),
+    ),
+    "bridge down": Fault(
+        lambda host: host.run(f"ip link set {bridge(host)} down"),
+        "interface",
+        "ENETDOWN",
+        "",
+        lambda host: host.run(f"ip link set {bridge(host)} up"),
+        detail="is down",
+    ),
+    "ARP off inside": Fault(
+        lambda host: inside(host, "ip", "link", "set", "eth0", "arp", "off"), "neighbour", "EHOSTUNREACH", ""
+    ),
+    "veth detached": Fault(
+        lambda host: host.run(f"ip link set {veth(host)} nomaster"), "interface", "ENOLINK", "", detail="no bridge"
+    ),
+    "paused": Fault(
+        lambda host: host.docker("pause", "client"),
+        "process",
+        "PAUSED",
+        "answered",
+        lambda host: host.docker("unpause", "client"),
+    ),
+    "stopped by a signal": Fault(
+        lambda host: signal(host, "STOP"), "process", "STOPPED", "answered", lambda host: signal(host, "CONT")
+    ),
+    "frozen": Fault(
+        lambda host: freeze(host, "1"), "process", "PAUSED", "answered", lambda host: freeze(host, "0"), detail="cgroup"
+    ),
+    "exited": Fault(lambda host: host.docker("stop", "--time=1", "client"), "process", "EXITED", "unreachable"),
+    "nothing listens": Fault(
+        nothing, "target", "ECONNREFUSED", "refused", nothing, {"to": "web", "port": 81, "protocol": "http"}
+    ),
+    "queue of connections full": Fault(
+        lambda host: program(host, FULL), "target", "TIMEOUT", "timed out", end_program, {"to": "web", "port": 9002}
+    ),
+    "resolver dead": Fault(
+        lambda host: host.docker("exec", "client", "sh", "-c", "echo nameserver 10.88.1.250 > /etc/resolv.conf"),
+        "name",
+        "TIMEOUT|EHOSTUNREACH",
+        "unreachable",
+        question={"to": "web", "port": 80},
+    ),
+    "upstream dead": Fault(
+        nothing,
+        "name",
+        "SERVFAIL|TIMEOUT",
+        "unreachable",
+        nothing,
+        {"to": "example.com", "port": 80},
+        "astray",
+        detail="of the nameservers that it asks, 10.88.1.250",
+    ),
+    "rules inside drop what leaves": Fault(
+        lambda host: [
+            inside(host, "nft", "add", "table", "inet", "own"),
+            inside(host, "nft", "add chain inet own output { type filter hook output priority 0; policy drop; }"),
+        ],
+        "gateway",
+        "EPERM",
+        "timed out",
+        detail="a rule of the sender's own namespace",
+    ),
+    "rule drops the target": Fault(
+        rule("-I", "DOCKER-USER", "-d", INTERNET, "-j", "DROP"),
+        "target",
+        "TIMEOUT",
+        "timed out",
+        rule("-D", "DOCKER-USER", "-d", INTERNET, "-j", "DROP"),
+    ),
+    "rule rejects the target": Fault(
+        rule("-I", "DOCKER-USER", "-d", INTERNET, "-j", "REJECT"),
+        "target",
+        "ECONNREFUSED",
+        "refused",
+        rule("-D", "DOCKER-USER", "-d", INTERNET, "-j", "REJECT"),
+        detail="10.88.1.1 reports: ICMP port unreachable",
+    ),
+    "forwarding off": Fault(
+        lambda host: host.set_sysctl("net.ipv4.ip_forward", "0"),
+        "next_hop",
+        "TIMEOUT",
+        "timed out",
+        lambda host: host.set_sysctl("net.ipv4.ip_forward", "1"),
+        detail="answers the host",
+    ),
+    "large packets vanish": Fault(
+        rule("-I", "FORWARD", "-m", "length", "--length", "1401:65535", "-j", "DROP"),
+        "path_mtu",
+        "TIMEOUT",
+        "answered",
+        rule("-D", "FORWARD", "-m", "length", "--length", "1401:65535", "-j", "DROP"),
+        detail="1400 bytes are answered",
+    ),
+    "large packets vanish, with a service": Fault(
+        rule("-I", "FORWARD", "-m", "length", "--length", "1401:65535", "-j", "DROP"),
+        "path_mtu",
+        "TIMEOUT",
+        "answered",
+        rule("-D", "FORWARD", "-m", "length", "--length", "1401:65535", "-j", "DROP"),
+        {**ASK_INTERNET, "protocol": "http"},
+    ),
+    "no fault: the host answers no echo requests": Fault(
+        rule("-I", "INPUT", "-p", "icmp", "-j", "DROP"),
+        "",
+        "",
+        "answered",
+        rule("-D", "INPUT", "-p", "icmp", "-j", "DROP"),
+    ),
+    "no fault: large echo requests are dropped, large requests are not": Fault(
+        rule("-I", "FORWARD", "-p", "icmp", "-m", "length", "--length", "1401:65535", "-j", "DROP"),
+        "",
+        "",
+        "answered",
+        rule("-D", "FORWARD", "-p", "icmp", "-m", "length", "--length", "1401:65535", "-j", "DROP"),
+        {**ASK_INTERNET, "protocol": "http"},
+    ),
+}
+
+
+def problem_of(host: Host, fault: Fault) -> str:
+    """What a probe says otherwise than it must; empty if nothing."""
+    fault.break_(host)
+    try:
+        result = probed(host, fault.origin, **fault.question)
+    finally:
+        fault.restore(host)
+    probe = result["probes"][0]
+    first = next((layer for layer in probe["layers"] if layer["outcome"] == "failed"), None)
+    said = (first or {"layer": "", "error": "", "detail": ""})["layer"], probe["observed"]
+    right = (
+        said[0] == fault.failed == result["failed_layer"]
+        and fault.observed in ("", said[1])
+        and (not fault.error or (first is not None and first["error"] in fault.error.split("|")))
+        and (not fault.detail or (first is not None and fault.detail in first["detail"]))
+    )
+    return "" if right else result["listing"]
+
+
+@KINDS
+@pytest.mark.long
+def test_each_fault_fails_its_layer(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    problems = {}
+    for name, fault in FAULTS.items():
+        problem = problem_of(fresh_host, fault)
+        if problem:
+            problems[name] = problem
+    assert problems == {}, "\n\n".join(f"{name}:\n{listing}" for name, listing in problems.items())
+    assert probed(fresh_host, "client", **ASK_INTERNET)["failed_layer"] == ""
+
+
+@KINDS
+@pytest.mark.long
+def test_sockets_that_wait_and_answers_that_need_not_come(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    program(fresh_host, DATAGRAMS)
+    fresh_host.docker("exec", "--detach", "web", "httpd", "-f", "-p", "127.0.0.1:9001", "-h", "/www/80")
+    fresh_host.wait_for(lambda: 9001 in fresh_host.container("web").listening(), 10, "the server on loopback")
+    result = probed(
+        fresh_host,
+        "client",
+        probes=[
+            {"to": "web", "port": 9001},
+            *({"to": "web", "port": port, "protocol": "udp"} for port in (9003, 9004, 9005)),
+        ],
+    )
+    assert [item["observed"] for item in result["probes"]] == ["refused", "answered", "unknown", "refused"]
+    assert [outcomes(result, index)["target"] for index in range(4)] == ["failed", "passed", "skipped", "failed"]
+    (web,) = result["target_processes"]
+    assert {"tcp 127.0.0.1:9001", "udp 0.0.0.0:9003"} <= set(web["listening"])
+    assert "ICMP port unreachable" in next(
+        layer["detail"] for layer in result["probes"][3]["layers"] if layer["layer"] == "target"
+    )
+    end_program(fresh_host)
+
+
+PLACES = Scenario(
+    [NetworkSpec("front", "10.88.1.0/24"), NetworkSpec("closed", "10.88.2.0/24", internal=True)],
+    [
+        Workload("web", ["front"], publish=["8080:80"], serve=[80]),
+        Workload("beside", network_mode="container:web", serve=[]),
+        Workload("inner", ["closed"], serve=[80]),
+        Workload("alone", network_mode="none", serve=[]),
+        Workload("same", network_mode="host", serve=[]),
+    ],
+)
+
+
+@KINDS
+@pytest.mark.long
+def test_places_without_a_way_out_by_design_fail_no_layer_but_the_target(fresh_host: Host) -> None:
+    fresh_host.deploy(PLACES)
+    for origin in ("inner", "alone"):
+        result = probed(fresh_host, origin, **ASK_INTERNET)
+        assert (outcomes(result)["route"], result["failed_layer"]) == ("skipped", "target"), result["listing"]
+        assert "by design" in result["listing"]
+    inner = probed(fresh_host, "inner", "gateway", protocol="icmp")
+    assert inner["failed_layer"] == "", inner["listing"]
+    for origin in ("beside", "same", "host", "container web"):
+        result = probed(fresh_host, origin, **ASK_INTERNET)
+        assert (result["failed_layer"], result["probes"][0]["observed"]) == ("", "answered"), result["listing"]
+    assert probed(fresh_host, "beside", **ASK_INTERNET)["process"]["listening"] == ["tcp [::]:80"]
+    assert probed(fresh_host, "host", "host", port=8080)["probes"][0]["container"] == "web"
+
+
+@pytest.mark.kinds("debian13", "debian13-docker28")
+@pytest.mark.long
+def test_each_fault_of_ipv6_fails_its_layer(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    question = {"to": fresh_host.address6, "port": 22}
+    assert probed(fresh_host, "client", **question)["failed_layer"] == ""
+    faults = {
+        "default route gone inside": Fault(
+            lambda host: inside(host, "ip", "-6", "route", "del", "default"),
+            "route",
+            "ENETUNREACH",
+            "unreachable",
+            question=question,
+        ),
+        "gateway address gone": Fault(
+            lambda host: host.run(f"ip addr del fd88:1::1/64 dev {bridge(host)}"),
+            "neighbour",
+            "TIMEOUT|EHOSTUNREACH",
+            "",
+            lambda host: host.run(f"ip addr add fd88:1::1/64 dev {bridge(host)} nodad"),
+            question,
+        ),
+        "address gone inside": Fault(
+            lambda host: inside(host, "ip", "-6", "addr", "flush", "dev", "eth0", "scope", "global"),
+            "address",
+            "EADDRNOTAVAIL",
+            "",
+            question=question,
+        ),
+        "rules inside drop what leaves": Fault(
+            FAULTS["rules inside drop what leaves"].break_, "neighbour", "EPERM", "timed out", question=question
+        ),
+        "nothing listens": Fault(
+            nothing, "target", "ECONNREFUSED", "refused", nothing, {"to": fresh_host.address6, "port": 81}
+        ),
+        "rule rejects the target": Fault(
+            lambda host: host.run("ip6tables --wait -I INPUT -p tcp --dport 22 -j REJECT"),
+            "target",
+            "ECONNREFUSED",
+            "refused",
+            lambda host: host.run("ip6tables --wait -D INPUT -p tcp --dport 22 -j REJECT"),
+            question,
+            detail="reports: ICMPv6 port unreachable",
+        ),
+    }
+    problems = {name: problem_of(fresh_host, fault) for name, fault in faults.items()}
+    assert not any(problems.values()), "\n\n".join(f"{name}:\n{text}" for name, text in problems.items() if text)
+
+
+STATE = r"""
+ps -e -o comm= | grep -vE 'kworker|^(ps|sh|grep|sort|sshd.*|systemd.*|\(sd-pam\)|find|xargs|cat)$' | sort | uniq -c
+ss --all --numeric --no-header --packet; ls /run/docker/netns; ip rule; ip route show table all | sort
+ip -o link | sed 's/@.*//' | sort; nft list ruleset 2>/dev/null | sed 's/packets.*bytes [0-9]*//'
+find /proc/sys/net -type f ! -name '*flush*' ! -name '*random*' ! -name nf_conntrack_count | sort |
+    xargs grep -H . 2>/dev/null
+"""
+
+
+@KINDS
+@pytest.mark.long
+def test_a_run_leaves_nothing_and_dead_targets_are_waited_for_together(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    probed(fresh_host, "client", **ASK_INTERNET)
+    inner = [
+        "sh",
+        "-c",
+        "ss -a -n -p -0 -H; ss -a -n -w -H; sysctl -a 2>/dev/null | grep ^net | grep -v -e count -e random",
+    ]
+    state, of_client = fresh_host.run(STATE).out, fresh_host.container("client").net(inner).out
+    dead = [{"to": f"10.88.1.{number}", "port": 80} for number in range(200, 210)]
+    began = time.monotonic()
+    one = probed(fresh_host, "client", probes=dead[:1])
+    between = time.monotonic()
+    ten = probed(fresh_host, "client", probes=dead)
+    ended = time.monotonic()
+    assert [probe["observed"] for probe in [*one["probes"], *ten["probes"]]].count("answered") == 0
+    assert ended - between < between - began + 2
+    assert fresh_host.container("client").net(inner).out == of_client
+    assert fresh_host.run(STATE).out == state
+
+
+@pytest.mark.kinds("debian13")
+def test_what_a_container_has_in_its_files_leads_nowhere_else(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    fresh_host.write("/root/secret", "nameserver 10.88.1.77\n")
+    for command in (
+        "umount /etc/resolv.conf; rm -f /etc/resolv.conf; ln -s /root/secret /etc/resolv.conf",
+        "rm -f /etc/resolv.conf; mkfifo /etc/resolv.conf || mknod /etc/resolv.conf p",
+    ):
+        pid = fresh_host.container("client").pid
+        fresh_host.run(["nsenter", f"--target={pid}", "--mount", "--root", "busybox", "sh", "-c", command], check=False)
+        result = probed(fresh_host, "client", "example.com", port=80)
+        assert result["failed_layer"] == "name"
+        assert "10.88.1.77" not in str(result)
+
+
+@pytest.mark.kinds("debian13")
+def test_bad_input_names_the_option_its_value_and_what_is_allowed(fresh_host: Host) -> None:
+    for options, words in (
+        ({"from": "nowhere", "to": "192.0.2.1", "port": 1}, "from: there is no container 'nowhere'"),
+        ({"from": "host", "to": "192.0.2.1"}, "port: tcp to 192.0.2.1 needs a port"),
+        ({"from": "host"}, "one of the following is required: to, probes"),
+        ({"from": "host", "to": "x", "probes": [{"to": "x"}]}, "mutually exclusive"),
+    ):
+        result = ansible_module(fresh_host, PROBE, options)
+        assert result["failed"]
+        assert words in result["msg"]

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar, cast
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
@@ -137,26 +137,95 @@ def together(calls: Sequence[Callable[[], T]]) -> list[T]:
     return [found[index] for index in range(len(calls))]
 
 
+class IcmpErrors:
+    """Hears ICMP errors that come to this thread's namespace. Use it with ``with``.
+
+    The kernel says of a TCP connection that it was refused, and not by whom (ip(7), IP_RECVERR). Without CAP_NET_RAW it
+    hears nothing.
+    """
+
+    def __init__(self, family: socket.AddressFamily) -> None:
+        self._version = 4 if family == socket.AF_INET else 6
+        self._socket: Optional[socket.socket] = None
+        protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
+        with contextlib.suppress(OSError):
+            self._socket = socket.socket(family, socket.SOCK_RAW, protocol)
+            level, option, wanted = _ICMP_FILTER[self._version]
+            self._socket.setsockopt(level, option, wanted)
+            self._socket.settimeout(0)
+
+    def __enter__(self) -> IcmpErrors:
+        return self
+
+    def __exit__(self, *dummy: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def about(self, own_port: int, port: int) -> str:
+        """Return who reported what about a TCP connection between these ports; empty for nothing."""
+        for dummy in range(_MOST_ERRORS if self._socket is not None else 0):
+            try:
+                packet, sender = cast(socket.socket, self._socket).recvfrom(_REPORTED)
+            except OSError:
+                break
+            words = icmp_error_about(packet, self._version, own_port, port)
+            if words:
+                return f"{sender[0]} reports: {words}"
+        return ""
+
+
+_MOST_ERRORS = 200
+# linux/socket.h
+_SOL_RAW = 255
+# linux/icmp.h and linux/icmpv6.h, bits that are set are not heard: all but "destination unreachable".
+_ICMP_FILTER = {
+    4: (_SOL_RAW, 1, struct.pack("=I", 0xFFFFFFFF & ~(1 << 3))),
+    6: (socket.IPPROTO_ICMPV6, 1, struct.pack("=I", 0xFFFFFFFF & ~(1 << 1)) + b"\xff" * 28),
+}
+_IPV6_HEADER, _NEXT_HEADER = 40, 6
+_IPV4_PROTOCOL = 9
+
+
+def icmp_error_about(packet: bytes, version: int, own_port: int, port: int) -> str:
+    """Return what an ICMP error says, if the packet that it is about is of TCP and has these ports; empty if not."""
+    with contextlib.suppress(struct.error, IndexError):
+        start = 4 * (packet[0] & 0xF) if version == 4 else 0
+        inner = start + _ICMP.size
+        if version == 4:
+            protocol, after = packet[inner + _IPV4_PROTOCOL], inner + 4 * (packet[inner] & 0xF)
+        else:
+            protocol, after = packet[inner + _NEXT_HEADER], inner + _IPV6_HEADER
+        if protocol == socket.IPPROTO_TCP and struct.unpack_from("!HH", packet, after) == (own_port, port):
+            return _icmp_error(version, packet[start], packet[start + 1])
+    return ""
+
+
 def connect(address: str, port: int, seconds: float) -> tuple[Attempt, Optional[socket.socket]]:
     """Make a TCP connection; the caller closes the socket, which there is for an answer alone."""
-    connecting = socket.socket(family_of(address), socket.SOCK_STREAM)
-    began = time.monotonic()
-    try:
-        connecting.settimeout(seconds)
-        connecting.connect(socket_address(address, port))
-        source = place_of(connecting.getsockname())
-    except OSError as error:
-        source = _source_of(connecting)
-        connecting.close()
-        name = error_name(error)
-        return Attempt(observed(name), name, "", since(began), source), None
-    return Attempt(ANSWERED, "", "", since(began), source), connecting
+    family = family_of(address)
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    with IcmpErrors(family) as errors:
+        began = time.monotonic()
+        own_port = 0
+        try:
+            # Its port is known beforehand, for what is reported about it.
+            connecting.bind(("", 0))
+            own_port = connecting.getsockname()[1]
+            connecting.settimeout(seconds)
+            connecting.connect(socket_address(address, port))
+            return Attempt(ANSWERED, "", "", since(began), place_of(connecting.getsockname())), connecting
+        except OSError as error:
+            name, took = error_name(error), since(began)
+            source = _source_of(connecting)
+            connecting.close()
+            return Attempt(observed(name), name, errors.about(own_port, port), took, source), None
 
 
 def _source_of(unconnected: socket.socket) -> str:
+    """What is known of it: of one that failed the address is no longer."""
     with contextlib.suppress(OSError):
         bound = unconnected.getsockname()
-        return place_of(bound) if bound[1] else ""
+        return place_of(bound) if bound[1] and bound[0] not in ("0.0.0.0", "::") else ""  # noqa: S104 (compared)
     return ""
 
 

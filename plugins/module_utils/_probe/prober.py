@@ -528,7 +528,7 @@ class _Target:
 _LARGEST_REQUEST = 6000
 """Bytes; servers take heads of 8 KiB."""
 _WORDS = {
-    "ECONNREFUSED": "refused: nothing listens there, or a rule rejects it",
+    "ECONNREFUSED": "refused by a reset: nothing listens there, or a rule rejects it",
     TIMEOUT: "no answer",
     "EHOSTUNREACH": "no route to host: a neighbour does not answer, or a rule rejects it",
     "ENETUNREACH": "network unreachable: there is no route",

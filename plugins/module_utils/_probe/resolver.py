@@ -193,6 +193,7 @@ def look_up(name: str, settings: ResolverSettings, place: str, ask: Ask) -> Look
     if settings.problem:
         return Lookup([], [], "EIO", f"{RESOLV_CONF} could not be read: {shortened(settings.problem)}")
     answers: list[NameserverAnswer] = []
+    error = dns.NXDOMAIN
     for absolute in candidates(name, settings):
         asked = _ask_all(absolute, [(server, RESOLVER) for server in settings.nameservers], place, ask)
         answers += asked
@@ -201,8 +202,7 @@ def look_up(name: str, settings: ResolverSettings, place: str, ask: Ask) -> Look
             return Lookup(addresses, answers, "", _detail(absolute, asked))
         if error not in (dns.NXDOMAIN, dns.NODATA):
             return Lookup([], answers, error, _detail(absolute, asked))
-    last = answers[-1].error if answers else dns.NXDOMAIN
-    return Lookup([], answers, last, f"the nameservers say that there is no address for {shortened(name)}")
+    return Lookup([], answers, error, f"the nameservers say that there is no address for {shortened(name)}")
 
 
 def _ask_all(absolute: str, servers: Sequence[tuple[str, str]], place: str, ask: Ask) -> list[NameserverAnswer]:
@@ -232,7 +232,7 @@ def verdict_of(asked: Sequence[NameserverAnswer]) -> tuple[str, list[str]]:
     """Return error and addresses of what the first nameserver says that answers; IPv4 before IPv6."""
     for server in dict.fromkeys(item.server for item in asked):
         said = [item for item in asked if item.server == server]
-        addresses = [address for item in said for address in item.addresses]
+        addresses = list(dict.fromkeys(address for item in said for address in item.addresses))
         if addresses:
             return "", addresses
         if all(item.outcome == PASSED for item in said):
