@@ -127,18 +127,17 @@ class Prober:
         return [wanted]
 
     def _gateway(self) -> str:
-        """That of the default route; on a network without one, that of the network."""
+        """That of the default route; on a network without one, the bridge's own address."""
         for version in (4, 6):
             found = route_to(BEYOND_ADDRESSES[version]).gateway
             if found:
                 return found
-        owner = self._scene.owner()
-        for endpoint in owner.endpoints if owner is not None else []:
-            network = self._scene.networks.get(endpoint.network_id)
-            for subnet in network.subnets if network is not None else []:
-                if endpoint.gateway or subnet.gateway:
-                    return str(endpoint.gateway or subnet.gateway).partition("/")[0]
-        return ""
+        networks = [self._scene.network_at(link) for link in self._scene.own.outer]
+        bridges = {network.bridge for network in networks if network is not None}
+        addresses = [
+            address_of(link, version) for version in (4, 6) for link in self._scene.host.links if link.name in bridges
+        ]
+        return next(filter(None, addresses), "")
 
     def probe(self, wanted: Question, shown: str) -> Probe:
         """Ask a target; shown is what a result calls it."""

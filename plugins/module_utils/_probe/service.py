@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import ssl
 import struct
 import time
 from collections.abc import Iterator
@@ -66,24 +65,39 @@ def ask_service(
                 used, said = _encrypted(connected, sni, until)
                 closing.enter_context(used)
             status = _head(used, host, until, padding)
-        except ssl.SSLError as error:
-            words = shortened(error.reason or str(error))
-            return _failed(connected, NO_HTTP, f"the TLS handshake failed: {words}", began)
         except OSError as error:
-            doing = "the TLS handshake" if protocol == HTTPS and not said else "the HTTP request"
-            code = error_name(error)
-            words = "had no answer" if code == TIMEOUT else f"ended with {code}"
-            return _failed(used, code, f"{doing} {words}, although the connection was made", began)
+            return _failed(used, _code_of(error), _problem(error, encrypting=protocol == HTTPS and not said), began)
     passed, words = read_status(status)
     detail = "; ".join(filter(None, (said, words)))
     return ServiceAnswer(passed, "" if passed else NO_HTTP, detail, since(began))
+
+
+def _code_of(error: OSError) -> str:
+    """One of the ssl module is an OSError with a number of its own."""
+    return NO_HTTP if _of_tls(error) else error_name(error)
+
+
+def _of_tls(error: OSError) -> str:
+    reason = getattr(error, "reason", None)
+    return reason if isinstance(reason, str) else ""
+
+
+def _problem(error: OSError, *, encrypting: bool) -> str:
+    if _of_tls(error):
+        return f"the TLS handshake failed: {shortened(_of_tls(error))}"
+    doing = "the TLS handshake" if encrypting else "the HTTP request"
+    code = error_name(error)
+    words = "had no answer" if code == TIMEOUT else f"ended with {code}"
+    return f"{doing} {words}, although the connection was made"
 
 
 def _failed(used: socket.socket, error: str, detail: str, began: float) -> ServiceAnswer:
     return ServiceAnswer(False, error, detail, since(began), gap_came=_has_gap(used))
 
 
-def _encrypted(connected: socket.socket, name: str, until: float) -> tuple[ssl.SSLSocket, str]:
+def _encrypted(connected: socket.socket, name: str, until: float) -> tuple[socket.socket, str]:
+    import ssl  # It takes longer to import than all else, and few probes need it.
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
