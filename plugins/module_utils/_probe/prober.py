@@ -20,7 +20,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     BEYOND_ADDRESSES,
+    CLOSED,
     HOST,
+    REFUSED,
     UNKNOWN,
     UNREACHABLE,
 )
@@ -565,11 +567,13 @@ def mtu_layer(address: str, mtu: int, answer: MtuAnswer) -> ProbeLayer:
 
 
 def without_silent(layers: list[ProbeLayer], attempt: Attempt) -> list[ProbeLayer]:
-    """The layers, with those that did not reply passed over where the target beyond them answers."""
-    if not attempt.answered:
+    """The layers, with those that did not reply passed over where something came back from beyond them."""
+    if attempt.observed not in (ANSWERED, REFUSED, CLOSED):
         return layers
     return [
-        replace(layer, outcome=SKIPPED, error="", detail=f"{layer.detail}; the target answers nevertheless")
+        replace(
+            layer, outcome=SKIPPED, error="", detail=f"{layer.detail}; packets of the target come back nevertheless"
+        )
         if layer.outcome == FAILED and layer.layer in _ECHOES
         else layer
         for layer in layers

@@ -236,7 +236,11 @@ def test_echoes_that_nobody_answers_count_for_nothing_where_the_target_answers(w
     world.silent = {"172.18.0.1", "172.18.0.3", "192.0.2.1", "192.0.2.10"}
     probe = ask()
     assert probe.first_failed is None
-    assert "the target answers nevertheless" in layer_of(probe, "gateway").detail
+    assert "come back nevertheless" in layer_of(probe, "gateway").detail
+    world.target = Attempt("refused", "ECONNREFUSED")
+    failed = ask().first_failed
+    assert failed is not None
+    assert failed.layer == "target"
     world.target = SILENT
     failed = ask().first_failed
     assert failed is not None
