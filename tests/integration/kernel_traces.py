@@ -42,12 +42,19 @@ Rule = tuple[str, str, int]
 def program(host: Host, origin: str, options: dict[str, Any], before: str = "") -> str:
     """The program that makes one trace. origin: host, a container, or the device of packets from outside."""
     install_readers(host)
+    return PROGRAM.format(place=PLACE, before=before, options=options_of(origin, options), pid=pid_of(host, origin))
+
+
+def options_of(origin: str, options: dict[str, Any]) -> dict[str, Any]:
+    """All options of a trace."""
     kind, dummy, name = origin.partition(" ")
-    pid = None
-    if kind == "container":
-        pid = int(host.docker("inspect", "--format", "{{.State.Pid}}", name).out)
-    options = {**DEFAULTS, "origin": {"kind": kind, "name": name}, **options}
-    return PROGRAM.format(place=PLACE, before=before, options=options, pid=pid)
+    return {**DEFAULTS, "origin": {"kind": kind, "name": name}, **options}
+
+
+def pid_of(host: Host, origin: str) -> int | None:
+    """A process in the namespace of a container that is an origin."""
+    kind, dummy, name = origin.partition(" ")
+    return int(host.docker("inspect", "--format", "{{.State.Pid}}", name).out) if kind == "container" else None
 
 
 def trace(host: Host, origin: str, options: dict[str, Any], before: str = "") -> KernelTrace:

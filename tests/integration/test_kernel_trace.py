@@ -5,12 +5,27 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
 
-from tests.integration.kernel_traces import counted, rules_met, traced_and_counted
+from tests.integration.kernel_traces import (
+    counted,
+    options_of,
+    pid_of,
+    rules_met,
+    trace,
+    traced_and_counted,
+)
+from tests.integration.snapshots import PLACE, install_readers
 from tests.lab.ansible_runs import ansible_module
+from tests.lab.fixtures import hosts_beside
 from tests.lab.host import Host
 from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
@@ -47,8 +62,8 @@ def tables_of_traces(host: Host) -> list[str]:
     return [line for line in host.run(["nft", "list", "tables"]).out.splitlines() if "dockernet_trace" in line]
 
 
-def test_dry_traces_are_what_the_kernel_counted(fresh_host: Host, lab: Lab) -> None:
-    host = fresh_host
+def hold_dry_traces(host: Host, lab: Lab) -> None:
+    """That dry traces from everywhere to everywhere are what the kernel counted, and that nothing of them stays."""
     host.deploy(SCENARIO)
     address, outside = host.address, lab.outside.address
     web, twin, db = (
@@ -69,7 +84,7 @@ def test_dry_traces_are_what_the_kernel_counted(fresh_host: Host, lab: Lab) -> N
     assert found.end_source.startswith(outside)
 
     found = require_what_was_counted(host, "container web", {"destination": db, "port": 5432})
-    assert (found.end, found.events[-1].verdict) == ("dropped_by_rule", "drop")
+    assert found.end == "dropped_by_rule"
 
     found = require_what_was_counted(host, "container web", {"destination": address, "port": 22})
     assert found.end == "to_host"
@@ -88,6 +103,35 @@ def test_dry_traces_are_what_the_kernel_counted(fresh_host: Host, lab: Lab) -> N
     # No rule of IP saw it, and a bridge would have sent it to the other container.
     assert found.end_device.startswith("veth")
     assert tables_of_traces(host) == []
+
+
+@pytest.mark.engines
+def test_dry_traces_are_what_the_kernel_counted(fresh_host: Host, lab: Lab) -> None:
+    hold_dry_traces(fresh_host, lab)
+
+
+@hosts_beside("debian11-legacy")
+def test_traces_of_legacy_tables(host_beside: Host, lab: Lab) -> None:
+    host = host_beside
+    logger = host.sysctl("net.netfilter.nf_log.2")
+    hold_dry_traces(host, lab)
+    found = require_what_was_counted(host, "container web", {"destination": lab.outside.address, "port": 9000})
+    assert {event.backend for event in found.events} == {"legacy"}
+    live = trace(host, "container web", {"destination": lab.outside.address, "port": 9000, "mode": "live"})
+    assert (live.observed, {event.leg for event in live.events}) == ("refused", {"request", "reply"})
+    assert host.sysctl("net.netfilter.nf_log.2") == logger
+    kill(host, lab, 8)
+    # Who reads the same group already goes on reading it, and the trace says what it lacks.
+    found = trace(host, "container web", {"destination": lab.outside.address, "port": 9000}, GROUP_IS_TAKEN)
+    assert (found.end, found.complete) == ("left", False)
+    assert "another program reads NFLOG group 0" in found.problem
+    assert host.sysctl("net.netfilter.nf_log.2") == logger
+
+
+GROUP_IS_TAKEN = """
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.readers import log_reader
+reading = log_reader()
+"""
 
 
 def test_dry_traces_of_ipv6(fresh_host: Host, lab: Lab) -> None:
@@ -111,3 +155,180 @@ def test_the_module(fresh_host: Host, lab: Lab) -> None:
     assert result["msg"] == f"container web to {lab.outside.address}:9000/tcp: it leaves by eth0"
     wrong = ansible_module(host, MODULE, {"origin": origin, "destination": "web", "port": 9000})
     assert (wrong["failed"], "destination" in wrong["msg"]) == (True, True)
+
+
+@contextmanager
+def counting(lab: Lab, address: str, *ports: int) -> Iterator[list[int]]:
+    """The body's list has at its end how many packets from an address and ports came to the machine outside."""
+    seen: list[int] = []
+    rules = "".join(f"ip saddr {address} tcp sport {port} counter\n" for port in ports)
+    lab.outside.net(["nft", f"table ip seen {{ chain seen {{ type filter hook prerouting priority 0\n{rules}}}\n}}"])
+    try:
+        yield seen
+        listed = json.loads(lab.outside.net(["nft", "-j", "list", "table", "ip", "seen"]).out)["nftables"]
+        parts = [part for item in listed for part in item.get("rule", {}).get("expr", [])]
+        seen.extend(part["counter"]["packets"] for part in parts if "counter" in part)
+    finally:
+        lab.outside.net(["nft", "delete", "table", "ip", "seen"])
+
+
+def test_live_traces_follow_the_answer(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    host.deploy(SCENARIO)
+    address, outside = host.address, lab.outside.address
+    web, twin = (host.container(name).address("front") for name in ("web", "twin"))
+
+    found = trace(host, "container web", {"destination": outside, "port": 9000, "mode": "live"})
+    assert (found.end, found.end_device, found.observed) == ("left", "eth0", "refused")
+    assert {event.leg for event in found.events} == {"request", "reply"}
+
+    found = trace(host, "container web", {"destination": twin, "port": 80, "mode": "live"})
+    assert (found.end, found.observed, found.left_behind) == ("left", "answered", [])
+
+    with counting(lab, address, 8080) as seen:
+        found = trace(host, "outside eth0", {"destination": address, "port": 8080, "source": outside, "mode": "live"})
+    assert (found.sent, found.observed, found.end_destination) == ("injected", "answered", f"{web}:80")
+    assert {event.leg for event in found.events} == {"request", "reply"}
+    # The answer was kept from the machine that did not ask.
+    assert seen == [0]
+
+    expected = [{"destination": web, "port": 80}]
+    found = trace(host, "host", {"destination": "127.0.0.1", "port": 8080, "mode": "live", "expected": expected})
+    assert (found.end, found.observed) == ("to_host", "answered")
+    proxied = [event for event in found.events if event.leg == "proxy request"]
+    assert {event.destination for event in proxied} == {f"{web}:80"}
+
+    host.run(["iptables", "-I", "DOCKER-USER", "-p", "tcp", "--dport", "9000", "-j", "DROP"])
+    found = trace(host, "container web", {"destination": outside, "port": 9000, "mode": "live"})
+    assert (found.end, found.observed, found.complete) == ("dropped_by_rule", "timed out", True)
+
+
+def test_real_traffic_is_followed_where_it_is_waited_for(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    host.deploy(SCENARIO)
+    seen: list[str] = []
+    asking = threading.Timer(3.0, lambda: seen.append(lab.outside.tcp(host.address, 8080)))
+    asking.start()
+    options = {"destination": host.address, "port": 8080, "source": lab.outside.address, "mode": "live", "wait": 20.0}
+    found = trace(host, "outside eth0", options)
+    asking.join()
+    assert (found.sent, found.end, found.observed, found.complete) == ("waited", "left", "answered", True)
+    assert found.source.startswith(lab.outside.address)
+    assert {event.leg for event in found.events} == {"request", "reply"}
+    # It was not dropped.
+    assert seen == ["answered"]
+    found = trace(host, "outside eth0", {**options, "wait": 0.2})
+    assert (found.end, found.complete) == ("not_seen", False)
+
+
+WITHOUT_OWNER = """
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace import owner_table
+# A flag that no kernel knows, as older ones do not know this one.
+owner_table.OWNER = 0x80
+"""
+
+
+def test_kernels_without_owners_of_tables(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    host.deploy(SCENARIO)
+    host.run(["nft", "add", "table", "inet", "dockernet_trace_4194305"])
+    found = trace(host, "container web", {"destination": lab.outside.address, "port": 9000}, WITHOUT_OWNER)
+    assert (found.end, found.complete, found.left_behind) == ("left", True, [])
+    assert tables_of_traces(host) == []
+
+
+def kill(host: Host, lab: Lab, count: int, change: str = "") -> None:
+    """Kill traces at random instants, and hold that the host is as before after each."""
+    install_readers(host)
+    address, outside = host.address, lab.outside.address
+    web, twin = (host.container(name).address("front") for name in ("web", "twin"))
+    traces = [
+        ("container web", {"destination": outside, "port": 9000}, 0.04),
+        ("container web", {"destination": outside, "port": 9001, "mode": "live"}, 0.1),
+        ("outside eth0", {"destination": address, "port": 8080, "source": outside}, 0.04),
+        ("outside eth0", {"destination": address, "port": 8080, "source": outside, "mode": "live"}, 0.3),
+        ("container web", {"destination": twin, "port": 80, "mode": "live"}, 0.1),
+        ("host", {"destination": address, "port": 8080}, 0.04),
+        ("container web", {"destination": outside, "port": 9002, "protocol": "udp", "mode": "live"}, 0.1),
+    ]
+    given = {
+        "place": PLACE,
+        "count": count,
+        "seed": 14,
+        "change": change,
+        "addresses": [(outside, 9000), (outside, 9001), (outside, 9002), (address, 8080), (web, 80), (twin, 80)],
+        "traces": [(options_of(origin, options), pid_of(host, origin), longest) for origin, options, longest in traces],
+    }
+    text = (Path(__file__).parent / "killed_traces.py").read_text(encoding="utf-8")
+    done = host.run(["/usr/bin/python3", "-", json.dumps(given)], stdin=text, timeout=600)
+    result = json.loads(done.out)
+    assert result["left"] == []
+    assert result["killed"] >= count // 4
+
+
+@pytest.mark.parametrize("change", ["", WITHOUT_OWNER], ids=["owner", "no-owner"])
+def test_killed_traces_leave_the_host_as_it_was(fresh_host: Host, lab: Lab, change: str) -> None:
+    fresh_host.deploy(SCENARIO)
+    kill(fresh_host, lab, 8, change)
+
+
+@pytest.mark.long
+def test_a_hundred_killed_traces_leave_the_host_as_it_was(fresh_host: Host, lab: Lab) -> None:
+    fresh_host.deploy(SCENARIO)
+    kill(fresh_host, lab, 100)
+    kill(fresh_host, lab, 30, WITHOUT_OWNER)
+
+
+RULES = 10_000
+TRAFFIC = """
+import socket, sys, time
+address, rate, seconds = sys.argv[1], 10_000, float(sys.argv[2])
+sending = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+began, sent = time.monotonic(), 0
+while time.monotonic() - began < seconds:
+    while sent < rate * (time.monotonic() - began):
+        try:
+            sending.sendto(b"x" * 64, (address, 9999))
+        except OSError:
+            pass
+        sent += 1
+    time.sleep(0.001)
+print(sent / (time.monotonic() - began))
+"""
+TRACED_BY_ANOTHER = """
+table inet another { chain all { type filter hook prerouting priority -310; udp dport 9999 meta nftrace set 1; }; }
+"""
+
+
+@pytest.mark.long
+def test_ten_thousand_rules_and_packets_a_second(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    host.deploy(SCENARIO)
+    sources = [f"10.{200 + number // 65536}.{number // 256 % 256}.{number % 256}" for number in range(RULES)]
+    rules = "".join(f"-A DOCKER-USER -s {source}/32 -j DROP\n" for source in sources)
+    host.run(["iptables-restore", "--noflush"], stdin=f"*filter\n{rules}COMMIT\n")
+    outside = lab.outside.address
+    rates: list[float] = []
+
+    def flood() -> None:
+        done = host.container("twin").net(["python3", "-c", TRAFFIC, outside, "12"])
+        rates.append(float(done.out))
+
+    for further in ("", TRACED_BY_ANOTHER):
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        try:
+            if further:
+                host.run(["nft", "-f", "-"], stdin=further)
+            for origin, options in (
+                ("container web", {"destination": outside, "port": 9000}),
+                ("outside eth0", {"destination": host.address, "port": 8080, "source": outside}),
+            ):
+                found = trace(host, origin, options)
+                assert found.complete or "events were lost" in found.problem, found.problem
+                if not further:
+                    assert (found.complete, found.end) == (True, "left")
+                    assert found.events[-1].chain == "POSTROUTING"
+        finally:
+            flooding.join()
+    assert min(rates) > 5_000, rates

@@ -45,6 +45,7 @@ class Plan:
     drop_bridged: bool = False
     """Also where a bridge sends it on and asks no rules of IP."""
     follow_reply: bool = False
+    """For real traffic only where connections are tracked."""
     drop_reply: bool = False
     """Since it would go to a machine that asked for nothing."""
     ports: Optional[tuple[int, int]] = None
@@ -122,15 +123,16 @@ def _of_own_connection(plan: Plan) -> list[bytes]:
 
 def _of_connections(plan: Plan) -> list[bytes]:
     """What matches answers by their connection, of the probe's and of docker-proxy's."""
-    if plan.ports is None:
-        return []
+    further = [*plan.expected] if plan.ports is not None else []
+    if plan.wanted is not None and plan.follow_reply:
+        further.append(plan.wanted)
     return _of_own_connection(plan) + [
         of_version(item.version, nft.INET)
         + nft.ct_is(nft.CT_DIRECTION, bytes([_REPLY]))
         + nft.ct_is(nft.CT_PROTOCOL, bytes([protocol_number(item.protocol, item.version)]))
         + nft.ct_is(nft.CT_DESTINATION_PORT, struct.pack(">H", item.port), _ORIGINAL)
         + nft.limited(MOST_WANTED)
-        for item in plan.expected
+        for item in further
     ]
 
 

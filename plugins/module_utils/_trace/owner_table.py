@@ -9,7 +9,6 @@ to its netlink socket: nobody else can change it, and it goes when the socket is
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import struct
@@ -178,7 +177,7 @@ class OwnerTable:
     def __exit__(self, *dummy: object) -> None:
         self._socket.close()
 
-    def make(self, chains: Sequence[Chain], flags: int = OWNER) -> None:
+    def make(self, chains: Sequence[Chain], flags: int) -> None:
         """Make tables, chains and rules in one transaction.
 
         Raises OSError: EOPNOTSUPP or EINVAL where the kernel knows no owner of a table, EAFNOSUPPORT and others where
@@ -225,8 +224,3 @@ def _chain_with_rules(table: bytes, chain: Chain) -> list[tuple[int, int, int, b
         (_NEW_CHAIN, _CREATE, chain.family, table + attribute(3, name) + hook + attribute(7, b"filter\0")),
         *((_NEW_RULE, _CREATE | _APPEND, chain.family, rule) for rule in rules),
     ]
-
-
-def is_unsupported(error: OSError) -> bool:
-    """Whether the kernel refused something that it does not know."""
-    return error.errno in (errno.EOPNOTSUPP, errno.EINVAL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.ENOENT)

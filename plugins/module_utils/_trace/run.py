@@ -6,29 +6,34 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Callable, Optional, Union
+from typing import Callable, Optional, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import in_namespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import read_tables
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import (
+    DROPPED_BY_RULE,
     FROM_SOCKET,
     INJECTED,
     LIVE,
+    LOST,
     NOT_SEEN,
     TO_HOST,
     WAITED,
     KernelTrace,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace import legacy
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace import owner_table as nft
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.chains import Plan, chains_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._trace.events import parse_trace
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.events import parse_logged, parse_trace
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.following import Follower
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.guard import Guard, Undo
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.identity import Wanted
@@ -38,20 +43,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._trace.injectio
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.probes import SocketProbe, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.question import Question
-from ansible_collections.dockernet.baseline.plugins.module_utils._trace.readers import Reader, trace_reader
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.readers import Reader, log_reader, trace_reader
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.undo import Connection, forget
 
 TABLE = "dockernet_trace_"
 """How the names of tables begin; the number of the process follows."""
 
+NO_OWNER = 0
+_FAMILIES = (nft.INET, nft.BRIDGE)
+LEGACY = "legacy"
+
 # Seconds. A packet takes less than a thousandth through all hooks, unless a neighbour has to be asked for; a SYN that
 # is not answered is sent again after one.
 _QUIET = 0.2
 _NOTHING = 0.9
-_DROPPED_QUIET = 1.0
+_UNANSWERED = 1.0
 _AFTER_ANSWER = 0.05
 _CLOSED_AGAIN = 0.3
 
+T = TypeVar("T")
 Probe = Union[SocketProbe, InjectedProbe]
 
 
@@ -119,32 +129,33 @@ class _Session:
         """Follow the probe, or real traffic. Raises CannotTraceError."""
         self._name = f"{TABLE}{os.getpid()}"
         self._plan = self._planned()
+        self._problems: list[str] = []
+        self._log: Optional[Reader] = None
         with contextlib.ExitStack() as closing:
-            guard = closing.enter_context(Guard(self._undos()))
-            with contextlib.ExitStack() as inner:
-                self._events = inner.enter_context(_opened(trace_reader))
-                table = inner.enter_context(nft.OwnerTable(self._name))
-                self._install(table)
-                self._follower = Follower(
-                    self._name,
-                    _device_name,
-                    self._plan.identity,
-                    self._plan.wanted,
-                    self._plan.expected,
-                )
-                if self.probe is not None:
-                    # Before the table goes: what it would send again must not go out.
-                    inner.callback(self.probe.close)
-                observed, in_time = self._followed()
+            table = closing.enter_context(_opened(lambda: nft.OwnerTable(self._name)))
+            refused = self._install(table, nft.OWNER)
+            guard = closing.enter_context(Guard(self._undos(is_owned=refused is None)))
+            if refused is not None:
+                self._install_without_owner(table)
+            self._events = closing.enter_context(_opened(trace_reader))
+            self._listen_to_legacy(closing)
+            self._follower = Follower(
+                self._name, _device_name, self._plan.identity, self._plan.wanted, self._plan.expected
+            )
+            if self.probe is not None:
+                # Before the table goes: what it would send again must not go out.
+                closing.callback(self.probe.close)
+            observed, in_time = self._followed()
         found = self._result(observed, in_time=in_time)
         return replace(found, left_behind=guard.left_behind)
 
     def _planned(self) -> Plan:
         question = self.question
+        live = question.mode == LIVE
+        is_tracked = _connections_are_tracked()
         if self.probe is None:
             wanted = Wanted(question.version, question.protocol, question.destination, question.port)
-            return Plan(wanted=wanted)
-        live = question.mode == LIVE
+            return Plan(wanted=wanted, follow_reply=live and is_tracked)
         return Plan(
             identity=self.probe.identity,
             expected=[
@@ -155,31 +166,76 @@ class _Session:
             drop_bridged=not live and not _bridges_ask_rules(question.version),
             follow_reply=live,
             drop_reply=live and question.origin.kind == OUTSIDE,
-            ports=self._ports(self.probe) if live and _connections_are_tracked() else None,
+            ports=self._ports(self.probe) if live and is_tracked else None,
         )
 
     def _ports(self, probe: Probe) -> tuple[int, int]:
         return (probe.port, probe.port if self.question.protocol == "icmp" else self.question.port)
 
-    def _undos(self) -> list[Undo]:
-        question = self.question
+    def _install(self, table: nft.OwnerTable, flags: int) -> Optional[OSError]:
+        """Make the tables, those for bridges where the kernel has them. Return why there are none."""
+        refused: Optional[OSError] = None
+        for families in (_FAMILIES, _FAMILIES[:1]):
+            try:
+                table.make([chain for chain in chains_of(self._plan) if chain.family in families], flags)
+            except PermissionError as error:
+                raise CannotTraceError("nftables refused: run with become (as root, with CAP_NET_ADMIN)") from error
+            except OSError as error:
+                refused = refused or error
+            else:
+                self._require_bridges(families)
+                return None
+        return refused
+
+    def _install_without_owner(self, table: nft.OwnerTable) -> None:
+        """As kernels before 5.12 can. What is left of a trace whose guard was killed as well goes first."""
+        for name in {item.partition(" ")[2] for item in _tables()}:
+            number = name[len(TABLE) :]
+            if name.startswith(TABLE) and number.isdigit() and not os.path.exists(f"/proc/{number}"):
+                _delete(name)
+        refused = self._install(table, NO_OWNER)
+        if refused is not None:
+            raise CannotTraceError(f"this kernel takes no tables of nftables for a trace: {refused.strerror}")
+
+    def _require_bridges(self, families: Sequence[int]) -> None:
+        if nft.BRIDGE not in families and self._plan.drop_bridged and self.question.origin.kind == CONTAINER:
+            raise CannotTraceError(
+                "this kernel has no nftables for bridges, so a probe to a container of the same network could not be "
+                "dropped; use mode: live"
+            )
+
+    def _undos(self, *, is_owned: bool) -> list[Undo]:
+        """What to take back at the end, in order. Tables that the socket owns go with it."""
+        undos = []
+        if not is_owned:
+            undos.append(Undo(f"the table {self._name} of nftables", lambda: _delete(self._name)))
+        question, version = self.question, self.question.version
+        self._logger = _logger_before(version)
+        if self._logger is not None:
+            before = self._logger
+            undos.append(Undo(f"{legacy.setting(version)}={before}", lambda: legacy.restore_logger(version, before)))
         # What is sent to the host itself by its loopback device has passed postrouting, where its entry is made.
         is_tracked = question.mode == LIVE or (question.origin.kind == HOST and _is_local(question.destination))
-        if self.probe is None or not is_tracked or not _connections_are_tracked():
-            return []
-        connection = Connection(
-            question.version, question.protocol, self.probe.address, question.destination, self._ports(self.probe)
-        )
-        what = f"the entry of connection tracking of {self.probe.source}"
-        return [Undo(what, lambda: forget(connection))]
+        if self.probe is not None and is_tracked and _connections_are_tracked():
+            connection = Connection(
+                version, question.protocol, self.probe.address, question.destination, self._ports(self.probe)
+            )
+            what = f"the entry of connection tracking of {self.probe.source}"
+            undos.append(Undo(what, lambda: forget(connection)))
+        return undos
 
-    def _install(self, table: nft.OwnerTable) -> None:
+    def _listen_to_legacy(self, closing: contextlib.ExitStack) -> None:
+        """Have tables of iptables-legacy say what they do, if there are any."""
+        version = self.question.version
+        if not legacy.has_tables(version):
+            return
         try:
-            table.make(chains_of(self._plan))
-        except PermissionError as error:
-            raise CannotTraceError("nftables refused: run with become (as root, with CAP_NET_ADMIN)") from error
+            self._log = closing.enter_context(log_reader())
+            if self._logger is not None:
+                legacy.set_logger(version, legacy.LOGGER)
         except OSError as error:
-            raise CannotTraceError(f"nftables made no table for the trace: {error.strerror or error}") from error
+            why = "another program reads NFLOG group 0" if error.errno in (errno.EBUSY, errno.EPERM) else error.strerror
+            self._problems.append(f"rules of iptables-legacy were not reported: {why}")
 
     def _followed(self) -> tuple[str, bool]:
         """What the sender saw, and whether all that was to come has come in time."""
@@ -202,7 +258,7 @@ class _Session:
             now = time.monotonic()
             if self._is_over():
                 return self._observed(), True
-            quiet = _QUIET if self._follower.was_seen else (_NOTHING if self.probe is not None else self.question.wait)
+            quiet = self._quiet()
             if now >= last + quiet:
                 return self._observed(), True
             if now >= until:
@@ -210,14 +266,22 @@ class _Session:
             if self._wait(min(until, last + quiet) - now, None) and self._take():
                 last = time.monotonic()
 
+    def _quiet(self) -> float:
+        """Seconds without an event after which no more comes."""
+        if not self._follower.was_seen:
+            return _NOTHING if self.probe is not None else self.question.wait
+        return _UNANSWERED if self.question.mode == LIVE and not self._follower.answer else _QUIET
+
     def _is_over(self) -> bool:
         if self.question.mode == LIVE and isinstance(self.probe, InjectedProbe):
             return False
         return self._follower.is_over
 
     def _observed(self) -> str:
-        if self.question.mode != LIVE or self.probe is None:
+        if self.question.mode != LIVE:
             return ""
+        if self.probe is None:
+            return self._follower.answer or "unknown"
         if (
             isinstance(self.probe, InjectedProbe)
             and self.question.protocol == "tcp"
@@ -233,7 +297,7 @@ class _Session:
             now = time.monotonic()
             if dropped_at is None and self._follower.dropped:
                 dropped_at = now
-            limit = until if dropped_at is None else min(until, dropped_at + _DROPPED_QUIET)
+            limit = until if dropped_at is None else min(until, dropped_at + _UNANSWERED)
             if now >= limit:
                 break
             if self._wait(limit - now, probe):
@@ -267,6 +331,8 @@ class _Session:
     ) -> bool:
         waiting = select.poll()
         waiting.register(self._events, select.POLLIN)
+        if self._log is not None:
+            waiting.register(self._log, select.POLLIN)
         if probe is not None:
             waiting.register(probe, interest if probe.identity.protocol == "tcp" else select.POLLIN)
         return bool(waiting.poll(max(0.0, seconds) * 1000))
@@ -278,11 +344,16 @@ class _Session:
         for payload in self._events.read():
             with _malformed_is_other(self._follower):
                 self._follower.take(parse_trace(payload), now)
+        for payload in self._log.read() if self._log is not None else ():
+            with _malformed_is_other(self._follower):
+                logged = parse_logged(payload)
+                if logged is not None:
+                    self._follower.take_logged(logged, now)
         return self._follower.taken > before
 
     def _result(self, observed: str, *, in_time: bool) -> KernelTrace:
-        follower, problems = self._follower, []
-        if self._events.lost:
+        follower, problems = self._follower, self._problems
+        if self._events.lost or (self._log is not None and self._log.lost):
             problems.append("events were lost")
         if follower.full:
             problems.append("more events came than are kept")
@@ -290,13 +361,15 @@ class _Session:
             problems.append(f"the time limit of {self.question.seconds:g} seconds was reached")
         if self.probe is None and not follower.was_seen:
             problems.append(f"no packet that matches came within {self.question.wait:g} seconds")
-        end = follower.end
+        end, events = follower.end, follower.events
+        if end.kind == LOST and events and events[-1].backend == LEGACY and legacy.is_drop(events[-1]):
+            end = replace(end, kind=DROPPED_BY_RULE)
         return KernelTrace(
             mode=self.question.mode,
             sent=WAITED if self.probe is None else _sent(self.question),
             end=end.kind,
             complete=not problems,
-            events=follower.events,
+            events=events,
             problem="; ".join(problems),
             end_source=end.source,
             end_destination=end.destination,
@@ -315,15 +388,43 @@ def _malformed_is_other(follower: Follower) -> Iterator[None]:
         follower.others += 1
 
 
-def _opened(reader: Callable[[], Reader]) -> Reader:
+def _opened(make: Callable[[], T]) -> T:
     try:
-        return reader()
+        return make()
     except PermissionError as error:
         raise CannotTraceError(
             "the kernel's events were refused: run with become (as root, with CAP_NET_ADMIN)"
         ) from error
     except OSError as error:
-        raise CannotTraceError(f"this kernel reports no packets that are traced: {error.strerror or error}") from error
+        raise CannotTraceError(f"this kernel traces no packets: {error.strerror or error}") from error
+
+
+def _delete(name: str) -> None:
+    """Delete the tables of a trace that have no owner, if there are any. Raises OSError."""
+    for family in _FAMILIES:
+        with nft.OwnerTable(name) as table:
+            try:
+                table.delete([family])
+            except OSError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+
+
+def _tables() -> list[str]:
+    try:
+        return read_tables()
+    except OSError:
+        return []
+
+
+def _logger_before(version: int) -> Optional[str]:
+    """The logger to set back; None where it is not changed."""
+    if not legacy.has_tables(version):
+        return None
+    with contextlib.suppress(OSError):
+        before = legacy.logger(version)
+        return None if before == legacy.LOGGER else before
+    return None
 
 
 def _device_name(index: int) -> str:
