@@ -439,7 +439,7 @@ def test_each_fault_of_ipv6_fails_its_layer(fresh_host: Host) -> None:
 STATE = r"""
 ps -e -o comm= | grep -vE 'kworker|^(ps|sh|grep|sort|sshd.*|systemd.*|\(sd-pam\)|find|xargs|cat|.udev-worker.)$' |
     sort | uniq -c
-ss --all --numeric --no-header --packet; ls /run/docker/netns; ip rule; ip route show table all | sort
+ss --all --numeric --no-header --packet; ls /run/docker/netns; ip rule; ip route show table all | grep -v fe80 | sort
 ip -o link | sed 's/@.*//' | sort; nft list ruleset 2>/dev/null | sed 's/packets.*bytes [0-9]*//'
 find /proc/sys/net -type f ! -name '*flush*' ! -name '*random*' ! -name nf_conntrack_count | sort |
     xargs grep -H . 2>/dev/null; true

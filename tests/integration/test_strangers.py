@@ -43,6 +43,7 @@ def modules(network: str, container: str) -> list[tuple[str, dict[str, Any]]]:
     return [
         (NETCHECK, {"reachability": "full", "snapshot_path": SNAPSHOT}),
         (f"{prefix}packet_trace", {"from": "outside", "to": f"{container}:80/tcp"}),
+        (f"{prefix}container_probe", {"from": container, "to": "gateway", "protocol": "icmp", "timeout": 1}),
         (f"{prefix}ip_forward", {}),
         (f"{prefix}bridge_hairpin", {"state": "enabled"}),
         (f"{prefix}userland_proxy", {"state": "disabled", "live_restore": "enabled", "on_disruption": "allow"}),

@@ -112,7 +112,7 @@ class ProcessState:
     """The processes of a container, as the engine and the kernel have them."""
 
     state: str
-    """``running``, ``paused`` (frozen by the engine or a cgroup), ``stopped`` (SIGSTOP), ``exited``, ``unknown``."""
+    """``running``, ``paused`` (frozen by the engine or a cgroup), ``stopped`` (SIGSTOP), ``exited``."""
     pid: int = 0
     container: str = ""
     """Its name."""

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     ProbeLayer,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.namespace import RouteAnswer, carries
-from ansible_collections.dockernet.baseline.plugins.module_utils._probe.process import RUNNING, UNKNOWN
+from ansible_collections.dockernet.baseline.plugins.module_utils._probe.process import RUNNING
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.scene import Scene
 
 _ERRORS_OF_ROUTES = {
@@ -39,8 +39,6 @@ def process_layer(scene: Scene) -> ProbeLayer:
         return ProbeLayer(PROCESS, scene.name, SKIPPED, "", "the probe starts from the host")
     if state.state == RUNNING:
         return ProbeLayer(PROCESS, scene.name, PASSED, "", f"process {state.pid} runs")
-    if state.state == UNKNOWN:
-        return ProbeLayer(PROCESS, scene.name, SKIPPED, "", state.reason)
     return ProbeLayer(PROCESS, scene.name, FAILED, state.state.upper(), state.reason)
 
 

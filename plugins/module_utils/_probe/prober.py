@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any, Callable, Optional, TypeVar
@@ -168,8 +169,12 @@ class Prober:
         """Look it up, and where Docker's own resolver has no answer, ask those that it asks."""
         settings = self._scene.settings
 
+        # Search domains make many names of one.
+        until = time.monotonic() + 2 * self._seconds
+
         def ask(server: str, absolute: str, kind: int) -> dns.DnsAnswer:
-            return dns.ask(server, absolute, kind, self._seconds)
+            left = min(self._seconds, until - time.monotonic())
+            return dns.ask(server, absolute, kind, left) if left > 0 else dns.DnsAnswer(TIMEOUT)
 
         found = resolver.look_up(name, settings, self._scene.name, ask)
         conclusive = found.addresses or found.error in (dns.NXDOMAIN, dns.NODATA) or not found.answers

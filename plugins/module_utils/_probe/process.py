@@ -26,7 +26,6 @@ RUNNING = "running"
 PAUSED = "paused"
 STOPPED = "stopped"
 EXITED = "exited"
-UNKNOWN = "unknown"
 
 CGROUPS = Path("/sys/fs/cgroup")
 _MOST_BYTES = 1 << 22

@@ -59,9 +59,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._probe.scene im
 
 _FOR_THE_ENGINE = 30.0
 _ENGINE_LIMIT = 20.0
-_PHASES = 6
-"""Of each probe, one after the other: the name, those that Docker's resolver asks, the target, its service, sizes
-of packets, a large request."""
+_PHASES = 10
+"""Times that a probe waits, one after the other, with some to spare: twice for the name, for those that Docker's
+resolver asks, the target, its service, sizes of packets, and twice for a large request."""
 _PIECE_OF_ENGINE = 1 << 21
 
 
