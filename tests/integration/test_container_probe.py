@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -495,3 +498,58 @@ def test_bad_input_names_the_option_its_value_and_what_is_allowed(fresh_host: Ho
         result = ansible_module(fresh_host, PROBE, options)
         assert result["failed"]
         assert words in result["msg"]
+
+
+SERVER = """
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+listening = socket.create_server(("0.0.0.0", 8443), backlog=20)
+print("ready", flush=True)
+while True:
+    connected, dummy = listening.accept()
+    connected.settimeout(5)
+    try:
+        with context.wrap_socket(connected, server_side=True) as used:
+            while b"\\r\\n\\r\\n" not in used.recv(20000):
+                pass
+            used.sendall(b"HTTP/1.1 403 No\\r\\nServer: lab\\r\\n\\r\\n")
+    except OSError:
+        connected.close()
+"""
+
+
+@pytest.fixture
+def tls_port(lab: Lab, tmp_path: Path) -> Iterator[int]:
+    """Of a server on the machine outside, whose certificate fills more than a packet."""
+    made = tmp_path / "made.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:4096", "-nodes", "-subj", f"/CN={'x' * 60}", "-days", "2"]
+    subprocess.run([*words, "-keyout", str(made), "-out", str(tmp_path / "cert.pem")], check=True, capture_output=True)
+    made.write_text(made.read_text() + (tmp_path / "cert.pem").read_text())
+    argv = ["nsenter", f"--net={lab.outside.path}", sys.executable, "-c", SERVER, str(made)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        yield 8443
+        server.kill()
+
+
+@pytest.mark.kinds("debian13")
+@pytest.mark.long
+def test_tls_that_hangs_because_large_packets_vanish_is_told_from_a_server_that_is_silent(
+    fresh_host: Host, lab: Lab, tls_port: int
+) -> None:
+    fresh_host.deploy(SCENARIO)
+    question: dict[str, Any] = {"to": lab.outside.address, "protocol": "https", "port": tls_port}
+    healthy = probed(fresh_host, "client", **question)
+    assert healthy["failed_layer"] == "", healthy["listing"]
+    assert "HTTP 403 No, server lab" in healthy["listing"]
+    assert "TLSv1" in healthy["listing"]
+    for way in ("-i", "-o"):
+        words = ["FORWARD", way, "eth0", "-m", "length", "--length", "1401:65535", "-j", "DROP"]
+        rule("-I", *words)(fresh_host)
+        broken = probed(fresh_host, "client", **question)
+        rule("-D", *words)(fresh_host)
+        assert broken["failed_layer"] == "path_mtu", broken["listing"]
+    plain = probed(fresh_host, "client", to=lab.outside.address, protocol="https", port=80)
+    assert (plain["failed_layer"], outcomes(plain)["path_mtu"]) == ("service", "passed"), plain["listing"]

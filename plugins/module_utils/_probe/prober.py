@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any, Callable, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import in_namespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
@@ -252,10 +253,7 @@ class _Target:
         else:
             attempt, service = self._ask()
             layers = [name, self._target(attempt), self._service(attempt, service)]
-        on_host_route = self._host_route()
-        behind = self._scene.container_behind(
-            self._address, self._wanted.protocol, self._wanted.port, on_host=on_host_route.is_local
-        )
+        behind = self._behind()
         return Probe(
             origin=self._scene.name,
             target=shown,
@@ -268,6 +266,13 @@ class _Target:
             nameservers=self._nameservers,
             container=behind.name if behind is not None else "",
         )
+
+    def _behind(self) -> Optional[Container]:
+        """The container that has the address, or whose published port it is."""
+        if self._route.is_local and not self._scene.in_host_namespace:
+            return self._scene.container
+        wanted, on_host_itself = self._wanted, self._host_route().is_local
+        return self._scene.container_behind(self._address, wanted.protocol, wanted.port, on_host=on_host_itself)
 
     def _before(self) -> list[ProbeLayer]:
         network = self._scene.network_at(self._link)

@@ -10,7 +10,7 @@ there and hands over what it finds. Its sockets and threads end with it, whateve
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Optional
@@ -44,7 +44,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError, from_os_error
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.attempt import together
-from ansible_collections.dockernet.baseline.plugins.module_utils._probe.namespace import address_of, route_to, view
+from ansible_collections.dockernet.baseline.plugins.module_utils._probe.namespace import (
+    NamespaceView,
+    address_of,
+    route_to,
+    view,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.near import process_layer
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.prober import Prober
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.process import EXITED, process_state
@@ -130,7 +135,7 @@ def _found(wanted: Wanted) -> Found:
         containers=declared.containers,
         networks={network.id: network for network in declared.networks},
         host=host,
-        host_addresses=_host_addresses(),
+        host_addresses=_host_addresses(host, {network.bridge for network in declared.networks}),
         in_host_namespace=origin is None,
     )
     if process is not None and process.state == EXITED:
@@ -157,17 +162,17 @@ def _declared(wanted: Wanted) -> Declared:
     return declared
 
 
-def _host_addresses() -> dict[int, str]:
-    """Address that the host sends to others from, by IP version."""
-    links = {link.index: link for link in view().links}
+def _host_addresses(seen: NamespaceView, bridges: Collection[Optional[str]]) -> dict[int, str]:
+    """Address that the host sends to others from, by IP version; without a default route that of any uplink."""
     found = {}
     for version, beyond in BEYOND_ADDRESSES.items():
         route = route_to(beyond)
-        link = links.get(route.interface)
-        source = (route.route.source if route.route is not None else None) or (
-            address_of(link, version) if link else ""
-        )
-        if source and not source.lower().startswith("fe80:"):
+        by_route = seen.link(route.interface)
+        sources = [(route.route.source if route.route is not None else None) or ""]
+        links = [link for link in seen.outer if link.up and link.name not in bridges and link.master is None]
+        sources += [address_of(link, version) for link in ([by_route] if by_route is not None else links)]
+        source = next((item for item in sources if item and not item.lower().startswith("fe80:")), "")
+        if source:
             found[version] = source
     return found
 

@@ -328,3 +328,10 @@ def test_a_word_without_an_address_says_so(world: World) -> None:
     assert (probe.observed, layer_of(probe, "name").detail) == ("unreachable", "there is no address for host")
     (gateway,) = asking.expanded(Question("gateway", "icmp", 0))
     assert gateway.to == "172.18.0.1"
+
+
+def test_loopback_is_the_containers_own(world: World) -> None:
+    world.routes["127.0.0.1"] = LOCAL
+    world.host_route = LOCAL
+    probe = ask(to="127.0.0.1", port=15432)
+    assert (probe.container, outcomes(probe)) == ("web", "pssPssssssPss".lower())
