@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import LEFT
@@ -27,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     NAME,
     NEIGHBOUR,
     NEXT_HOP,
+    PASSED,
     PATH_MTU,
     ROUTE,
     SERVICE,
@@ -48,7 +50,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     Evidence,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
+    bridge_down,
+    detached,
     inner_port,
+    missing_gateway,
     missing_route,
     nothing_listens,
 )
@@ -185,16 +190,7 @@ def _inside_sender(case: Case) -> Iterator[Suspect]:
     if layer is None:
         return
     if layer.layer == INTERFACE:
-        yield Suspect(
-            "interface_down_in_container",
-            f"The interface of container {name} is down or has no carrier: it reaches nothing",
-            SENDER,
-            (_saw(probe, layer),),
-            ("network.endpoint", "bridge.link"),
-            Remediation(f"Restart the container, which recreates its link: docker restart {name}"),
-            layer=INTERFACE,
-            at_most=POSSIBLE if _bridge_is_down(case) else CERTAIN,
-        )
+        yield _without_link(case, probe, layer)
     if layer.layer == ADDRESS:
         yield Suspect(
             "address_missing_in_container",
@@ -216,16 +212,32 @@ def _inside_sender(case: Case) -> Iterator[Suspect]:
         yield from _silent_gateway(case, probe, layer)
 
 
-def _bridge_is_down(case: Case) -> bool:
-    links = [case.bridge_of(network) for network in case.networks]
-    return any(link is not None and not link.up for link in links)
+def _without_link(case: Case, probe: Probe, layer: ProbeLayer) -> Suspect:
+    """A link that carries nothing: its end on the host, or the bridge, is to blame where it is not as it should be."""
+    known = detached(case, probe.origin) or bridge_down(case)
+    if known is not None:
+        return replace(known, evidence=(*known.evidence, _saw(probe, layer)))
+    return Suspect(
+        "interface_down_in_container",
+        f"The interface of container {probe.origin} is down or has no carrier: it reaches nothing",
+        SENDER,
+        (_saw(probe, layer),),
+        ("network.endpoint", "bridge.link"),
+        Remediation(f"Restart the container, which recreates its link: docker restart {probe.origin}"),
+        layer=INTERFACE,
+        named=layer.error in ("ENETDOWN", "ENOLINK"),
+    )
 
 
 def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Suspect]:
     """A gateway whose hardware address a container does not learn, though the host's side is as it should be."""
     name = probe.origin
+    missing = missing_gateway(case)
+    if missing is not None:
+        yield replace(missing, evidence=(*missing.evidence, _saw(probe, layer)))
+        return
     text = layer.detail.lower()
-    if "noarp" in text or "arp" in text.split():
+    if "noarp" in text:
         yield Suspect(
             "arp_off_in_container",
             f"The interface of container {name} does no ARP (NOARP): it learns no address, and reaches nothing",
@@ -237,7 +249,7 @@ def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Sus
                 f"restart it: docker restart {name}"
             ),
             layer=NEIGHBOUR,
-            named="noarp" in text,
+            named=True,
         )
         return
     yield Suspect(
@@ -262,47 +274,79 @@ def _names(case: Case) -> Iterator[Suspect]:
         if layer is None:
             continue
         what = case.name or probe.target
-        if layer.error == "NXDOMAIN":
+        if layer.error in ("NXDOMAIN", "NODATA"):
             yield Suspect(
                 "name_unknown",
-                f"No name server knows {what}: the answer is NXDOMAIN",
+                f"No name server knows an address for {what}: the answer is {layer.error}",
                 ANY_PLACE,
                 (_saw(probe, layer),),
                 remediation=Remediation("Correct the name, or the record of its name server"),
                 layer=NAME,
+                named=bool(probe.nameservers),
                 works_in_part=True,
             )
-            continue
-        is_own = _EMBEDDED in (layer.target, layer.detail) or _EMBEDDED in layer.detail
-        answers_itself = layer.error not in (REFUSED, "ECONNREFUSED", "TIMEOUT", "ETIMEDOUT", "EPERM", "EHOSTUNREACH")
-        if is_own and not answers_itself:
-            yield Suspect(
-                "resolver_dead",
-                f"Docker's resolver at {_EMBEDDED} does not answer in container {probe.origin}: no name is resolved",
-                ANY_PLACE,
-                (_saw(probe, layer),),
-                remediation=Remediation(
-                    f"Restart the container, which restores its resolver: docker restart {probe.origin}; if that does "
-                    "not help, restart dockerd"
-                ),
-                layer=NAME,
-                works_in_part=True,
-            )
-            continue
-        servers = ", ".join(case.snapshot.nameservers[:3]) or "the name servers of the host"
-        yield Suspect(
-            "upstream_dns_dead",
-            f"The name servers behind the resolver ({servers}) do not answer: {what} is not resolved "
-            f"({layer.error or layer.detail})",
-            ANY_PLACE,
-            (_saw(probe, layer), *_predicted_silence(case)),
-            remediation=Remediation(
-                "Correct the name servers of the host (/etc/resolv.conf) or of the daemon (dns in daemon.json), or "
-                "find out why they do not answer"
-            ),
-            layer=NAME,
-            works_in_part=True,
-        )
+        elif _is_own_resolver_dead(probe):
+            yield _dead_resolver(probe, layer)
+        else:
+            yield _dead_upstream(case, probe, layer, what)
+
+
+def _is_own_resolver_dead(probe: Probe) -> bool:
+    """Whether Docker's own resolver does not answer for a reason of its own."""
+    own = [item for item in probe.nameservers if item.server == _EMBEDDED]
+    refused = any(item.error == "ECONNREFUSED" for item in own)
+    silent = bool(own) and all(item.error in _NOT_HEARD for item in own)
+    # It waits for those that it asks: its silence is its own only where one of them answers.
+    behind = [item for item in probe.nameservers if item.role == "upstream"]
+    return refused or (silent and any(item.outcome == PASSED for item in behind))
+
+
+_NOT_HEARD = ("TIMEOUT", "ETIMEDOUT", "ECONNREFUSED", "EPERM", "EHOSTUNREACH", "ENETUNREACH")
+
+
+def _answers_of(probe: Probe, role: str) -> tuple[Evidence, ...]:
+    """What each name server of a role said, each once."""
+    texts = (
+        f"Name server {item.server}, asked from {item.place}, {'answers' if item.outcome == PASSED else item.error}"
+        for item in probe.nameservers
+        if item.role == role
+    )
+    return tuple(Evidence(PROBE, text) for text in dict.fromkeys(texts))
+
+
+def _dead_resolver(probe: Probe, layer: ProbeLayer) -> Suspect:
+    refused = any(item.server == _EMBEDDED and item.error == "ECONNREFUSED" for item in probe.nameservers)
+    return Suspect(
+        "resolver_dead",
+        f"Docker's resolver at {_EMBEDDED} does not answer in container {probe.origin}: no name is resolved",
+        ANY_PLACE,
+        (_saw(probe, layer), *_answers_of(probe, "resolver"), *_answers_of(probe, "upstream")),
+        remediation=Remediation(
+            f"Restart the container, which restores its resolver: docker restart {probe.origin}; if that does not "
+            "help, restart dockerd"
+        ),
+        layer=NAME,
+        named=refused,
+        works_in_part=True,
+    )
+
+
+def _dead_upstream(case: Case, probe: Probe, layer: ProbeLayer, what: str) -> Suspect:
+    asked = [item.server for item in probe.nameservers if item.role == "upstream" and item.outcome == FAILED]
+    asked = asked or [item.server for item in probe.nameservers if item.server != _EMBEDDED]
+    servers = ", ".join(dict.fromkeys(asked)) or ", ".join(case.snapshot.nameservers[:3])
+    return Suspect(
+        "upstream_dns_dead",
+        f"The name servers behind the resolver ({servers or 'not known'}) do not answer: {what} is not resolved",
+        ANY_PLACE,
+        (_saw(probe, layer), *_answers_of(probe, "upstream"), *_predicted_silence(case)),
+        remediation=Remediation(
+            "Correct the name servers of the host (/etc/resolv.conf) or of the daemon (dns in daemon.json), or find "
+            "out why they do not answer"
+        ),
+        layer=NAME,
+        works_in_part=True,
+    )
 
 
 def _predicted_silence(case: Case) -> Iterator[Evidence]:
@@ -377,6 +421,8 @@ def _target(case: Case) -> Iterator[Suspect]:
         return
     if path.responder.kind != OUTSIDE or probe.observed not in (TIMED_OUT, REFUSED, UNREACHABLE, CLOSED):
         return
+    if _failed_inside(probe):
+        return
     sent = path.sent_as or address_in(probe.source)
     devices = [step.outgoing for step in path.steps if step.place == "wire" and step.outgoing]
     trace = case.trace
@@ -423,13 +469,19 @@ def _target(case: Case) -> Iterator[Suspect]:
     )
 
 
+def _failed_inside(probe: Probe) -> bool:
+    """Whether a layer failed that is nearer than the host: nothing left the sender."""
+    failed = probe.first_failed
+    return failed is not None and failed.layer in (INTERFACE, ADDRESS, ROUTE, NEIGHBOUR)
+
+
 def _silent_container(case: Case) -> Iterator[Suspect]:
     """A container that the prediction reaches, and that does not answer: nothing that was read explains it."""
     probe, path = case.own_probe, case.path
     is_container = path.responder is not None and path.responder.kind == "container"
     if probe is None or not is_container or not case.is_predicted_well or case.packet.protocol == "udp":
         return
-    if probe.observed not in (TIMED_OUT, UNREACHABLE):
+    if probe.observed not in (TIMED_OUT, UNREACHABLE) or _failed_inside(probe):
         return
     yield Suspect(
         "container_silent",

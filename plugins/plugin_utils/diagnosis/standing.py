@@ -91,10 +91,7 @@ def _detached(case: Case) -> Iterator[Suspect]:
 def _gateway(case: Case) -> Iterator[Suspect]:
     found = missing_gateway(case)
     if found is not None and case.decision is None:
-        text = f"No link of the host has the gateway address: {found.summary}"
-        yield Suspect(
-            found.cause, found.summary, found.stage, _read(text), found.checks, found.remediation, layer=found.layer
-        )
+        yield found
 
 
 def _tracking(case: Case) -> Iterator[Suspect]:

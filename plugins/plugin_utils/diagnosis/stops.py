@@ -268,7 +268,7 @@ def detached(case: Case, name: str) -> Suspect | None:
 def _misrouted(case: Case, step: PathStep) -> Suspect | None:
     if step.action != MISROUTED_STEP:
         return None
-    down = _bridge_down(case)
+    down = bridge_down(case)
     if down is not None:
         return down
     if step.note and "policy rule " in step.note:
@@ -304,7 +304,8 @@ def _ipsec(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def _bridge_down(case: Case) -> Suspect | None:
+def bridge_down(case: Case) -> Suspect | None:
+    """A bridge on the path that is down; None where each is up."""
     for network in case.networks:
         link = case.bridge_of(network)
         if link is not None and not link.up:
@@ -313,6 +314,7 @@ def _bridge_down(case: Case) -> Suspect | None:
                 f"Bridge {link.name} of network {network.name} is down: its containers reach nothing, and are not "
                 "reached",
                 SENDER if case.asking is not None else BEHIND_RULES,
+                (Evidence(PREDICTION, f"The link {link.name} was read as down"),),
                 checks=("bridge.link",),
                 remediation=Remediation(f"Set the bridge up: ip link set {link.name} up"),
                 layer="neighbour",
@@ -337,6 +339,7 @@ def missing_gateway(case: Case) -> Suspect | None:
                 f"Bridge {link.name} has lost {gateway}, the gateway address of network {network.name}: its containers "
                 "have no way out",
                 SENDER if case.asking is not None else BEHIND_RULES,
+                (Evidence(PREDICTION, f"No link of the host was read to have {gateway}"),),
                 checks=("bridge.link",),
                 remediation=Remediation(f"Restore the address: ip address add {gateway}/{length} dev {link.name}"),
                 layer="neighbour",
@@ -349,7 +352,7 @@ def _neighbour(case: Case, step: PathStep) -> Suspect | None:
         return None
     if step.action == BLOCKED_BY_BRIDGE:
         return _blocked(case, step)
-    found = _bridge_down(case) or missing_gateway(case) or translation(case, step, BEHIND_RULES)
+    found = bridge_down(case) or missing_gateway(case) or translation(case, step, BEHIND_RULES)
     return found or _unknown_neighbour(case, step)
 
 

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     PATH_MTU,
     ROUTE,
     SERVICE,
+    NameserverAnswer,
     ProbeLayer,
     ProcessState,
 )
@@ -40,7 +41,7 @@ from tests.unit.docker_host import WILDCARD, DockerHost
 from tests.unit.plugins.plugin_utils.diagnosis.cases import case_of, drop_event, probe_of, probed, traced
 
 OUT = Question("web", "203.0.113.9", port=443)
-OUT_UDP = Question("web", "203.0.113.9", "udp", 53)
+OUT_DNS = Question("web", "203.0.113.9", "udp", 53)
 PUBLISHED = Question("outside", "host", port=8080)
 PEER = Question("web", "db", port=5432)
 FAR = Question("web", "far", port=80)
@@ -260,6 +261,14 @@ def healthy(question: Question) -> Case:
     return case_of(docker_host().snapshot(), question)
 
 
+def unresolved(error: str, upstream: str = "") -> Case:
+    """A name without an address: what Docker's resolver and the one behind it said."""
+    asked = [NameserverAnswer("127.0.0.11", "resolver", "web", "db. A", FAILED, error)]
+    if upstream:
+        asked.append(NameserverAnswer("203.0.113.9", "upstream", "web", "db. A", upstream, "TIMEOUT"))
+    return probed(healthy(OUT_DNS), "unreachable", layer(NAME, error), protocol="tcp", address="", nameservers=asked)
+
+
 SEEN: list[tuple[str, str, Callable[[], Case]]] = [
     ("target_silent", "certain", lambda: traced(probed(healthy(OUT), TIMED_OUT), "left", end_device="eth0")),
     ("target_silent", "likely", lambda: probed(healthy(OUT), TIMED_OUT)),
@@ -290,7 +299,7 @@ SEEN: list[tuple[str, str, Callable[[], Case]]] = [
     ("arp_off_in_container", "certain", lambda: probed(healthy(OUT), TIMED_OUT, layer(NEIGHBOUR, "", "eth0 is NOARP"))),
     (
         "interface_down_in_container",
-        "likely",
+        "certain",
         lambda: probed(healthy(OUT), "unreachable", layer(INTERFACE, "ENETDOWN")),
     ),
     (
@@ -298,27 +307,14 @@ SEEN: list[tuple[str, str, Callable[[], Case]]] = [
         "certain",
         lambda: probed(case_of(inside(without_default), OUT), "unreachable", layer(ROUTE, "ENETUNREACH")),
     ),
-    (
-        "resolver_dead",
-        "likely",
-        lambda: probed(
-            healthy(OUT_UDP),
-            "unknown",
-            layer(NAME, "ECONNREFUSED", "127.0.0.11 ECONNREFUSED", "127.0.0.11"),
-            protocol="tcp",
-        ),
-    ),
-    (
-        "upstream_dns_dead",
-        "certain",
-        lambda: probed(
-            healthy(OUT_UDP), "unknown", layer(NAME, "SERVFAIL", "127.0.0.11 SERVFAIL", "127.0.0.11"), protocol="tcp"
-        ),
-    ),
+    ("resolver_dead", "certain", lambda: unresolved("ECONNREFUSED")),
+    ("resolver_dead", "likely", lambda: unresolved("TIMEOUT", upstream="passed")),
+    ("upstream_dns_dead", "certain", lambda: unresolved("SERVFAIL", upstream="failed")),
+    ("upstream_dns_dead", "certain", lambda: unresolved("TIMEOUT", upstream="failed")),
     (
         "name_unknown",
         "likely",
-        lambda: probed(healthy(OUT_UDP), "unknown", layer(NAME, "NXDOMAIN"), protocol="tcp"),
+        lambda: probed(healthy(OUT_DNS), "unknown", layer(NAME, "NXDOMAIN"), protocol="tcp"),
     ),
     (
         "mtu_black_hole",
@@ -368,7 +364,7 @@ def test_a_prediction_that_the_kernel_contradicts_is_no_more_than_possible() -> 
     assert [(item.cause, item.certainty) for item in found.causes] == [("forwarding_off", "possible")]
 
 
-@pytest.mark.parametrize("question", [OUT, OUT_UDP, PEER, ITSELF, Question("host", "web", port=80)])
+@pytest.mark.parametrize("question", [OUT, OUT_DNS, PEER, ITSELF, Question("host", "web", port=80)])
 @pytest.mark.parametrize("settings", [{}, {"proxy": False}, {"layout": 28}])
 def test_a_healthy_connection_has_no_fault(question: Question, settings: dict[str, Any]) -> None:
     case = case_of(docker_host(**settings).snapshot(), question)
