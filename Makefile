@@ -179,7 +179,7 @@ differential: CASES ?= 5000
 differential: SEED ?= 1
 differential: stage ## hold predictions against real connections on random hosts; writes docs/reachability-differential.md
 	PYTHONPATH=.build tools/with_lab differential '$(HOSTS)' $(PY) -m tests.differential.reachability \
-	    --cases '$(CASES)' --seed '$(SEED)' $(if $(ENGINE),,--record) $(EXTRA)
+	    --cases '$(CASES)' --seed '$(SEED)' $(if $(TRACE),--trace) $(if $(ENGINE),,--record) $(EXTRA)
 
 # One host at a time, so that they do not disturb each other.
 prober: ROUNDS ?= 6

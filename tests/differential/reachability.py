@@ -18,10 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from tests.differential import reachability_page
-from tests.differential.reachability_case import Comparison, Report, run_case
+from tests.differential.reachability_case import Comparison, Report, Tracing, run_case
 from tests.differential.reachability_hosts import host_case
 from tests.differential.reachability_machines import prepare
 from tests.differential.reachability_page import MOST_UNKNOWN, share_unknown, summary
+from tests.differential.tracing import trace_all
 from tests.integration.snapshots import install_readers
 from tests.lab.host import Host
 from tests.lab.kinds import KINDS
@@ -37,6 +38,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the number of the first host")
     parser.add_argument("--case", type=int, help="the number of the one host to make")
     parser.add_argument("--kinds", default="", help="only hosts of these kinds, separated by commas")
+    parser.add_argument("--trace", action="store_true", help="trace the packets in the kernel, step by step, as well")
     parser.add_argument("--record", action="store_true", help=f"write the result into {reachability_page.PAGE.name}")
     parser.add_argument("--verbose", action="store_true", help="show every host and what is unknown")
     asked = parser.parse_args()
@@ -44,12 +46,14 @@ def main() -> int:
     hosts = [lab.host(name) for name in lab.hosts if not asked.kinds or lab.host(name).kind in asked.kinds.split(",")]
     started = time.monotonic()
     prepare(lab)
-    reports = run_many(lab, hosts, asked.seed, _Numbers(asked.first, asked.case, asked.cases), _printer(asked.verbose))
+    numbers = _Numbers(asked.first, asked.case, asked.cases)
+    trace = trace_all if asked.trace else None
+    reports = run_many(lab, hosts, asked.seed, numbers, _printer(asked.verbose), trace)
     seconds = time.monotonic() - started
     if asked.record:
         reachability_page.write(reports, asked.seed, seconds)
     print("\n" + "\n".join(summary(reports, asked.seed, seconds)))
-    wrong = any(report.wrong or report.matrix.complaints for report in reports)
+    wrong = any(report.wrong or report.matrix.complaints or report.traces.differing for report in reports)
     return 1 if wrong or share_unknown(reports) > MOST_UNKNOWN else 0
 
 
@@ -82,9 +86,14 @@ class _Numbers:
 
 
 def run_many(
-    lab: Lab, hosts: Sequence[Host], seed: int, numbers: _Numbers, tell: Callable[[Report], None]
+    lab: Lab,
+    hosts: Sequence[Host],
+    seed: int,
+    numbers: _Numbers,
+    tell: Callable[[Report], None],
+    trace: Tracing | None = None,
 ) -> list[Report]:
-    """Run cases on all hosts at the same time."""
+    """Run cases on all hosts at the same time; with trace, packets are traced in the kernel as well."""
 
     def work(host: Host) -> list[Report]:
         reports = []
@@ -92,7 +101,7 @@ def run_many(
             host.reset()
             install_readers(host)
             while (number := numbers.take(host.kind)) is not None:
-                report = run_case(lab, host, host_case(seed, number, host.release))
+                report = run_case(lab, host, host_case(seed, number, host.release), trace)
                 numbers.done(len(report.comparisons))
                 tell(report)
                 reports.append(report)
@@ -113,7 +122,12 @@ def _printer(verbose: bool) -> Callable[[Report], None]:
             text = f"{case.group} {case.number}: {len(report.comparisons)} compared, {len(report.wrong)} wrong, "
             text += f"{len(report.unknown)} unknown, {report.repeated} repeated"
             text += f"; matrix: {report.matrix}"
+            traced = report.traces
+            if traced.probes:
+                text += f"; traced: {len(traced.probes)}, {len(traced.agreeing)} as predicted"
+                text += f", {len(traced.differing)} not, {traced.repeated} repeated"
         shown = [*report.wrong, *(report.unknown if verbose else ()), *report.matrix.complaints]
+        shown += [str(probe) for probe in report.traces.differing]
         if shown or verbose:
             text = "\n".join([text, str(case), *(_words(entry, verbose=verbose) for entry in shown)])
         print(text, flush=True)

@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     TIMED_OUT,
     UNKNOWN,
     UNREACHABLE,
+    Packet,
     PathStep,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
@@ -39,12 +40,14 @@ from tests.differential.reachability_probes import (
     places,
     servers,
 )
+from tests.differential.tracing import Traces
 from tests.integration.snapshots import read_host
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
 from tests.lab.lab import Lab
 from tests.lab.proc import LabError
 
+Tracing = Callable[[Host, HostSnapshot, Sequence[Packet]], Traces]
 Attempting = Callable[[Sequence[Attempt]], list[Outcome]]
 FAILING = ROOT / ".build" / "reachability"
 # Interfaces with an address that waits to be confirmed, which it does for ever where there is no carrier.
@@ -92,6 +95,8 @@ class Report:
     """How many attempts were made once more because the first disagreed, and then agreed."""
     matrix: Judged = field(default_factory=Judged)
     """What the matrix of the host says, held against attempts of its own."""
+    traces: Traces = field(default_factory=lambda: Traces([]))
+    """What the kernel said of the packets, where they were traced."""
 
     @property
     def wrong(self) -> list[Comparison]:
@@ -102,8 +107,11 @@ class Report:
         return [comparison for comparison in self.comparisons if comparison.is_unknown]
 
 
-def run_case(lab: Lab, host: Host, case: HostCase) -> Report:
-    """Make the host, ask it everything, compare. The caller has reset the host and holds its lock."""
+def run_case(lab: Lab, host: Host, case: HostCase, trace: Tracing | None = None) -> Report:
+    """Make the host, ask it everything, compare. The caller has reset the host and holds its lock.
+
+    With trace, the same packets are traced in the kernel.
+    """
     report = Report(case)
     try:
         with ExitStack() as surroundings:
@@ -111,16 +119,16 @@ def run_case(lab: Lab, host: Host, case: HostCase) -> Report:
             own = surroundings.enter_context(further_addresses(host, case.addresses))
             outsiders = outsiders_of(lab, host, far)
             apply(case, host, outsiders, own)
-            _ask(lab, host, outsiders, report)
+            _ask(lab, host, outsiders, report, trace)
     except LabError as error:
         report.void = str(error)
-    if report.snapshot is not None and (report.wrong or report.matrix.complaints):
+    if report.snapshot is not None and (report.wrong or report.matrix.complaints or report.traces.differing):
         FAILING.mkdir(parents=True, exist_ok=True)
         _failing_file(case).write_text(report.snapshot.to_json())
     return report
 
 
-def _ask(lab: Lab, host: Host, outsiders: Sequence[Outsider], report: Report) -> None:
+def _ask(lab: Lab, host: Host, outsiders: Sequence[Outsider], report: Report, trace: Tracing | None) -> None:
     """Read the host, compare, judge its matrix."""
     case = report.case
     containers = places(host, [container.name for container in case.scenario.containers])
@@ -133,6 +141,9 @@ def _ask(lab: Lab, host: Host, outsiders: Sequence[Outsider], report: Report) ->
         probes = draw_probes(case.draw, lab, host, containers, outsiders)
         report.comparisons = compare(snapshot, probes, containers)
         _ask_again(host, report, containers)
+        if trace is not None:
+            host.run(["conntrack", "--flush"], check=False)
+            report.traces = trace(host, snapshot, [probe.packet for probe in probes])
         report.matrix = judge(host, outsiders, snapshot, [place.name for place in containers])
 
 
