@@ -31,9 +31,30 @@ def summary(reports: Sequence[Report], seed: int, seconds: float) -> list[str]:
     return [
         f"observed: {', '.join(f'{word} {number}' for word, number in _seen(reports))}",
         *(f"unknown {number} times: {reason}" for reason, number in _reasons(reports)),
+        *_traced(reports),
         f"void hosts: {void}; attempts that agreed only when they were repeated: {repeated}; {seconds:.0f} s",
         _totals(reports, seed),
     ]
+
+
+def _traced(reports: Sequence[Report]) -> list[str]:
+    """What tracing the packets in the kernel came to; nothing where none was traced."""
+    traces = [report.traces for report in reports if report.traces.probes]
+    if not traces:
+        return []
+    reasons: Counter[str] = Counter()
+    for one in traces:
+        reasons.update(one.not_compared)
+    total = sum(len(one.probes) for one in traces)
+    agreeing = sum(len(one.agreeing) for one in traces)
+    same = sum(one.same for one in traces)
+    differing = sum(len(one.differing) for one in traces)
+    again = sum(one.repeated for one in traces)
+    told = (
+        f"traced in the kernel: {total} packets, {agreeing} step by step as predicted ({same} rules and policies), "
+        f"{differing} not; {again} agreed only when the host was read again"
+    )
+    return [told, *(f"not compared {number} times: {reason}" for reason, number in reasons.most_common())]
 
 
 def write(reports: Sequence[Report], seed: int, seconds: float, page: Path = PAGE) -> None:
@@ -47,6 +68,7 @@ def write(reports: Sequence[Report], seed: int, seconds: float, page: Path = PAG
     parts = [
         f"Measured on {today}, in {seconds:.0f} seconds. {_totals(reports, seed)}.",
         _table(reports),
+        *("\n".join(f"* {line}" for line in lines) for lines in [_traced(reports)] if lines),
         "\n".join(f"* observed {word}: {number}" for word, number in _seen(reports)),
         f"Attempts that disagreed at first and agreed when they were repeated on a quiet host: {repeated}.",
     ]

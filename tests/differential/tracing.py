@@ -105,8 +105,10 @@ def _reason(probe: TracedProbe) -> str:
     text = probe.comparison.difference
     if text.startswith("the prediction is undetermined"):
         return "the prediction is undetermined"
-    if text.startswith("not compared further"):
+    if "cannot be told from what was read" in text:
         return "a rule asks what a packet to predict does not have"
+    if "reported no rules of iptables-legacy" in text:
+        return "the kernel reported no rules of iptables-legacy"
     if text.startswith("nothing to compare"):
         return "the packet passes no rule, and none saw it"
     if text.startswith("not compared: the ruleset changed"):
@@ -117,18 +119,19 @@ def _reason(probe: TracedProbe) -> str:
 def trace_all(host: Host, snapshot: HostSnapshot, packets: Sequence[Packet]) -> Traces:
     """Trace all of them and compare; what differs is traced again on a fresh snapshot, and counts then."""
     install_readers(host)
-    found = Traces(list(_traced(host, snapshot, packets)))
+    found = Traces(list(traced(host, snapshot, packets)))
     again = [place for place, probe in enumerate(found.probes) if probe.comparison.agree is False]
     if again:
         fresh = read_host(host)
-        second = _traced(host, fresh, [packets[place] for place in again])
+        second = traced(host, fresh, [packets[place] for place in again])
         for place, probe in zip(again, second, strict=True):
             found.repeated += probe.comparison.agree is not False
             found.probes[place] = probe
     return found
 
 
-def _traced(host: Host, snapshot: HostSnapshot, packets: Sequence[Packet]) -> Iterator[TracedProbe]:
+def traced(host: Host, snapshot: HostSnapshot, packets: Sequence[Packet]) -> Iterator[TracedProbe]:
+    """Trace packets on a host that has the readers, and hold each against what the snapshot predicts."""
     view = HostView.of(snapshot)
     index = RuleIndex(view.book)
     questions = [json.dumps(_question(view, packet)) for packet in packets]

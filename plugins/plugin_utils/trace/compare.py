@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DROPPED,
+    IPSEC,
     NO_ANSWER,
     PROXY_REPLY,
     PROXY_REQUEST,
@@ -44,6 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    LEGACY,
     AnyOf,
     Match,
     Rule,
@@ -217,6 +219,13 @@ class _Comparing:
             if visit is not None and rule is not None and _is_open(rule):
                 why = f"whether {rule_words(visit.step)} applies cannot be told from what was read"
                 return Comparison(None, f"not compared further: {why}; in the kernel {self._ended}", step, event)
+        if (
+            predicted is not None
+            and _is_legacy(predicted.step)
+            and not any(_is_legacy(one) for dummy, one in self._events)
+        ):
+            why = f"the kernel reported no rules of iptables-legacy, and predicted is {rule_words(predicted.step)}"
+            return Comparison(None, f"not compared further: {why}; in the kernel {self._ended}", step, event)
         foretold = rule_words(predicted.step) if predicted is not None else "that no rule applies"
         hook = next((visit.step.place for visit in (traced, predicted) if visit is not None), "")
         if traced is None:
@@ -232,9 +241,7 @@ class _Comparing:
             return ""
         stop = self._stop(steps)
         if stop is not None:
-            # What keeps a packet on the device that it leaves by comes behind all hooks.
-            is_behind = bool(stop.outgoing) and end in (LEFT, TO_HOST)
-            if end in (LOST, NOT_SEEN) or is_behind:
+            if end in (LOST, NOT_SEEN) or _is_behind_hooks(stop, end):
                 return ""
             return f"predicted is that it ends before ({stop.note or stop.action}); in the kernel {self._ended}"
         if end == LOST:
@@ -287,6 +294,18 @@ def _is_open(rule: Rule) -> bool:
         if any(isinstance(part, Match) and isinstance(part.test, Undecidable) for part in parts):
             return True
     return any(isinstance(statement, Unpredictable) for statement in rule.statements)
+
+
+def _is_legacy(step: PathStep) -> bool:
+    return step.table.startswith(f"{LEGACY} ")
+
+
+def _is_behind_hooks(stop: PathStep, end: str) -> bool:
+    """Whether what stops a packet comes behind all rules, so that a trace ends before it.
+
+    That is what keeps it on the device that it leaves by, and IPsec policies, which a socket's protocol asks.
+    """
+    return end in (LEFT, TO_HOST) and (bool(stop.outgoing) or (end == TO_HOST and stop.place == IPSEC))
 
 
 def _comes_to_host(steps: Sequence[PathStep]) -> bool:

@@ -35,7 +35,7 @@ def event_of(step: PathStep, before: PathStep) -> TraceEvent:
         chain=step.chain,
         kind="rule" if is_rule else "policy",
         verdict="" if legacy else verdict,
-        handle=None if legacy else step.handle,
+        handle=None if legacy or not is_rule else step.handle or 1000 + (step.number or 0),
         number=step.number if legacy else None,
         source=before.source,
         destination=before.destination,

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import (
     DROPPED_BY_RULE,
     LEFT,
@@ -140,6 +140,16 @@ def test_what_a_setting_ends_is_lost_to_the_kernel() -> None:
     assert "forwards nothing" in found.difference
 
 
+def test_an_ipsec_policy_that_blocks_comes_behind_the_rules_of_input() -> None:
+    host = operators_host()
+    blocked = IpsecPolicy("in", 4, "0.0.0.0/0", "192.0.2.10/32", "block")
+    snapshot = replace(host, ipsec=Ipsec(policies=[blocked]))
+    dummy, path = asked(snapshot, Question("outside", "host", "", 22))
+    assert path.steps[-1].place == "ipsec"
+    assert compare(path, trace_of(path, end=TO_HOST), snapshot).agree is True
+    assert compare(path, trace_of(path, end=LEFT), snapshot).agree is False
+
+
 def test_another_end_of_the_same_rules_is_a_difference() -> None:
     snapshot = recorded_host("nftables-proxy-on")
     dummy, path = asked(snapshot, INSIDE_OUT)
@@ -249,6 +259,14 @@ def test_rules_of_iptables_legacy_are_told_by_their_place() -> None:
     assert found.agree is False
     gone = replace(predicted[back], number=9)
     assert compare(path, trace_of(path, [*predicted[:back], gone]), snapshot).agree is None
+
+
+def test_a_trace_without_any_rule_of_iptables_legacy_is_none_of_them() -> None:
+    snapshot = web_host("-A FORWARD -i br-000000000000 -j ACCEPT\n", legacy=True)
+    dummy, path = asked(snapshot, INSIDE_OUT)
+    found = compare(path, trace_of(path, []), snapshot)
+    assert found.agree is None
+    assert "the kernel reported no rules of iptables-legacy, and predicted is " in found.difference
 
 
 def test_policies_of_iptables_legacy_come_with_the_number_behind_the_last_rule() -> None:

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""packet_trace with a trace on real engines: prediction and kernel agree, and where they cannot it is said."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import OUTSIDE, Origin, Packet
+
+from tests.differential.tracing import traced
+from tests.integration.snapshots import install_readers, read_host
+from tests.lab.ansible_runs import ansible_module, ansible_playbook
+from tests.lab.host import Host
+from tests.lab.identity import ROOT
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
+
+TRACE = "dockernet.baseline.packet_trace"
+PAGE = ROOT / "docs" / "operators.md"
+_BRIDGE = "com.docker.network.bridge.name"
+SCENARIO = Scenario(
+    [
+        NetworkSpec("front", "10.88.1.0/24", options={_BRIDGE: "br-front"}),
+        NetworkSpec("back", "10.88.2.0/24", options={_BRIDGE: "br-back"}),
+    ],
+    [
+        Workload("web", ["front"], publish=["8080:80"], serve=[80]),
+        Workload("peer", ["front"], serve=[80]),
+        Workload("db", ["back"], serve=[5432]),
+    ],
+)
+QUESTIONS: list[dict[str, Any]] = [
+    {"from": "outside", "to": "web:80/tcp"},
+    {"from": "web", "to": "203.0.113.9:443"},
+    {"from": "web", "to": "203.0.113.9", "protocol": "icmp"},
+    {"from": "web", "to": "host:8080"},
+    {"from": "db", "to": "host:8080"},
+    {"from": "web", "to": "db", "port": 5432},
+    {"from": "host", "to": "web", "port": 80},
+    {"from": "outside", "to": "host:9"},
+]
+
+
+def asked(host: Host, **options: Any) -> dict[str, Any]:
+    result = ansible_module(host, TRACE, {"trace": "dry", **options})
+    assert result["changed"] is False
+    return result
+
+
+def state_of(host: Host) -> list[str]:
+    """What a trace could leave on a host."""
+    rules = host.run(["nft", "list", "ruleset"]).out
+    loggers = host.run(["sysctl", "net.netfilter.nf_log"], check=False).out
+    entries = host.run(["conntrack", "-L", "-p", "tcp", "--dport", "443"], check=False).out
+    # Counters of rules go on.
+    return [re.sub(r"packets \d+ bytes \d+", "", rules), loggers, entries]
+
+
+@pytest.mark.engines
+def test_what_is_predicted_is_what_the_kernel_does_and_nothing_stays(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    asked(fresh_host, **QUESTIONS[0])
+    before = state_of(fresh_host)
+    for question in QUESTIONS:
+        result = asked(fresh_host, **question)
+        assert result["traced"]["agree"] is True, result["listing"]
+        assert result["traced"]["left_behind"] == []
+    assert state_of(fresh_host) == before
+
+
+def test_a_live_trace_follows_the_answer_and_says_what_its_sender_saw(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    for question in ({"from": "host", "to": "web", "port": 80}, {"from": "db", "to": "host:8080"}):
+        result = asked(fresh_host, **question, trace="live")
+        found = result["traced"]
+        assert (found["agree"], found["observed"]) == (True, "answered"), result["listing"]
+    assert {step["leg"] for step in found["steps"]} >= {"request", "reply", "proxy request"}
+
+
+@pytest.mark.engines
+def test_what_blocks_a_packet_is_the_same_rule_for_both(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    fresh_host.run(["iptables", "-I", "DOCKER-USER", "-i", "eth0", "-p", "tcp", "--dport", "80", "-j", "DROP"])
+    result = asked(fresh_host, **QUESTIONS[0])
+    path, found = result["path"], result["traced"]
+    assert (found["agree"], found["end"]) == (True, "dropped_by_rule"), result["listing"]
+    assert found["steps"][-1]["rule"] == path["steps"][path["decided_at"]]["rule"]
+    assert "--dport 80 -j DROP" in found["steps"][-1]["rule"]
+    fresh_host.run(["sysctl", "-w", "net.ipv4.ip_forward=0"])
+    stopped = asked(fresh_host, **{"from": "web", "to": "203.0.113.9:443"})
+    assert (stopped["traced"]["agree"], stopped["traced"]["end"]) == (True, "lost"), stopped["listing"]
+
+
+def test_a_rule_that_came_after_reading_is_said_to_have_come(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    install_readers(fresh_host)
+    snapshot = read_host(fresh_host)
+    fresh_host.run(["iptables", "-I", "DOCKER-USER", "-j", "DROP"])
+    packet = Packet(Origin(OUTSIDE), fresh_host.address, port=8080)
+    (found,) = traced(fresh_host, snapshot, [packet])
+    assert found.comparison.agree is None
+    assert found.comparison.difference.startswith("not compared: the ruleset changed meanwhile; the rule with handle ")
+    assert "DOCKER-USER (drop) was not there when it was read" in found.comparison.difference
+
+
+def test_a_rule_that_cannot_be_predicted_is_decided_by_the_kernel(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    fresh_host.run(["iptables", "-I", "DOCKER-USER", "-m", "statistic", "--mode", "nth", "--every", "1", "-j", "DROP"])
+    result = asked(fresh_host, **QUESTIONS[1])
+    assert (result["path"]["verdict"], result["traced"]["agree"]) == ("unknown", None)
+    assert "in the kernel it is dropped by rule 1 of ip filter DOCKER-USER (drop)" in result["traced"]["difference"]
+
+
+def test_the_transcript_of_the_page_is_what_the_playbook_prints(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    fresh_host.run(["iptables", "-I", "DOCKER-USER", "-i", "br-front", "-p", "tcp", "--dport", "443", "-j", "DROP"])
+    variables = {"from": "container:web", "to": "203.0.113.9:443", "trace": "dry"}
+    done = ansible_playbook(
+        "dockernet.baseline.trace_docker_net", fresh_host.identity, limit=[fresh_host.name], extra_vars=variables
+    )
+    shown = done.out.partition(f"{fresh_host.name}: container web")[2].partition("\nPLAY RECAP")[0].strip()
+    shown = re.sub(r"veth[0-9a-f]+", "veth100000", f"edge1: container web{shown}")
+    page = PAGE.read_text()
+    (transcript,) = re.findall(r"-e trace=dry\n```\n+```text\n(.*?)\n```", page, re.DOTALL)
+    assert _words(shown) == _words(transcript), shown
+
+
+def _words(screen: str) -> list[str]:
+    """Without the widths of columns, which names of devices change."""
+    return re.sub(r"-{2,}", "--", screen).split()
