@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import TRACE, Evidence
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import off_path
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import RULE, Suspect
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import (
     NATIVE_TABLE,
@@ -329,5 +330,5 @@ def address_port(endpoint: str) -> str:
     return endpoint.partition(":")[2] if family_of(address_in(endpoint)) == 4 else ""
 
 
-_KINDS = (_translated, _internal, _of_people, _icc, _input, _flushed, _policy, _isolation, _rule)
+_KINDS = (off_path, _translated, _internal, _of_people, _icc, _input, _flushed, _policy, _isolation, _rule)
 """The first that knows a rule names the cause; the last knows all."""

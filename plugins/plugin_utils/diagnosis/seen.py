@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
+    HOST,
     OUTSIDE,
     REFUSED,
     TIMED_OUT,
@@ -49,9 +50,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     PROBE,
     Evidence,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import detached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
     bridge_down,
-    detached,
     inner_port,
     missing_gateway,
     missing_route,
@@ -267,6 +268,32 @@ def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Sus
     )
 
 
+def _deaf_container(case: Case) -> Iterator[Suspect]:
+    """A container of which the host does not learn the hardware address, though its link is where it belongs."""
+    asked = case.asked
+    if asked is None or case.decision is not None or detached(case, asked.name) is not None:
+        return
+    addresses = {text for end in asked.endpoints for text in (end.address, end.address6) if text}
+    for probe in case.probes:
+        layer = layer_of(probe, NEIGHBOUR, FAILED)
+        if layer is not None and probe.origin == HOST and probe.address in addresses:
+            yield Suspect(
+                "arp_off_in_container",
+                f"Container {asked.name} does not say that {probe.address} is its address (ARP): the host delivers "
+                "nothing to it",
+                BEHIND_RULES,
+                (_saw(probe, layer),),
+                ("network.endpoint",),
+                Remediation(
+                    f"Look at its interface (nsenter --net --target {asked.pid} ip -d link show; NOARP, arp_ignore), "
+                    f"or restart it: docker restart {asked.name}"
+                ),
+                layer=NEIGHBOUR,
+                at_most=LIKELY,
+            )
+            return
+
+
 def _names(case: Case) -> Iterator[Suspect]:
     """The resolver: Docker's own inside the container, or the servers that it asks."""
     for probe in case.probes:
@@ -434,6 +461,9 @@ def _target(case: Case) -> Iterator[Suspect]:
         Evidence(PROBE, f"The connection from {probe.origin} to {where} is {probe.observed}"),
     )
     left = trace is not None and trace.end == LEFT
+    if not left and any(layer_of(probe, name, FAILED) for name in (INTERFACE, ADDRESS, ROUTE, NEIGHBOUR)):
+        # It did not come so far.
+        return
     next_hop = layer_of(probe, NEXT_HOP, FAILED)
     if probe.observed in (REFUSED, CLOSED):
         yield Suspect(
@@ -499,6 +529,7 @@ _KINDS: tuple[Callable[[Case], Iterator[Suspect]], ...] = (
     _processes,
     _no_listener,
     _inside_sender,
+    _deaf_container,
     _names,
     _sizes,
     _service,

@@ -28,10 +28,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     PROBE,
     Evidence,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import detached, overlap
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
-    detached,
     missing_gateway,
-    overlap,
     unresolved,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (

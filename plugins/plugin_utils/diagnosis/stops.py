@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
@@ -22,14 +23,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     REQUEST,
     PathStep,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
     address_in,
     family_of,
+    in_subnet,
     is_loopback,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import (
+    detached,
+    overlap,
+    policy_route,
+    upper,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import rule_stop, translation
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
     BEHIND_RULES,
@@ -210,58 +217,17 @@ def internal_network(names: str, consequence: str) -> Suspect:
 
 def _route_of_host(case: Case, step: PathStep) -> Suspect | None:
     address = address_in(step.destination)
-    if step.place != "routing" or step.action in ("route", "drop", MISROUTED_STEP):
+    # Of what routing drops, a route that says so is the one thing that is a route's.
+    is_anothers = step.action == "drop" and " is of the kind " not in step.note
+    if step.place != "routing" or is_anothers or step.action in ("route", MISROUTED_STEP):
         return None
     if case.view.host.fib.has_custom_rules(family_of(address)):
-        return _policy_route(f"{step.note}, by the host's policy rules")
+        return policy_route(f"{step.note}, by the host's policy rules")
     return Suspect(
         "route_missing_on_host",
-        f"{_upper(step.note)}, so {leg_in_words(step.leg)} goes nowhere",
+        f"{upper(step.note)}, so {leg_in_words(step.leg)} goes nowhere",
         ROUTING,
         remediation=Remediation(f"Restore the host's route to {address} (ip route get {address} shows what it has)"),
-    )
-
-
-def _policy_route(what: str) -> Suspect:
-    return Suspect(
-        "policy_route",
-        f"{_upper(what)}",
-        ROUTING,
-        checks=("network.overlap",),
-        remediation=Remediation(
-            "Correct the policy rule, or give its table routes to Docker's networks (ip rule show, ip route show table "
-            "all)"
-        ),
-    )
-
-
-def detached(case: Case, name: str) -> Suspect | None:
-    """A link of a container whose end on the host is on no bridge; None where each is plugged in."""
-    container = case.container(name)
-    if container is None or container.nsid is None:
-        return None
-    plugged = {item.bridge for item in attachments(case.snapshot) if item.container is container and item.port}
-    ids = {end.network_id for end in container.endpoints}
-    missing = [item for item in case.networks if item.id in ids and item.bridge not in plugged]
-    loose = [
-        link
-        for link in case.snapshot.links
-        if link.kind == "veth" and link.peer_nsid == container.nsid and link.master is None
-    ]
-    if not loose or not missing:
-        return None
-    veth, network = loose[0].name, missing[0]
-    text = f"{veth} has no bridge as its master, and no port of {network.bridge} leads to container {name}"
-    return Suspect(
-        "veth_detached",
-        f"{veth}, the host's end of the link of container {name}, is on no bridge: the container is cut off from "
-        f"network {network.name}",
-        SENDER if container is case.asking else BEHIND_RULES,
-        (Evidence(PREDICTION, text),),
-        ("network.endpoint", "network.connectivity"),
-        Remediation(f"Attach it again: ip link set {veth} master {network.bridge}"),
-        layer="neighbour",
-        decides=True,
     )
 
 
@@ -272,22 +238,8 @@ def _misrouted(case: Case, step: PathStep) -> Suspect | None:
     if down is not None:
         return down
     if step.note and "policy rule " in step.note:
-        return _policy_route(step.note)
+        return policy_route(step.note)
     return overlap(step.note)
-
-
-def overlap(what: str) -> Suspect:
-    """Two networks claim an address."""
-    return Suspect(
-        "route_overlap",
-        _upper(what),
-        BEHIND_RULES,
-        checks=("network.overlap", "network.pools"),
-        remediation=Remediation(
-            "Move one of the two networks to another subnet: re-create the Docker network, or correct the host's route "
-            "(ip route show table all)"
-        ),
-    )
 
 
 def _ipsec(case: Case, step: PathStep) -> Suspect | None:
@@ -295,7 +247,7 @@ def _ipsec(case: Case, step: PathStep) -> Suspect | None:
         return None
     return Suspect(
         "ipsec_policy",
-        f"{_upper(step.note)}: {leg_in_words(step.leg)} is dropped",
+        f"{upper(step.note)}: {leg_in_words(step.leg)} is dropped",
         ROUTING,
         remediation=Remediation(
             "Decide whether the IPsec policy is meant for this traffic. If not, exclude Docker's subnets from it (ip "
@@ -322,18 +274,30 @@ def bridge_down(case: Case) -> Suspect | None:
     return None
 
 
+def _gateways(case: Case, network: Network) -> list[tuple[str, str]]:
+    """The gateway of each subnet of a network, with the subnet.
+
+    Where a network was created without one, the engine names the one that it chose with its containers alone.
+    """
+    ends = [end for item in case.snapshot.containers for end in item.endpoints if end.network_id == network.id]
+    chosen = [end.gateway for end in ends if end.gateway]
+    found = []
+    for item in network.subnets:
+        gateway = item.gateway or next((text for text in chosen if in_subnet(text, item.subnet)), None)
+        if gateway and item.subnet:
+            found.append((gateway, item.subnet))
+    return found
+
+
 def missing_gateway(case: Case) -> Suspect | None:
     """A bridge without the address that its network's containers send to."""
     own = case.host_addresses
     for network in case.networks:
         link = case.bridge_of(network)
-        for item in network.subnets:
-            gateway = item.gateway
-            if link is None or not gateway or gateway in own or family_of(gateway) != case.family:
+        for gateway, subnet in _gateways(case, network):
+            if link is None or gateway in own or family_of(gateway) != case.family or network.internal:
                 continue
-            if network.internal or not item.subnet:
-                continue
-            length = item.subnet.partition("/")[2]
+            length = subnet.partition("/")[2]
             return Suspect(
                 "gateway_address_missing",
                 f"Bridge {link.name} has lost {gateway}, the gateway address of network {network.name}: its containers "
@@ -360,7 +324,7 @@ def _blocked(case: Case, step: PathStep) -> Suspect:
     if step.note.startswith("hairpin mode of "):
         return Suspect(
             "hairpin_off",
-            f"{_upper(step.note)}, so the container does not reach its own published port",
+            f"{upper(step.note)}, so the container does not reach its own published port",
             BEHIND_RULES,
             checks=("hairpin.missing",),
             remediation=Remediation("Turn hairpin mode on", "bridge_hairpin", {"state": "auto"}),
@@ -369,7 +333,7 @@ def _blocked(case: Case, step: PathStep) -> Suspect:
         return unresolved(case, step.note, leg_in_words(step.leg))
     return Suspect(
         "bridge_port_blocked",
-        f"{_upper(step.note)}: {leg_in_words(step.leg)} does not pass the bridge",
+        f"{upper(step.note)}: {leg_in_words(step.leg)} does not pass the bridge",
         BEHIND_RULES,
         remediation=Remediation("Correct the setting of the bridge port (bridge -d link show)"),
     )
@@ -389,14 +353,14 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
             return loose
         return Suspect(
             "endpoint_unreachable",
-            f"{_upper(step.note)}, although the engine gives it to container {owner}: its link or address is gone",
+            f"{upper(step.note)}, although the engine gives it to container {owner}: its link or address is gone",
             BEHIND_RULES,
             checks=("network.endpoint",),
             remediation=Remediation(f"Restart the container, which recreates its link: docker restart {owner}"),
         )
     return Suspect(
         "address_without_container",
-        f"{_upper(step.note)}: no container has the address, so nothing answers",
+        f"{upper(step.note)}: no container has the address, so nothing answers",
         BEHIND_RULES,
         remediation=Remediation("Ask the container by its name or its present address (docker network inspect)"),
     )
@@ -407,7 +371,7 @@ def unresolved(case: Case, what: str, lost: str) -> Suspect:
     if "rp_filter of " in what:
         return Suspect(
             "rp_filter",
-            f"{_upper(what)}: the reverse-path filter drops the question for it, so {lost} is not delivered",
+            f"{upper(what)}: the reverse-path filter drops the question for it, so {lost} is not delivered",
             BEHIND_RULES,
             checks=("forwarding.rp-filter",),
             remediation=Remediation(
@@ -418,7 +382,7 @@ def unresolved(case: Case, what: str, lost: str) -> Suspect:
     inside = any(f"container {item.name} does not answer" in what for item in case.ends)
     return Suspect(
         "arp_off_in_container" if inside else "neighbour_unresolved",
-        f"{_upper(what)}, so {lost} is not delivered",
+        f"{upper(what)}, so {lost} is not delivered",
         BEHIND_RULES,
         remediation=Remediation("Correct the setting or the rule that keeps the neighbour from answering"),
         layer="neighbour",
@@ -433,13 +397,13 @@ def _socket(case: Case, step: PathStep) -> Suspect | None:
     if step.action == "drop":
         return Suspect(
             "echo_ignored",
-            f"{_upper(step.note)}: echo requests get no answer, which says nothing of other traffic",
+            f"{upper(step.note)}: echo requests get no answer, which says nothing of other traffic",
             BEHIND_RULES,
             remediation=Remediation("Ask by TCP, or set the named sysctl to 0"),
         )
     return Suspect(
         "port_only_reserved",
-        f"{_upper(step.note)}: the rules that lead to the container did not apply to the request",
+        f"{upper(step.note)}: the rules that lead to the container did not apply to the request",
         BEHIND_RULES,
         checks=("firewall.flushed", "firewall.publish"),
         remediation=_RESTART_DOCKERD,
@@ -479,7 +443,7 @@ def nothing_listens(case: Case, what: str) -> Suspect:
     if on_host or container is None:
         return Suspect(
             "nothing_listens",
-            f"{_upper(what)}: the connection is refused",
+            f"{upper(what)}: the connection is refused",
             BEHIND_RULES,
             checks=("publish.no-listener",),
             remediation=Remediation(
@@ -590,16 +554,9 @@ def _other(case: Case, step: PathStep) -> Suspect:
     """The reason as it is, where no name fits."""
     return Suspect(
         "stopped_on_path",
-        f"{_upper(case.path.reason)}",
+        f"{upper(case.path.reason)}",
         BEHIND_RULES if step.leg != REQUEST else ROUTING,
         remediation=Remediation("See the steps of the path for the setting or the rule that decides"),
-    )
-
-
-def _upper(text: str) -> str:
-    # A sysctl keeps its name.
-    return (
-        text if text.startswith(("net.", "br-", "veth", "rp_filter", "eth", "docker")) else text[:1].upper() + text[1:]
     )
 
 

@@ -66,6 +66,8 @@ class Fault:
     """Why it breaks nothing on the kinds left out."""
     everywhere: bool = False
     """Whether `make test` tries it on hosts of all kinds."""
+    missed: str = ""
+    """Why another cause than the true one may come first; such faults count as missed."""
     long: bool = False
     """Whether it is for `make test-long` alone."""
 

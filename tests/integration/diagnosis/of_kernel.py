@@ -46,7 +46,8 @@ def router_drops_large_packets(scene: Scene) -> Iterator[None]:
     """Beyond the host, and says nothing: as a tunnel whose messages about it are filtered."""
     lan = Space(scene.lab.identity.thing("lan"))
     place = scene.host.host_name.place
-    rules = "; ".join(f"{way} p{place} meta length > 1400 drop" for way in ("iifname", "oifname"))
+    ways = ((f"p{place}", "p-internet"), ("p-internet", f"p{place}"))
+    rules = "; ".join(f"iifname {one} oifname {other} meta length > 1400 drop" for one, other in ways)
     chain = f"chain c {{ type filter hook forward priority 0; {rules}; }};"
     try:
         scene.lab.outside.net(["nsenter", f"--net={lan.path}", "nft", f"table bridge narrow{place} {{ {chain} }}"])

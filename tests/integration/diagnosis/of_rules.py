@@ -87,10 +87,11 @@ FAULTS = (
     ),
     Fault(
         "port translated to another container",
-        "dnat_to_wrong_container",
+        "wrong_service",
         PUBLISHED,
         both(rule(f"{DNAT} {RIVAL}:80"), rule(f"FORWARD -d {RIVAL} -j ACCEPT")),
         seen=(ANSWERED_BY_ANOTHER,),
+        also=("dnat_to_wrong_container",),
     ),
     Fault(
         "INPUT drops what is for docker-proxy",

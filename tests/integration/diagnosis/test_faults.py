@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
 import pytest
 
-from tests.integration.diagnosis.catalogue import FAULTS, parameters
+from tests.integration.diagnosis.catalogue import FAULTS, QUESTIONS, parameters
 from tests.integration.diagnosis.condition import condition
+from tests.integration.diagnosis.diagnosed import NO_FAULT, Verdict, diagnosed, table
 from tests.integration.diagnosis.fault import ANSWERED, TIMED_OUT, Fault, Question
 from tests.integration.diagnosis.scene import Scene
 from tests.lab.host import Host
@@ -22,6 +24,10 @@ BUILT = "/srv/diagnosis-scene"
 """Lies on a host while it is a healthy scene, with what the scene is. A reset removes it."""
 CONDITIONS: dict[str, list[str]] = {}
 """What the healthy scene of a host is like."""
+VERDICTS: dict[str, list[Verdict]] = {}
+"""What was said of the faults that this run injected, by host."""
+LEAST = 0.95
+"""The share of faults that are to be the first cause."""
 
 
 class SceneOf(Protocol):
@@ -61,15 +67,41 @@ def attempt(scene: Scene, question: Question, expected: tuple[str, ...] = (ANSWE
 
 
 @pytest.mark.parametrize("fault", parameters())
-def test_a_fault_is_real_and_leaves_nothing_behind(scene_of: SceneOf, fault: Fault) -> None:
+def test_a_fault_is_named_as_the_first_cause(scene_of: SceneOf, fault: Fault) -> None:
+    """Really there, since the connection works before and after it, and fails meanwhile."""
     scene = scene_of(userland_proxy=fault.userland_proxy)
     with fault.question.around(scene):
         with fault.prepared(scene):
             assert attempt(scene, fault.question) == ANSWERED
             with fault.broken(scene):
                 seen = attempt(scene, fault.question, fault.seen)
+                verdict = Verdict(fault, diagnosed(scene, fault.question))
             assert seen in fault.seen
         assert attempt(scene, fault.question) == ANSWERED
+    VERDICTS.setdefault(scene.host.name, []).append(verdict)
+    assert not verdict.false_and_certain, f"{verdict}\n{verdict.found.text}"
+    assert verdict.is_first or fault.missed, f"{verdict}\n{verdict.found.text}"
+
+
+@pytest.mark.engines
+@pytest.mark.smoke
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: re.sub(r"\W+", "-", question.name))
+def test_a_healthy_path_has_no_fault(scene_of: SceneOf, question: Question) -> None:
+    scene = scene_of(userland_proxy=True)
+    with question.around(scene):
+        found = diagnosed(scene, question)
+        assert attempt(scene, question) == ANSWERED
+    assert (found.verdict, found.causes) == (NO_FAULT, ()), found.text
+
+
+@pytest.mark.engines
+@pytest.mark.smoke
+def test_the_true_cause_is_first_in_nearly_all(engine_host: Host, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of those that the tests before this one have injected; shows them all (pytest -s)."""
+    verdicts = VERDICTS.get(engine_host.name, [])
+    with capsys.disabled():
+        print(f"\n{table(engine_host.name, verdicts)}")
+    assert sum(verdict.is_first for verdict in verdicts) >= LEAST * len(verdicts)
 
 
 def test_the_catalogue_is_of_many_faults_with_names_of_their_own() -> None:

@@ -19,6 +19,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
     TrackedFlow,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import TraceEvent
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     FAILED,
     INTERFACE,
@@ -129,6 +131,55 @@ def with_policy_rule() -> HostSnapshot:
     return replace(snapshot, policy_rules=sorted(rules, key=lambda rule: rule.priority))
 
 
+def with_policy_table() -> HostSnapshot:
+    """A policy rule leads to a table whose default route is a black hole."""
+    snapshot = docker_host().snapshot()
+    rules = [PolicyRule(100, 4, table=78, source="172.18.0.0/20"), *snapshot.policy_rules]
+    hole = Route("0.0.0.0/0", 78, "blackhole")
+    return replace(
+        snapshot, policy_rules=sorted(rules, key=lambda rule: rule.priority), routes=[hole, *snapshot.routes]
+    )
+
+
+def with_longer_route() -> HostSnapshot:
+    """A route for the first half of the first network leads out of the host."""
+    snapshot = docker_host().snapshot()
+    away = Route("172.18.0.0/24", 254, interfaces=[2])
+    return replace(snapshot, routes=[away, *snapshot.routes])
+
+
+def without_noted_gateways() -> HostSnapshot:
+    """As engines name none of a network that was made with a subnet alone."""
+    snapshot = without_gateway()
+    networks = [
+        replace(item, subnets=[replace(subnet, gateway=None) for subnet in item.subnets]) for item in snapshot.networks
+    ]
+    return replace(snapshot, networks=networks)
+
+
+def unplugged() -> HostSnapshot:
+    """The link of web is on no bridge; the host answers for the gateway's address on it all the same."""
+    return with_links(lambda link: replace(link, master=None) if link.peer_nsid == 0 else link)
+
+
+def dropped_from_its_link() -> Case:
+    case = probed(case_of(unplugged(), OUT), TIMED_OUT)
+    (veth,) = (link.name for link in case.snapshot.links if link.peer_nsid == 0)
+    event = TraceEvent(
+        "request", "nft", "forward", "ip filter", "FORWARD", "policy", "drop", source="172.18.0.2:40000",
+        destination="203.0.113.9:443", incoming=veth, outgoing="eth0",
+    )  # fmt: skip
+    return traced(case, "dropped_by_rule", event)
+
+
+def deaf_to_the_host() -> Case:
+    """What a machine outside asks for: the host itself does not find the container."""
+    case = healthy(PUBLISHED)
+    packet = Packet(Origin("host"), "172.18.0.2", "tcp", 80)
+    silent = layer(NEIGHBOUR, "TIMEOUT", "172.18.0.2 does not answer ARP on br-000000000000", "172.18.0.2")
+    return replace(case, probes=[probe_of(packet, TIMED_OUT, [silent])])
+
+
 def with_ipsec() -> HostSnapshot:
     policy = IpsecPolicy("out", 4, "172.18.0.0/20", "203.0.113.0/24", "block")
     host = docker_host()
@@ -218,6 +269,9 @@ PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
     ),
     ("default_route_missing", lambda: inside(without_default), OUT, "unreachable"),
     ("policy_route", with_policy_rule, OUT, "unreachable"),
+    ("policy_route", with_policy_table, OUT, TIMED_OUT),
+    ("route_overlap", with_longer_route, PUBLISHED, ""),
+    ("gateway_address_missing", without_noted_gateways, OUT, "unreachable"),
     ("ipsec_policy", with_ipsec, OUT, TIMED_OUT),
     ("proxy_missing", without_proxy, ITSELF, "refused"),
     ("networks_isolated", lambda: docker_host().snapshot(), FAR, TIMED_OUT),
@@ -296,6 +350,13 @@ SEEN: list[tuple[str, str, Callable[[], Case]]] = [
         lambda: traced(probed(case_of(inside(with_own_rules), OUT), TIMED_OUT), "not_seen"),
     ),
     ("rules_in_container", "likely", lambda: probed(case_of(inside(with_own_rules), OUT), TIMED_OUT)),
+    ("veth_detached", "certain", dropped_from_its_link),
+    ("arp_off_in_container", "likely", deaf_to_the_host),
+    (
+        "neighbour_unresolved",
+        "possible",
+        lambda: probed(healthy(OUT), TIMED_OUT, layer(NEIGHBOUR, "TIMEOUT", "172.18.0.1 does not answer ARP on eth0")),
+    ),
     ("arp_off_in_container", "certain", lambda: probed(healthy(OUT), TIMED_OUT, layer(NEIGHBOUR, "", "eth0 is NOARP"))),
     (
         "interface_down_in_container",
