@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -143,6 +144,56 @@ def test_looks_at_few_rules_where_each_wants_another_address() -> None:
     find = rule_index(tuple(program for program in compiled if program is not None))
     assert [program.place for program in find(Flight(4, 6, 1, 2, 1234, 80))] == [1234]
     assert find(Flight(4, 6, 1, 2, 9999, 80)) == ()
+
+
+def index_of(*conditions: tuple[Match, ...]) -> Callable[[Flight], tuple[Program, ...]]:
+    """The index of a chain of rules with these conditions, each of which drops."""
+    compiler = Compiler(FixedSurroundings())
+    compiled = [
+        compiler.rule(place, Rule(place + 1, (*each, Verdict(DROP)), "")) for place, each in enumerate(conditions)
+    ]
+    return rule_index(tuple(program for program in compiled if program is not None))
+
+
+def wants(field: str, *values: int, negated: bool = False) -> Match:
+    return Match((field,), OneOf(frozenset(values)), negated)
+
+
+@pytest.mark.parametrize(("count", "tried"), [(3, [0, 1, 2]), (4, [2]), (5, [2])])
+def test_a_few_rules_are_tried_one_by_one(count: int, tried: list[int]) -> None:
+    find = index_of(*((wants("dport", port),) for port in range(count)))
+    assert [program.place for program in find(packet(2))] == tried
+
+
+def test_rules_that_the_index_has_no_place_for_are_tried_in_their_order() -> None:
+    """Those that are negated, that want a concatenation, or a field that the index does not know."""
+    concatenated = Match(("saddr", "dport"), InElements((), frozenset({(1, 2)})))
+    others = [(wants("dport", 2, negated=True),), (concatenated,), (wants("mark", 7),), ()]
+    find = index_of(others[0], *((wants("dport", port),) for port in range(6)), *others[1:])
+    assert [program.place for program in find(packet(2))] == [0, 3, 7, 8, 9]
+    assert [program.place for program in find(packet(9))] == [0, 7, 8, 9]
+
+
+def test_rules_of_several_groups_are_tried_in_their_order() -> None:
+    ports = [(wants("dport", port),) for port in range(6)]
+    sources = [(wants("saddr", address),) for address in range(6)]
+    find = index_of(*(rule for pair in zip(ports, sources) for rule in pair))
+    assert [program.place for program in find(packet(4, source=1))] == [3, 8]
+    assert [program.place for program in find(packet(4, source=9))] == [8]
+    assert find(packet(9, source=9)) == ()
+
+
+def test_a_group_within_a_group() -> None:
+    pairs = [(address, port) for address in range(6) for port in range(6)]
+    find = index_of(*((wants("saddr", address), wants("dport", port)) for address, port in pairs))
+    (found,) = find(packet(4, source=3))
+    assert (found.place, found.matches) == (pairs.index((3, 4)), ())
+
+
+def test_what_all_rules_want_alike_makes_no_group() -> None:
+    find = index_of(*((wants("dport", 80), wants("saddr", address // 20)) for address in range(40)))
+    assert [program.place for program in find(packet(80, source=1))] == list(range(20, 40))
+    assert find(packet(81, source=9)) == ()
 
 
 def test_looks_at_few_rules_where_each_wants_another_range() -> None:
