@@ -297,6 +297,9 @@ class Mutation:
                 print(f"survives: {where}: {change.before} -> {change.after} ({tests} tests)", flush=True)
             else:
                 self.killed += 1
+            tried = self.killed + len(self.survivors)
+            if tried % 25 == 0:
+                print(f"{tried} tried, {self.killed} killed", flush=True)
 
     def _chosen(self, change: Mutant) -> list[int]:
         """Return the numbers of the tests that reach the change, quick ones first."""

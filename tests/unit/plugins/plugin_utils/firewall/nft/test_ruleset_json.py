@@ -321,6 +321,40 @@ STATEMENTS: tuple[Any, ...] = (
 )
 
 
+def leaves(node: Any) -> Iterator[str]:
+    """The names and values that an expression is about."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key not in ("op", "inv"):
+                yield from leaves(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from leaves(item)
+    elif node is not None and not isinstance(node, bool):
+        yield str(node)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *STATEMENTS,
+        {"match": {"op": "==", "left": {"socket": {"key": "mark"}}, "right": 1}},
+        {"match": {"op": "==", "left": {"rt": {"key": "nexthop", "family": "ip"}}, "right": "1.1.1.1"}},
+        {"match": {"op": "==", "left": {"tcp option": {"name": "maxseg", "field": "size"}}, "right": 1}},
+        {"match": {"op": "==", "left": {"jhash": {"mod": 4, "expr": SADDR}}, "right": 1}},
+        {"reset": {"tcp option": {"name": "sack-perm"}}},
+        {"ct helper": "ftp"},
+        {"ct count": {"val": 20}},
+        {"goto": {"target": "elsewhere"}},
+        {"queue": {"num": 3}},
+    ],
+    ids=repr,
+)
+def test_words_leave_nothing_out(statement: Any) -> None:
+    text = only_chain(rule(statement)).chain.rules[0].text
+    assert [leaf for leaf in leaves(statement) if leaf not in text] == []
+
+
 def with_one_part_replaced(node: Any, by: Any) -> Iterator[Any]:
     """The node as often as it has parts, each time with another of them replaced."""
     yield by
