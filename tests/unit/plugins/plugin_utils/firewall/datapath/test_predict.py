@@ -36,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     predict,
     source_port,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
 
@@ -362,6 +363,20 @@ def test_a_source_port_is_one_that_the_origin_chooses_from(origin: Origin, port:
     assert first.sport == port
     assert source_port(view, asked, begin) == port
     assert source_port(view, replace(asked, source_port=5), begin) == 5
+
+
+def test_a_rule_on_the_source_port_chooses_the_source_address_along_with_the_route() -> None:
+    snapshot = small_host().snapshot()
+    routes = [
+        Route("0.0.0.0/0", 77, gateways=["192.0.2.254"], interfaces=[2], source="192.0.2.77"),
+        Route("192.0.2.77/32", 255, "local", interfaces=[2]),
+    ]
+    rule = PolicyRule(100, 4, table=77, source_ports=[7000, 7000])
+    rules = sorted([*snapshot.policy_rules, rule], key=lambda each: each.priority)
+    view = HostView.of(replace(snapshot, routes=[*snapshot.routes, *routes], policy_rules=rules))
+    asked = Packet(HOST_ITSELF, "198.51.100.9", "tcp", 80)
+    sources = [departure(view, replace(asked, source_port=port))[1].saddr for port in (7000, 7001, None)]
+    assert sources == [parse_address(text)[1] for text in ("192.0.2.77", ADDRESS, ADDRESS)]
 
 
 @pytest.mark.parametrize("source", [CONTAINER_NAMESPACES, LISTENERS, RULESET])
