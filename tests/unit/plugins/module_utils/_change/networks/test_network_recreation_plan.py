@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_body import body_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_connections_plan import (
+    chosen_by_engine,
+    plan_connections,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import parse_requests
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Recreation,
     RecreationContext,
@@ -156,3 +162,104 @@ def test_the_body_makes_the_same_network() -> None:
         "Labels": {"a": "b"},
         "IPAM": {"Driver": "default", "Options": {}, "Config": [{"Subnet": "10.9.0.0/24", "Gateway": "10.9.0.1"}]},
     }
+
+
+OFFICE_ID = "0ff1" * 16
+DB_ID = "d0d0" * 16
+
+
+def answers() -> tuple[dict[str, t.Any], dict[str, dict[str, t.Any]], list[dict[str, t.Any]]]:
+    """What an engine answers of a network, of another one, and of containers on both, with all that plans look at."""
+    config = {"Subnet": "10.9.0.0/24", "Gateway": "10.9.0.1", "IPRange": "10.9.0.128/25", "AuxiliaryAddresses": {}}
+    old = network(
+        IPAM={"Driver": "default", "Options": {}, "Config": [config]},
+        Options={"com.docker.network.driver.mtu": "1400"},
+        Labels={"a": "b"},
+        ConfigFrom={"Network": ""},
+        Containers={key: {"Name": name, "EndpointID": "e1"} for key, name in ((WEB_ID, "web"), (DB_ID, "db"))},
+    )
+    office = network(
+        Id=OFFICE_ID,
+        Name="office",
+        IPAM={"Driver": "default", "Options": {}, "Config": [{"Subnet": "10.8.0.0/24", "Gateway": "10.8.0.1"}]},
+        Options={},
+        Containers={DB_ID: {"Name": "db", "EndpointID": "e2"}},
+    )
+    ends = {
+        name: {
+            "NetworkID": network_id,
+            "EndpointID": end,
+            "IPAddress": address,
+            "MacAddress": "02:42:0a:09:00:03",
+            "Aliases": ["data"],
+            "Links": [],
+            "DriverOpts": {},
+            "IPAMConfig": {"IPv4Address": address, "LinkLocalIPs": []},
+        }
+        for name, network_id, end, address in (
+            ("shop", NETWORK_ID, "e1", "10.9.0.3"),
+            ("office", OFFICE_ID, "e2", "10.8.0.3"),
+        )
+    }
+    db = web(
+        host={"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, "Sysctls": {"net.core.somaxconn": "9"}},
+        Config={"Labels": {"x": "y"}, "MacAddress": "", "Hostname": "db"},
+    )
+    db.update(Id=DB_ID, Name="/db")
+    db["NetworkSettings"] = {
+        "Networks": ends,
+        "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}]},  # noqa: S104
+    }
+    sidecar = web(host={"NetworkMode": f"container:{DB_ID}"}, Config={})
+    sidecar.update(Id="c3" * 32, Name="/sidecar", NetworkSettings={"Networks": {}, "Ports": {}})
+    return old, {OFFICE_ID: office}, [web(), db, sidecar]
+
+
+NEVER_NULL = ("State", WEB_ID, DB_ID)
+
+
+def nulled(node: t.Any) -> t.Iterator[t.Any]:
+    """The answer as often as it has maps and lists, each time with another of them null, as Go prints empty ones."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in list(items):
+        if isinstance(value, (dict, list)):
+            for changed in (*([] if key in NEVER_NULL else [None]), *nulled(value)):
+                if isinstance(node, dict):
+                    yield {**node, key: changed}
+                elif changed is not None:
+                    yield [*node[:key], changed, *node[key + 1 :]]
+
+
+def planned(old: dict[str, t.Any], others: dict[str, t.Any], containers: list[t.Any]) -> Recreation:
+    links = {key: [Link(2, "eth0", addresses=["10.9.0.3/24"])] for key in (WEB_ID, DB_ID)}
+    gateways = {WEB_ID: "eth0", DB_ID: "eth0"}
+    return plan_recreation(old, body_of(old), RecreationContext(containers, others, links, gateways, (28, 5)))
+
+
+def test_all_that_an_engine_answers_makes_a_plan() -> None:
+    found = planned(*answers())
+    assert {end.container for end in found.record.before} == {WEB_ID, DB_ID}
+    assert found.actions
+
+
+NULLED = [(place, changed) for place, whole in enumerate(answers()) for changed in nulled(whole)]
+
+
+CONNECTIONS = [
+    {"name": "shop", "connected": [{"name": "web", "ipv4_address": "10.9.0.77"}, {"name": "db", "aliases": ["more"]}]},
+]
+
+
+@pytest.mark.parametrize("change", range(len(NULLED)))
+def test_what_is_null_in_an_answer_is_empty(change: int) -> None:
+    """A plan, or a refusal in words."""
+    place, changed = NULLED[change]
+    parts = list(answers())
+    parts[place] = changed
+    with contextlib.suppress(Refusal):
+        assert planned(*parts).actions
+    old, others, containers = parts
+    around = RecreationContext(containers, others, {}, {WEB_ID: "eth0", DB_ID: "eth0"}, (28, 5))
+    for request in parse_requests(CONNECTIONS):
+        with contextlib.suppress(Refusal):
+            assert plan_connections(request, old, around, chosen_by_engine(old, None)).actions
