@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
@@ -119,6 +120,47 @@ def test_other_flags_at_the_next_start_are_named() -> None:
     assert finding.remediation.args == {"restart": "always"}
 
 
+@pytest.mark.parametrize(
+    ("text", "options", "key"),
+    [
+        (b'{"mtu": 1400}', {"com.docker.network.driver.mtu": "1500"}, "mtu"),
+        (b"{}", {"com.docker.network.driver.mtu": "1400"}, "mtu"),
+        (b'{"ip": "127.0.0.1"}', {"com.docker.network.bridge.host_binding_ipv4": "0.0.0.0"}, "ip"),  # noqa: S104
+        (b'{"ip-masq": false}', {"com.docker.network.bridge.enable_ip_masquerade": "true"}, "ip-masq"),
+        (b'{"icc": false}', {}, "icc"),
+        (b'{"bip": "10.5.0.1/24"}', {}, "bip"),
+    ],
+)
+def test_keys_of_the_default_network_that_wait_for_a_start_without_containers(
+    text: bytes, options: dict[str, str], key: str
+) -> None:
+    finding = pending(with_options(SyntheticHost().daemon_json(text), **options))
+    assert (finding.outcome, finding.resource.name) == ("fail", f"/etc/docker/daemon.json: {key}")
+    assert finding.remediation is not None
+    assert finding.remediation.module is None
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (b'{"mtu": 1400}', {"com.docker.network.driver.mtu": "1400"}),
+        (b'{"mtu": 1400}', {"com.docker.network.driver.mtu": "large"}),
+        (b'{"ip": "127.0.0.1"}', {"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"}),
+        (b'{"ip-masq": false, "iptables": false}', {"com.docker.network.bridge.enable_ip_masquerade": "true"}),
+        (b'{"bip": "172.18.0.1/16"}', {}),
+        (b'{"bip": ""}', {}),
+    ],
+)
+def test_keys_of_the_default_network_that_are_in_force(text: bytes, options: dict[str, str]) -> None:
+    assert pending(with_options(SyntheticHost().daemon_json(text), **options)).outcome == "pass"
+
+
+def test_flags_with_a_secret_are_not_compared() -> None:
+    unit = ServiceUnit("systemd", "docker.service", "active", [*FD, f"--https-proxy=http://{MASK}@proxy.example"])
+    assert pending(SyntheticHost(), service=unit).outcome == "pass"
+    assert pending(SyntheticHost(), daemon=None).outcome == "pass"
+
+
 def test_what_has_checks_of_its_own_is_left_to_them() -> None:
     host = SyntheticHost(engine={"live_restore": False}).daemon_json(b'{"userland-proxy": false, "live-restore": true}')
     assert pending(host).outcome == "pass"
@@ -159,6 +201,32 @@ def test_who_else_may_change_daemon_json_is_said(changes: dict[str, int], words:
     assert finding.remediation is not None
     for command in ("chown 0:0", "chmod 0644"):
         assert f"{command} /etc/docker/daemon.json" in finding.remediation.text
+
+
+@pytest.mark.parametrize("changes", [{"mode": None}, {"uid": None}, {"gid": None}])
+def test_permissions_that_were_not_read_are_unknown(changes: dict[str, None]) -> None:
+    host = SyntheticHost()
+    host.config = replace(host.config, **changes)  # type: ignore[arg-type]
+    assert only(host, "daemon.permissions").outcome == "unknown"
+
+
+def test_of_a_link_the_file_that_it_leads_to_is_what_is_to_be_changed() -> None:
+    host = SyntheticHost()
+    host.config = replace(host.config, mode=0o666, link_target="/srv/daemon.json")
+    finding = only(host, "daemon.permissions")
+    assert finding.evidence["leads to"] == "/srv/daemon.json"
+    assert finding.remediation is not None
+    assert "chmod 0644 /srv/daemon.json" in finding.remediation.text
+
+
+@pytest.mark.parametrize(("uid", "outcome"), [(1000, "pass"), (0, "pass"), (1001, "fail")])
+def test_of_a_rootless_engine_its_user_and_root_may_have_the_file(uid: int, outcome: str) -> None:
+    host = SyntheticHost(engine={"rootless": True})
+    host.config = replace(host.config, uid=uid, gid=7)
+    daemon = host.snapshot().daemon
+    assert daemon is not None
+    assert only(host, "daemon.permissions", daemon=replace(daemon, uid=1000)).outcome == outcome
+    assert only(host, "daemon.permissions", daemon=None).outcome == "fail"
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o600, 0o400])
@@ -242,6 +310,58 @@ def test_tlsverify_in_a_file_that_was_changed_since_is_unknown() -> None:
     host.daemon_json(b"{}")
     host.config = replace(host.config, mtime=AFTER_START)
     assert only(host, "daemon.tcp", listeners=[TLS_API]).outcome == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "port", "outcome"),
+    [
+        (b"{}", {}, 9323, "unknown"),
+        (b'{"metrics-addr": "127.0.0.1:9323"}', {}, 9323, "pass"),
+        (b'{"metrics-addr": "127.0.0.1:9323"}', {}, 9324, "unknown"),
+        (b'{"metrics-addr": "nowhere"}', {}, 9323, "unknown"),
+        (b'{"network-diagnostic-port": 2000}', {}, 2000, "pass"),
+        (b'{"network-diagnostic-port": 2000}', {}, 2001, "unknown"),
+        (b"{}", {"swarm": True}, 2377, "pass"),
+        (b"{}", {"swarm": True}, 7946, "pass"),
+        (b"{}", {"swarm": True}, 2378, "unknown"),
+        (b"{}", {}, 2377, "unknown"),
+    ],
+)
+def test_after_a_change_of_the_file_a_socket_that_nothing_explains_may_be_the_api(
+    text: bytes, engine: dict[str, Any], port: int, outcome: str
+) -> None:
+    host = SyntheticHost(argv=["/usr/sbin/dockerd"], engine=engine).daemon_json(text)
+    host.config = replace(host.config, mtime=AFTER_START)
+    held = replace(API, port=port)
+    assert only(host, "daemon.tcp", listeners=[held]).outcome == outcome
+    assert only(host, "daemon.tcp", listeners=[replace(held, pid=None)]).outcome == "pass"
+    assert only(host, "daemon.tcp", listeners=[replace(held, protocol="udp")]).outcome == "pass"
+    host.config = replace(host.config, mtime=1.0)
+    assert only(host, "daemon.tcp", listeners=[held]).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("address", "impact"), [("127.0.0.1", "of this host"), ("127.9.9.9", "of this host"), ("::1", "of this host")]
+)
+def test_an_api_on_a_loopback_address_is_open_to_the_host_alone(address: str, impact: str) -> None:
+    argv = ["/usr/sbin/dockerd", "-H", "tcp://:2375"]
+    assert impact in tcp(argv, replace(API, address=address)).impact
+    assert impact not in tcp(argv, replace(API, address=address), API).impact
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "outcome"),
+    [
+        ("unix:///run/docker.sock", 2375, "pass"),
+        ("fd://", 2375, "pass"),
+        ("tcp://0.0.0.0:2376", 2375, "pass"),
+        ("tcp://0.0.0.0:port", 2375, "pass"),
+        ("tcp://0.0.0.0:0", 2375, "fail"),
+        ("[::]:2375", 2375, "fail"),
+    ],
+)
+def test_where_dockerd_is_to_listen(host: str, port: int, outcome: str) -> None:
+    assert tcp(["/usr/sbin/dockerd", "-H", host], replace(API, port=port)).outcome == outcome
 
 
 def test_an_address_that_nobody_listens_at_is_not_in_force() -> None:
