@@ -254,7 +254,7 @@ CONNECTIONS = [
 def test_what_is_null_in_an_answer_is_empty(change: int) -> None:
     """A plan, or a refusal in words."""
     place, changed = NULLED[change]
-    parts = list(answers())
+    parts: list[t.Any] = list(answers())
     parts[place] = changed
     with contextlib.suppress(Refusal):
         assert planned(*parts).actions
