@@ -20,7 +20,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
     Path,
     PathStep,
-    Responder,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import ending_of, place_of, rows_of
@@ -63,7 +62,7 @@ def trace_screen(host: str, result: Mapping[str, Any], width: int) -> list[str]:
 
     Raises DecodeError, KeyError and TypeError where it is none.
     """
-    packet, path = from_plain(Packet, result["packet"]), _path(result["path"])
+    packet, path = from_plain(Packet, result["packet"]), from_plain(Path, result["path"])
     said = [("verdict", f"{path.verdict}, the sender sees: {path.observed}")]
     deciding = _deciding(path)
     if path.verdict == DELIVERED:
@@ -81,7 +80,7 @@ def trace_screen(host: str, result: Mapping[str, Any], width: int) -> list[str]:
         lines += indented(f"  {safe(hops['leg']):<{_LABEL}}", hops["hops"], width)
     lines += ["", *_steps(path, _marks(traced, deciding), width)]
     if traced is not None and traced["agree"] is not True and traced["steps"]:
-        beside = Path(path.verdict, path.observed, "", [_step(step) for step in traced["steps"]])
+        beside = Path(path.verdict, path.observed, "", [from_plain(PathStep, step) for step in traced["steps"]])
         ends = {} if traced["traced_step"] is None else {traced["traced_step"]: _DIFFERS}
         lines += ["", f"  in the kernel ({safe(traced['mode'])} trace)", *_steps(beside, ends, width)]
     return lines
@@ -106,17 +105,6 @@ def _marks(traced: Mapping[str, Any] | None, deciding: int | None) -> dict[int, 
     if deciding is not None and marks.get(deciding) != _DIFFERS:
         marks[deciding] = "=>"
     return marks
-
-
-def _path(plain: Mapping[str, Any]) -> Path:
-    """The path that packet_trace returned as plain data."""
-    steps = [_step(step) for step in plain["steps"]]
-    responder = Responder(**plain["responder"]) if plain["responder"] else None
-    return Path(**{**plain, "steps": steps, "responder": responder})
-
-
-def _step(plain: Mapping[str, Any]) -> PathStep:
-    return PathStep(**{**plain, "fields": tuple(plain["fields"])})
 
 
 def _deciding(path: Path) -> int | None:

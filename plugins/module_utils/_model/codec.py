@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Callable, Optional, TypeVar
@@ -27,6 +28,8 @@ Decode = Callable[[Any], Any]
 
 # The type that Optional adds to the type of a field.
 _NONE = type(None)
+# ``X | None`` is a type of its own from Python 3.10 to 3.13.
+_UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
 _NAMED = "named"
 _SCALARS = frozenset((str, int, float, bool, _NONE))
 
@@ -129,11 +132,15 @@ def _decoder(hint: Any) -> Decode:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return _untyped
-    if origin is typing.Union:
+    if origin in _UNIONS:
         decode = _decoder(_inner(hint))
         return lambda value: None if value is None else decode(value)
     if origin is list:
         return _list_of(_decoder(arguments[0]), _exact(arguments[0]))
+    if origin is tuple:
+        # Of any length, and of one type.
+        items = _list_of(_decoder(arguments[0]), _exact(arguments[0]))
+        return lambda value: tuple(items(value))
     if origin is dict:
         decode = _decoder(arguments[1])
         # A field's own stands there as a list, others in an object.
@@ -150,7 +157,7 @@ def _inner(hint: Any) -> Any:
 
 def _exact(hint: Any) -> tuple[type, ...]:
     """Of which types scalars are taken as they are."""
-    inner = _inner(hint) if typing.get_origin(hint) is typing.Union else hint
+    inner = _inner(hint) if typing.get_origin(hint) in _UNIONS else hint
     return (inner,) if inner in (str, int, float, bool) else ()
 
 
