@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.snapshots import PLACE, install_readers
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -390,6 +391,12 @@ def test_places_without_a_way_out_by_design_fail_no_layer_but_the_target(fresh_h
         assert (result["failed_layer"], result["probes"][0]["observed"]) == ("", "answered"), result["listing"]
     assert probed(fresh_host, "beside", **ASK_INTERNET)["process"]["listening"] == ["tcp [::]:80"]
     assert probed(fresh_host, "host", "host", port=8080)["probes"][0]["container"] == "web"
+    # The host itself needs no engine.
+    fresh_host.run(["systemctl", "stop", "docker.socket", "docker.service"])
+    assert probed(fresh_host, "host", **ASK_INTERNET)["failed_layer"] == ""
+    refused = ansible_module(fresh_host, PROBE, {"from": "web", **ASK_INTERNET})
+    assert refused["failed"]
+    assert "dockerd does not run" in refused["msg"]
 
 
 @pytest.mark.kinds("debian13", "debian13-docker28")
@@ -470,6 +477,31 @@ def test_a_run_leaves_nothing_and_dead_targets_are_waited_for_together(fresh_hos
     assert ended - between < between - began + 2
     assert fresh_host.container("client").net(inner).out == of_client
     assert fresh_host.run(STATE).out == state
+
+
+PROBING = """
+import sys
+sys.path.insert(0, {place!r})
+from ansible_collections.dockernet.baseline.plugins.module_utils._probe.question import Question
+from ansible_collections.dockernet.baseline.plugins.module_utils._probe.run import Wanted, run_probes
+questions = [Question(f"10.88.1.{{number}}", "tcp", 80) for number in range(200, 205)]
+run_probes(Wanted("client", questions, "unix:///var/run/docker.sock", 50.0))
+"""
+
+
+@pytest.mark.kinds("debian13")
+def test_a_run_that_is_killed_leaves_no_process_and_no_socket(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    install_readers(fresh_host)
+    fresh_host.write("/root/probing.py", PROBING.format(place=PLACE))
+    packets = ["ss", "--all", "--numeric", "--packet", "--raw", "--tcp", "--no-header"]
+    client = fresh_host.container("client")
+    before = client.net(packets).out
+    pid = fresh_host.run("setsid python3 /root/probing.py >/dev/null 2>&1 & echo $!").out.strip()
+    fresh_host.wait_for(lambda: client.net(packets).out != before, 20, "sockets of the probe")
+    fresh_host.run(["kill", "-KILL", pid])
+    fresh_host.wait_for(lambda: client.net(packets).out == before, 10, "no socket of the probe")
+    assert fresh_host.run(["pgrep", "--full", "/root/probing.py"], check=False).out == ""
 
 
 @pytest.mark.kinds("debian13")

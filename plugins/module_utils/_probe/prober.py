@@ -269,6 +269,8 @@ class _Target:
 
     def _behind(self) -> Optional[Container]:
         """The container that has the address, or whose published port it is."""
+        if not self._address:
+            return None
         if self._route.is_local and not self._scene.in_host_namespace:
             return self._scene.container
         wanted, on_host_itself = self._wanted, self._host_route().is_local
@@ -355,7 +357,10 @@ class _Target:
             return ProbeLayer(GATEWAY, "", SKIPPED, "", "the target is on the sender's own link")
         if self._scene.in_host_namespace:
             return ProbeLayer(GATEWAY, gateway, SKIPPED, "", "the host's gateway is the next hop of its uplink")
-        return self._echoed(GATEWAY, gateway, "the gateway")
+        layer = self._echoed(GATEWAY, gateway, "the gateway")
+        if layer.error != TIMEOUT:
+            return layer
+        return replace(layer, detail=f"{layer.detail}; the host may drop echo requests to itself (INPUT)")
 
     def _container(self) -> ProbeLayer:
         network = self._scene.network_at(self._link)
@@ -385,43 +390,67 @@ class _Target:
         return self._echoed(HOST_ADDRESS, address, "the host's own address")
 
     def _host_route(self) -> RouteAnswer:
-        if not self._address:
-            return RouteAnswer()
-        return self._once.get(("host route", self._address), lambda: on_host(lambda: route_to(self._address)))
+        towards = self._towards
+        return self._once.get(("host route", towards), lambda: on_host(lambda: route_to(towards)))
 
     def _next_hop(self) -> ProbeLayer:
         route = self._host_route()
-        link = self._scene.host.link(route.interface)
-        if not self._address or (not self._route.gateway and not self._scene.in_host_namespace):
-            return ProbeLayer(NEXT_HOP, "", SKIPPED, "", "the target is on the sender's own link")
-        if self._scene.is_internal():
-            # Engines before 27 give it a default route, and drop what takes it.
-            return ProbeLayer(
-                NEXT_HOP, "", SKIPPED, "", "the sender's networks are internal: nothing gets out by design"
-            )
+        why = self._without_next_hop(route)
+        hop = route.gateway
+        if why:
+            return ProbeLayer(NEXT_HOP, hop, SKIPPED, "", why)
         if route.route is None:
-            detail = f"the host has no route to {self._address}"
+            detail = f"the host has no route to {self._towards}"
             return ProbeLayer(NEXT_HOP, "", FAILED, route.error, detail)
-        if route.is_local or (link is not None and link.kind == "bridge" and not route.gateway):
-            return ProbeLayer(NEXT_HOP, "", SKIPPED, "", "the target is not beyond an uplink of the host")
-        hop = route.gateway or self._address
-        if not route.gateway:
-            return ProbeLayer(NEXT_HOP, hop, SKIPPED, "", "the target is on the link of the host's uplink")
-        if ":" in hop and hop.lower().startswith("fe80:") and not self._scene.in_host_namespace:
-            return ProbeLayer(NEXT_HOP, hop, SKIPPED, "", f"no container can send to {hop}, which is of link scope")
         if self._scene.in_host_namespace:
-            zone = f"%{route.interface}" if hop.lower().startswith("fe80:") else ""
+            zone = f"%{route.interface}" if _is_link_local(hop) else ""
             attempt = self._echo(f"{hop}{zone}")
             if attempt.answered or attempt.error != TIMEOUT:
                 return echo_layer(NEXT_HOP, hop, attempt, "the next hop")
             return ProbeLayer(NEXT_HOP, hop, SKIPPED, "", f"{hop} answers no echo requests", attempt.milliseconds)
-        attempt, from_host = together([lambda: self._echo(hop), lambda: self._host_echo(hop)])
+        return self._next_hop_of_container(hop, self._scene.host.link(route.interface))
+
+    def _without_next_hop(self, route: RouteAnswer) -> str:
+        """Why there is none to ask; empty if there is."""
+        link = self._scene.host.link(route.interface)
+        inside = self._scene.in_host_namespace
+        if not self._route.gateway and not inside:
+            return "the target is on the sender's own link"
+        if self._scene.is_internal():
+            # Engines before 27 give it a default route, and drop what takes it.
+            return "the sender's networks are internal: nothing gets out by design"
+        if route.is_local or (link is not None and link.kind == "bridge" and not route.gateway):
+            return "the target is not beyond an uplink of the host"
+        if route.route is not None and not route.gateway:
+            return "the target is on the link of the host's uplink"
+        if _is_link_local(route.gateway) and not inside:
+            return f"no container can send to {route.gateway}, which is of link scope"
+        return ""
+
+    def _next_hop_of_container(self, hop: str, link: Optional[Link]) -> ProbeLayer:
+        """Held against what the host gets from it: many a router answers no echo requests at all."""
+        attempt, from_host, by_arp = together(
+            [lambda: self._echo(hop), lambda: self._host_echo(hop), lambda: self._host_neighbour(link, hop)]
+        )
         if attempt.answered or from_host.answered:
             layer = echo_layer(NEXT_HOP, hop, attempt, "the next hop")
             known = "; it answers the host" if layer.outcome == FAILED else ""
             return replace(layer, detail=f"{layer.detail}{known}")
+        if by_arp.error:
+            detail = f"{hop} answers neither echo requests nor the host's question for its hardware address"
+            return ProbeLayer(NEXT_HOP, hop, FAILED, by_arp.error, detail, by_arp.milliseconds)
         detail = f"{hop} answers no echo requests, of the host neither"
         return ProbeLayer(NEXT_HOP, hop, SKIPPED, "", detail, attempt.milliseconds)
+
+    def _host_neighbour(self, link: Optional[Link], hop: str) -> Attempt:
+        """Whether the next hop answers the host's question for its hardware address."""
+        if link is None or len(link.mac) != _ETHERNET:
+            return Attempt(UNKNOWN)
+        asking = Asking(link.name, link.index, link.mac, address_of(link, version_of(hop)))
+        found = self._once.get(
+            ("host hardware", hop), lambda: on_host(lambda: ask_neighbour(asking, hop, self._seconds))
+        )
+        return Attempt(UNKNOWN, found.error, "", found.milliseconds)
 
     def _echo(self, address: str) -> Attempt:
         return self._once.get(("echo", address), lambda: echo(address, self._seconds))
@@ -430,8 +459,7 @@ class _Target:
         return self._once.get(("host echo", address), lambda: on_host(lambda: echo(address, self._seconds)))
 
     def _echoed(self, layer: str, address: str, who: str) -> ProbeLayer:
-        link_local = address.lower().startswith("fe80:")
-        zone = f"%{self._route.interface}" if link_local else ""
+        zone = f"%{self._route.interface}" if _is_link_local(address) else ""
         return echo_layer(layer, address, self._echo(f"{address}{zone}"), who)
 
     # ---- the target itself -------------------------------------------------------------------------------------------
@@ -541,6 +569,10 @@ class _Target:
         return ProbeLayer(SERVICE, self._address, SKIPPED, "", why)
 
 
+def _is_link_local(address: str) -> bool:
+    return address.lower().startswith("fe80:")
+
+
 _LARGEST_REQUEST = 6000
 """Bytes; servers take heads of 8 KiB."""
 _WORDS = {
@@ -582,14 +614,19 @@ def mtu_layer(address: str, mtu: int, answer: MtuAnswer) -> ProbeLayer:
 
 
 def without_silent(layers: list[ProbeLayer], attempt: Attempt) -> list[ProbeLayer]:
-    """The layers, with those that did not reply passed over where something came back from beyond them."""
-    if attempt.observed not in (ANSWERED, REFUSED, CLOSED):
-        return layers
-    return [
-        replace(
-            layer, outcome=SKIPPED, error="", detail=f"{layer.detail}; packets of the target come back nevertheless"
-        )
-        if layer.outcome == FAILED and layer.layer in _ECHOES
-        else layer
-        for layer in layers
-    ]
+    """The layers, with those that did not reply passed over where something came back from beyond them.
+
+    Many a host drops echo requests to itself and forwards packets nevertheless. Nor does a way out lead through
+    another container.
+    """
+    found: list[ProbeLayer] = []
+    replied = "packets of the target come back" if attempt.observed in (ANSWERED, REFUSED, CLOSED) else ""
+    gateway_passed = any(layer.layer == GATEWAY and layer.outcome == PASSED for layer in layers)
+    for layer in reversed(layers):
+        beyond = replied or ("the gateway replies" if layer.layer == CONTAINER and gateway_passed else "")
+        silent = layer.outcome == FAILED and layer.layer in _ECHOES
+        why = f"{layer.detail}; not a fault, since {beyond}"
+        found.append(replace(layer, outcome=SKIPPED, error="", detail=why) if silent and beyond else layer)
+        if layer.outcome == PASSED and layer.layer in (GATEWAY, HOST_ADDRESS, NEXT_HOP) and not replied:
+            replied = f"{layer.target} replies"
+    return found[::-1]

@@ -236,7 +236,7 @@ def test_echoes_that_nobody_answers_count_for_nothing_where_the_target_answers(w
     world.silent = {"172.18.0.1", "172.18.0.3", "192.0.2.1", "192.0.2.10"}
     probe = ask()
     assert probe.first_failed is None
-    assert "come back nevertheless" in layer_of(probe, "gateway").detail
+    assert "not a fault, since packets of the target come back" in layer_of(probe, "gateway").detail
     world.target = Attempt("refused", "ECONNREFUSED")
     failed = ask().first_failed
     assert failed is not None
@@ -245,6 +245,13 @@ def test_echoes_that_nobody_answers_count_for_nothing_where_the_target_answers(w
     failed = ask().first_failed
     assert failed is not None
     assert (failed.layer, failed.error) == ("gateway", "TIMEOUT")
+    # What forwards packets need not answer itself.
+    world.silent.remove("192.0.2.1")
+    probe = ask()
+    assert outcomes(probe) == "pppppsssp" + "sfss"
+    assert "not a fault, since 192.0.2.1 replies" in layer_of(probe, "gateway").detail
+    world.silent = {"172.18.0.3", "192.0.2.1"}
+    assert outcomes(ask()) == "ppppppspf" + "sfss"
 
 
 def test_a_next_hop_fails_where_it_answers_the_host_and_not_the_container(world: World) -> None:
@@ -256,6 +263,12 @@ def test_a_next_hop_fails_where_it_answers_the_host_and_not_the_container(world:
     )
     world.hears_host = False
     assert layer_of(ask(), "next_hop").outcome == "skipped"
+    uplink = replace(VETH, index=9, name="eth0", master=None, mac="02:00:00:00:00:09")
+    scene = seen(host=[BRIDGE, VETH, uplink])
+    assert layer_of(ask(scene), "next_hop").outcome == "skipped"
+    world.hardware = HardwareAnswer("", "TIMEOUT", 1000.0)
+    assert layer_of(ask(scene), "next_hop").detail.startswith("192.0.2.1 answers neither echo requests nor")
+    world.hardware = HardwareAnswer("02:42:00:00:00:01")
     world.host_route = NO_ROUTE
     assert layer_of(ask(), "next_hop").error == "ENETUNREACH"
 
@@ -285,6 +298,7 @@ def test_containers_that_are_kept_apart_are_not_asked(world: World) -> None:
 
 def test_arp_that_is_off_or_wrong_fails_the_neighbour(world: World) -> None:
     world.target = SILENT
+    world.silent = {"172.18.0.1", "172.18.0.3", "192.0.2.1", "192.0.2.10"}
     off = replace(SCENE, own=NamespaceView([LO, ETH0], frozenset({2}), []))
     assert layer_of(ask(off), "neighbour").error == "EHOSTUNREACH"
     world.hardware = HardwareAnswer("", "TIMEOUT", 1000.0)
