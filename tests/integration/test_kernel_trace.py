@@ -142,6 +142,9 @@ def test_dry_traces_of_ipv6(fresh_host: Host, lab: Lab) -> None:
             host, "container web", {"destination": lab.outside.address6, "protocol": protocol, "port": port}
         )
         assert (found.end, found.end_device) == ("left", "eth0"), found
+    options = {"destination": host.address6, "port": 8080, "source": lab.outside.address6}
+    found = require_what_was_counted(host, "outside eth0", options)
+    assert (found.end in ("to_host", "left"), found.sent) == (True, "injected"), found
     found = require_what_was_counted(host, "host", {"destination": lab.outside.address6, "port": 9000})
     assert (found.end, found.end_device) == ("left", "eth0")
 
@@ -184,6 +187,12 @@ def test_live_traces_follow_the_answer(fresh_host: Host, lab: Lab) -> None:
 
     found = trace(host, "container web", {"destination": twin, "port": 80, "mode": "live"})
     assert (found.end, found.observed, found.left_behind) == ("left", "answered", [])
+
+    for protocol, port, observed in (("udp", 9000, "refused"), ("icmp", 0, "answered")):
+        options = {"destination": outside, "protocol": protocol, "port": port, "mode": "live"}
+        found = trace(host, "container web", options)
+        assert (found.end, found.observed) == ("left", observed), found
+        assert {event.leg for event in found.events} == {"request", "reply"}
 
     with counting(lab, address, 8080) as seen:
         found = trace(host, "outside eth0", {"destination": address, "port": 8080, "source": outside, "mode": "live"})
@@ -296,7 +305,7 @@ while time.monotonic() - began < seconds:
 print(sent / (time.monotonic() - began))
 """
 TRACED_BY_ANOTHER = """
-table inet another { chain all { type filter hook prerouting priority -310; udp dport 9999 meta nftrace set 1; }; }
+table inet another { chain every { type filter hook prerouting priority -310; udp dport 9999 meta nftrace set 1; }; }
 """
 
 

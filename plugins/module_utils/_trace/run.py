@@ -77,7 +77,10 @@ def trace(question: Question, pid: Optional[int]) -> KernelTrace:
     try:
         return _trace(question, pid)
     except CannotTraceError as error:
-        return KernelTrace(question.mode, _sent(question), NOT_SEEN, complete=False, problem=str(error))
+        problem = str(error)
+    except OSError as error:
+        problem = f"no trace could be made: {error.strerror or error}"
+    return KernelTrace(question.mode, _sent(question), NOT_SEEN, complete=False, problem=problem)
 
 
 def _sent(question: Question) -> str:
