@@ -51,6 +51,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.quest
     as_place,
     inquiry_of,
     is_url,
+    split_name,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import QuestionError
 
@@ -65,11 +66,11 @@ def diagnosis_question(given: Mapping[str, Any]) -> dict[str, Any]:
     start = texts.get("source", "")
     if texts.get("container"):
         start = f"{_PREFIX}{texts['container'].removeprefix(_PREFIX)}"
-    target = texts.get("target", "")
+    target, port = split_name(texts.get("target", ""), texts.get("port") or None)
     asked = {
         "from": start,
         "to": target,
-        "port": texts.get("port", ""),
+        "port": port or "",
         "protocol": texts.get("protocol", ""),
         "source": texts.get("address", ""),
         "published": texts.get("published", ""),

@@ -63,9 +63,11 @@ def _trace_lines(found: Diagnosis) -> Iterator[str]:
     trace = found.traced
     if trace is None:
         yield "the kernel was not traced"
-        return
-    yield f"trace ({trace.mode}, {trace.sent}): {end_in_words(trace)}"
-    if trace.problem:
+    else:
+        yield f"trace ({trace.mode}, {trace.sent}): {end_in_words(trace)}"
+    if trace is not None and trace.problem:
         yield f"  {trace.problem}"
-    if found.comparison is not None and found.comparison.difference:
-        yield f"  prediction and kernel differ: {found.comparison.difference}"
+    comparison = found.comparison
+    if comparison is not None and comparison.difference:
+        words = "prediction and kernel differ: " if comparison.agree is False else ""
+        yield f"  {words}{comparison.difference}"

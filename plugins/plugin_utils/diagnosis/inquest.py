@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    OUTSIDE,
+    UNKNOWN,
     UNREACHABLE,
     Packet,
     Path,
@@ -26,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Diagnosis
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison, Diagnosis
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.plan import (
     ALL_LAYERS,
@@ -129,8 +131,7 @@ def _plain_task(task: ProbeTask) -> dict[str, Any]:
 def _lookup_task(snapshot: HostSnapshot, inquiry: Inquiry, name: str) -> ProbeTask:
     """A probe of a name from where it is asked. Raises QuestionError where that is outside, or not there."""
     question = inquiry.question
-    if question.start.split(" ")[0] == "outside":
-        raise QuestionError(f"to: {name} is no container, and no name can be looked up from outside; give an address")
+    _require_resolver(question, name)
     # Whether the sender is there.
     packet_of(snapshot, Question(question.start, "outside", "icmp"))
     target = target_of(question.to)
@@ -138,6 +139,12 @@ def _lookup_task(snapshot: HostSnapshot, inquiry: Inquiry, name: str) -> ProbeTa
     protocol = inquiry.service or question.protocol or target.protocol or "tcp"
     asked = {"to": name, "protocol": protocol, **({} if port is None else {"port": port})}
     return ProbeTask(question.start, [asked], ALL_LAYERS)
+
+
+def _require_resolver(question: Question, name: str) -> None:
+    """Raise QuestionError where the sender of a question about a name is outside."""
+    if question.start.split(" ")[0] == OUTSIDE:
+        raise QuestionError(f"to: {name} is no container, and no name can be looked up from outside; give an address")
 
 
 def judge_all(snapshot: HostSnapshot, inquiry: Inquiry, answers: Answers) -> dict[str, Any]:
@@ -152,13 +159,24 @@ def judge_all(snapshot: HostSnapshot, inquiry: Inquiry, answers: Answers) -> dic
             case = replace(_case(snapshot, inquiry, name, seen), findings=_findings(snapshot))
     except (QuestionError, BadPacketError) as error:
         return _failure(error)
-    found = diagnose(case)
+    found = diagnose(replace(case, comparison=_compared(case)))
     return {
         "msg": safe(found.summary),
         "diagnosis": to_plain(found),
         "listing": "\n".join(listing_of(found)),
         "keeps_snapshot": _differs(found),
     }
+
+
+def _compared(case: Case) -> Comparison | None:
+    """The prediction held against what was seen; None where nothing was, or it agrees with a probe alone."""
+    traced = compare(case.path, case.trace, case.snapshot) if case.trace is not None else None
+    if (traced is not None and traced.agree is False) or not case.was_answered:
+        return traced
+    if case.path.verdict == UNKNOWN or case.is_predicted_well:
+        return traced
+    difference = f"the prediction is {case.path.observed} ({case.path.reason}), and a real connection was answered"
+    return Comparison(agree=False, difference=difference, predicted_step=case.decided_at)
 
 
 def _differs(found: Diagnosis) -> bool:
@@ -178,6 +196,8 @@ def _findings(snapshot: HostSnapshot) -> list[Any]:
 def _case(snapshot: HostSnapshot, inquiry: Inquiry, name: str, seen: _Seen) -> Case:
     """Raises QuestionError and BadPacketError."""
     question = inquiry.question
+    if name:
+        _require_resolver(question, name)
     if not name:
         packet = packet_of(snapshot, question)
     elif seen.address:
@@ -192,7 +212,6 @@ def _case(snapshot: HostSnapshot, inquiry: Inquiry, name: str, seen: _Seen) -> C
         probes=seen.probes,
         process=seen.process,
         trace=seen.trace,
-        comparison=compare(path, seen.trace, snapshot) if seen.trace is not None else None,
         wanted="" if name else wanted_container(snapshot, question),
         name=name,
         problems=seen.problems,

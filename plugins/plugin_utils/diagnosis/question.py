@@ -56,6 +56,7 @@ def inquiry_of(options: Mapping[str, Any]) -> Inquiry:
     if service:
         place = as_place(text)
         text, port, protocol = place["to"], place.get("port", port), protocol or "tcp"
+    text, port = split_name(text, port)
     question = Question(str(options["from"]), text, protocol, port, str(options.get("source") or ""))
     problem = problem_of(question)
     if problem:
@@ -70,6 +71,17 @@ def _published(options: Mapping[str, Any]) -> Mapping[str, Any]:
     if options.get("to") or options.get("port"):
         raise QuestionError(f"published: it stands for to=host and port={port}, so neither can be given")
     return {**options, "from": options.get("from") or OUTSIDE, "to": HOST, "port": port}
+
+
+def split_name(text: str, port: Any) -> tuple[str, Any]:
+    """``example.com:443`` as name and port: a name with a dot is that of a host, and no published port is meant."""
+    try:
+        target = target_of(text)
+    except TargetError:
+        # problem_of() says what is wrong with it.
+        return text, port
+    is_host = "." in target.name and target.port is not None and not target.protocol
+    return (target.name, target.port) if is_host and port is None else (text, port)
 
 
 def is_url(text: str) -> bool:

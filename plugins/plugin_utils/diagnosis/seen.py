@@ -83,7 +83,7 @@ def _saw(probe: Probe, layer: ProbeLayer) -> Evidence:
 
 def _processes(case: Case) -> Iterator[Suspect]:
     state, asked = case.process, case.asked
-    if state is None or asked is None:
+    if state is None or asked is None or state.container not in ("", asked.name):
         return
     name = asked.name
     if state.state == "paused":
@@ -91,7 +91,7 @@ def _processes(case: Case) -> Iterator[Suspect]:
             "process_paused",
             f"Container {name} is paused: the kernel takes connections for it, and no program answers",
             BEHIND_RULES,
-            (Evidence(PROBE, f"The processes of container {name} are frozen"),),
+            (Evidence(PROBE, state.reason or f"The processes of container {name} are frozen"),),
             remediation=Remediation(f"Resume it: docker unpause {name}"),
             layer="process",
             named=True,
@@ -103,7 +103,7 @@ def _processes(case: Case) -> Iterator[Suspect]:
             f"The processes of container {name} are stopped by a signal (SIGSTOP): the kernel takes connections for "
             "them, and no program answers",
             BEHIND_RULES,
-            (Evidence(PROBE, f"Process {state.pid} of container {name} is in the state stopped (T)"),),
+            (Evidence(PROBE, state.reason or f"Process {state.pid} of container {name} is stopped (SIGSTOP)"),),
             remediation=Remediation(f"Let it continue: kill -CONT {state.pid}, or restart the container"),
             layer="process",
             named=True,
@@ -114,7 +114,7 @@ def _processes(case: Case) -> Iterator[Suspect]:
             "container_not_running",
             f"Container {name} does not run, so nothing answers",
             BEHIND_RULES,
-            (Evidence(PROBE, f"Container {name} has no process"),),
+            (Evidence(PROBE, state.reason or f"Container {name} has no process"),),
             remediation=Remediation(f"Start it (docker start {name}), and see docker logs {name} for why it ended"),
             layer="process",
             named=True,
