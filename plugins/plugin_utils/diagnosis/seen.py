@@ -314,6 +314,8 @@ def _names(case: Case) -> Iterator[Suspect]:
             )
         elif _is_own_resolver_dead(probe):
             yield _dead_resolver(probe, layer)
+        elif _servers_of_its_own(case, probe):
+            yield _dead_servers(case, probe, layer)
         else:
             yield _dead_upstream(case, probe, layer, what)
 
@@ -354,6 +356,29 @@ def _dead_resolver(probe: Probe, layer: ProbeLayer) -> Suspect:
         ),
         layer=NAME,
         named=refused,
+        works_in_part=True,
+    )
+
+
+def _servers_of_its_own(case: Case, probe: Probe) -> list[str]:
+    """The name servers of a container's resolv.conf, where neither the engine nor the host gave it any of them."""
+    servers = list(dict.fromkeys(item.server for item in probe.nameservers if item.role == "resolver"))
+    given = {_EMBEDDED, *case.snapshot.nameservers}
+    return [] if given.intersection(servers) or probe.origin == HOST else servers
+
+
+def _dead_servers(case: Case, probe: Probe, layer: ProbeLayer) -> Suspect:
+    servers = ", ".join(_servers_of_its_own(case, probe))
+    return Suspect(
+        "resolver_dead",
+        f"The resolv.conf of container {probe.origin} names {servers}, which does not answer: no name is resolved",
+        ANY_PLACE,
+        (_saw(probe, layer), *_answers_of(probe, "resolver")),
+        remediation=Remediation(
+            f"Restart the container, which restores its resolv.conf: docker restart {probe.origin}. Then find out what "
+            "wrote the file (the image's entrypoint, option --dns)"
+        ),
+        layer=NAME,
         works_in_part=True,
     )
 

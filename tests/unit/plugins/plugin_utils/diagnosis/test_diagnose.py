@@ -323,6 +323,13 @@ def unresolved(error: str, upstream: str = "") -> Case:
     return probed(healthy(OUT_DNS), "unreachable", layer(NAME, error), protocol="tcp", address="", nameservers=asked)
 
 
+def misconfigured() -> Case:
+    """A container whose resolv.conf was overwritten."""
+    asked = [NameserverAnswer("172.18.0.99", "resolver", "web", "db. A", FAILED, "TIMEOUT")]
+    silent = layer(NAME, "TIMEOUT")
+    return probed(healthy(OUT_DNS), "unreachable", silent, protocol="tcp", address="", nameservers=asked)
+
+
 SEEN: list[tuple[str, str, Callable[[], Case]]] = [
     ("target_silent", "certain", lambda: traced(probed(healthy(OUT), TIMED_OUT), "left", end_device="eth0")),
     ("target_silent", "likely", lambda: probed(healthy(OUT), TIMED_OUT)),
@@ -370,6 +377,7 @@ SEEN: list[tuple[str, str, Callable[[], Case]]] = [
     ),
     ("resolver_dead", "certain", lambda: unresolved("ECONNREFUSED")),
     ("resolver_dead", "likely", lambda: unresolved("TIMEOUT", upstream="passed")),
+    ("resolver_dead", "likely", misconfigured),
     ("upstream_dns_dead", "certain", lambda: unresolved("SERVFAIL", upstream="failed")),
     ("upstream_dns_dead", "certain", lambda: unresolved("TIMEOUT", upstream="failed")),
     (
