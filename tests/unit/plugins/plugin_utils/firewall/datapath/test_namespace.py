@@ -104,6 +104,17 @@ def test_a_filter_inside_a_container_leaves_open_what_passes_it(host: DockerHost
     assert ask(host, BESIDE).observed == "answered"
 
 
+@pytest.mark.parametrize("direction", [INGRESS, EGRESS])
+def test_a_filter_on_either_end_of_a_port_leaves_open_what_is_switched_to_it(host: DockerHost, direction: str) -> None:
+    to_web = (Origin(CONTAINER, "other"), WEB, 80)
+    assert ask(host, to_web).observed == "answered"
+    host.traffic_control.append(keeping(VETH, direction))
+    assert ask(host, to_web).verdict == "unknown"
+    host.traffic_control.clear()
+    inside(host, 0, keeping(INSIDE, direction))
+    assert ask(host, to_web).verdict == "unknown"
+
+
 def test_the_bridge_device_sees_only_what_is_the_hosts(host: DockerHost) -> None:
     """What it switches from port to port passes it by."""
     host.traffic_control += [keeping(BRIDGE.index, INGRESS), keeping(BRIDGE.index, EGRESS)]

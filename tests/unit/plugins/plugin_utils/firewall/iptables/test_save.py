@@ -100,6 +100,11 @@ def test_where_the_chains_of_a_table_hook(table: str, name: str, family: int, wo
     assert (chain.backend, chain.family, chain.table) == (NFT, word, table)
 
 
+def test_a_chain_without_counters() -> None:
+    (chain,) = parse_save("*filter\n:INPUT DROP\nCOMMIT\n", "save", 4, NFT, IpSets({})).chains
+    assert (chain.name, chain.policy) == ("INPUT", "drop")
+
+
 def test_a_rule_without_words_has_its_place() -> None:
     text = "*filter\n:INPUT ACCEPT [0:0]\n[1:60] -A INPUT\n-A INPUT -j DROP\n-N OWN\n-P OWN DROP\nCOMMIT\n"
     (chain,) = parse_save(text, "save", 4, NFT, IpSets({})).chains
