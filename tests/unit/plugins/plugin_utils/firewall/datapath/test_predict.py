@@ -98,6 +98,25 @@ def test_answer_that_is_switched_past_connection_tracking_is_lost() -> None:
     assert "past connection tracking" in path.reason
 
 
+@pytest.mark.parametrize(
+    ("rule", "verdict", "observed"),
+    [
+        ("", "delivered", "answered"),
+        ("-o br-000000000000 -p udp -j DROP", "dropped", "timed out"),
+        # docker-proxy is told so, and has no way to tell the client.
+        ("-o br-000000000000 -p udp -j REJECT", "dropped", "timed out"),
+        ("-o br-000000000000 -p udp -m statistic --mode random --probability 0.5 -j DROP", "unknown", "unknown"),
+    ],
+)
+def test_a_datagram_that_docker_proxy_relays_has_the_end_of_its_second_half(
+    rule: str, verdict: str, observed: str
+) -> None:
+    host = small_host()
+    host.own_rules["filter", "OUTPUT"] = [rule] if rule else []
+    path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", "udp", 5353)
+    assert (path.verdict, path.observed) == (verdict, observed), path.reason
+
+
 def test_container_reaches_its_own_port_only_with_hairpin() -> None:
     host = small_host(proxy=False)
     host.links = [replace(link, hairpin=False) if link.kind == "veth" else link for link in host.links]
