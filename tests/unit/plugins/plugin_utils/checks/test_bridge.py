@@ -343,3 +343,122 @@ def test_a_bridge_that_gets_full_is_found_from_the_number_that_is_asked_for() ->
     finding = only(host.snapshot(), "bridge.capacity", parameters={"bridge.capacity": {"warn_at": 2}})
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "info", "front")
     assert "2 of 1023 ports" in finding.summary
+
+
+@pytest.mark.parametrize(("count", "outcome"), [(899, "pass"), (900, "fail")])
+def test_a_bridge_gets_full_at_900_ports(count: int, outcome: str) -> None:
+    host = SyntheticHost()
+    front = next(link.index for link in host.links if link.name == FRONT)
+    ports = [Link(1000 + number, f"veth{number}", "veth", master=front) for number in range(count)]
+    snapshot = host.snapshot()
+    finding = only(replace(snapshot, links=[*snapshot.links, *ports]), "bridge.capacity")
+    assert finding.outcome == outcome
+    assert finding.evidence[f"ports of {FRONT}"] == count
+
+
+NO_BRIDGES = [link for link in SyntheticHost().links if link.kind != "bridge"]
+
+
+@pytest.mark.parametrize("check", ["bridge.capacity", "bridge.route-localnet"])
+def test_without_bridges_there_is_nothing_to_judge(check: str) -> None:
+    assert only(replace(SyntheticHost().snapshot(), links=NO_BRIDGES), check).outcome == "not_applicable"
+
+
+def test_without_bridge_networks_no_bridge_is_missing() -> None:
+    host = SyntheticHost()
+    host.networks = [item for item in host.networks if item.driver != "bridge"]
+    assert only(host.snapshot(), "bridge.link").outcome == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("network", "link", "words"),
+    [
+        ({}, {"kind": ""}, "is not a bridge but hardware"),
+        ({"subnets": [Subnet("10.88.1.0/24")]}, {"addresses": ["10.88.2.1/24"]}, "10.88.1.1/24 is missing"),
+        ({"subnets": [Subnet("10.88.1.0/24", "10.88.1.254")]}, {}, "10.88.1.254/24 is missing"),
+    ],
+)
+def test_what_a_bridge_lacks(network: dict[str, Any], link: dict[str, Any], words: str) -> None:
+    host = with_link(changed(SyntheticHost(), "front", **network), FRONT, **link)
+    finding = only(host.snapshot(), "bridge.link")
+    assert (finding.outcome, finding.resource.name) == ("fail", "front")
+    assert words in finding.summary
+
+
+@pytest.mark.parametrize(("by", "state"), [("", "configured"), ("/etc/x.network", "configured by /etc/x.network")])
+def test_what_a_manager_says_of_an_interface(by: str, state: str) -> None:
+    link = ManagedLink(NETWORKD, FRONT, "configured", managed=True, by=by)
+    finding = only(managed(link), "bridge.managed")
+    assert finding.evidence == {f"{NETWORKD} on {FRONT}": state}
+    assert "the bridge of network front" in finding.summary
+    assert finding.remediation is not None
+    assert "networkctl reload" in finding.remediation.text
+
+
+def test_interfaces_of_other_bridges_are_none_of_docker() -> None:
+    host = SyntheticHost().container("web")
+    host.link(Link(80, "br0", "bridge", up=True)).link(Link(81, "veth9", "veth", up=True, master=80))
+    links = [ManagedLink(NETWORKD, name, "configured", managed=True) for name in ("br0", "veth9")]
+    assert only(replace(host.snapshot(), managed_links=links), "bridge.managed").outcome == "pass"
+
+
+def test_the_uplink_of_ipv6_counts_too() -> None:
+    snapshot = sized(1500, 1500)
+    endpoint = replace(snapshot.containers[0].endpoints[0], address6="fd88::2")
+    networks = [
+        replace(item, ipv6=True, subnets=[*item.subnets, Subnet("fd88::/64", "fd88::1")])
+        if item.name == "front"
+        else item
+        for item in snapshot.networks
+    ]
+    tunnel = Link(90, "he6", "sit", up=True, mtu=1280, addresses=["2001:db8:9::2/64"])
+    six = replace(
+        snapshot,
+        containers=[replace(snapshot.containers[0], endpoints=[endpoint])],
+        networks=networks,
+        links=[*snapshot.links, tunnel],
+        routes=[*snapshot.routes, Route("::/0", 254, interfaces=[90])],
+    )
+    finding = only(six, "bridge.mtu")
+    assert finding.outcome == "fail"
+    assert finding.evidence["MTU of he6"] == 1280
+    assert only(replace(six, routes=snapshot.routes), "bridge.mtu").outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "has_ipv6", "outcome"),
+    [
+        ("1", "0", False, "pass"),
+        ("1", "0", True, "fail"),
+        ("1", "1", True, "pass"),
+        ("0", "1", True, "fail"),
+        ("0", "0", True, "fail"),
+    ],
+)
+def test_each_family_of_a_network_must_meet_the_rules(four: str, six: str, outcome: str, *, has_ipv6: bool) -> None:
+    host = changed(without_icc(), "front", ipv6=has_ipv6)
+    host.sysctls.update({NETFILTER: four, NETFILTER6: six})
+    finding = only(host.snapshot(), "bridge.netfilter")
+    assert finding.outcome == outcome
+    if outcome == "fail":
+        named = [key for key, value in ((NETFILTER, four), (NETFILTER6, six)) if value == "0"]
+        assert finding.summary.startswith(", ".join(f"{key}=0" for key in named))
+
+
+def test_a_bridge_has_the_setting_of_each_family_for_itself() -> None:
+    host = changed(without_icc(), "front", ipv6=True)
+    host.sysctls.update({NETFILTER: "0", NETFILTER6: "0"})
+    for settings, outcome in (
+        ({"calls_iptables": True}, "fail"),
+        ({"calls_ip6tables": True}, "fail"),
+        ({"calls_iptables": True, "calls_ip6tables": True}, "pass"),
+    ):
+        links = [replace(item, **settings) if item.name == FRONT else item for item in host.snapshot().links]
+        assert only(replace(host.snapshot(), links=links), "bridge.netfilter").outcome == outcome
+
+
+def test_internal_networks_publish_nothing_that_would_have_to_be_translated_back() -> None:
+    host = SyntheticHost(proxy=False)
+    host.sysctls[NETFILTER] = "0"
+    host.networks = [replace(item, internal=True, options={**item.options, ICC: "true"}) for item in host.networks]
+    assert only(host.snapshot(), "bridge.netfilter").outcome == "pass"
