@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     QuestionKey,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import Catalogue
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import ADDRESS
 
 from tests.unit.docker_host import DockerHost, big_host
 from tests.unit.random_docker_host import random_docker_host
@@ -308,3 +309,34 @@ def test_a_container_that_is_on_one_network_twice_is_not_like_one_on_two() -> No
     plan = Plan(HostView.of(host.snapshot()))
     found = [names_in(origins) for origins in plan.origins if origins.kind == CONTAINER]
     assert found == [["one", "two"], ["twice"]]
+
+
+@pytest.mark.parametrize("sharing", [1, 2, 3])
+def test_an_address_that_several_containers_have_is_named_after_none(sharing: int) -> None:
+    host = DockerHost()
+    bridge = host.network()
+    for number in range(4):
+        host.container(f"c{number}", [bridge])
+    first = host.container_namespaces[0].links[-1].addresses
+    for place, space in enumerate(host.container_namespaces[:sharing]):
+        links = [*space.links[:-1], replace(space.links[-1], addresses=first)]
+        host.container_namespaces[place] = replace(space, links=links)
+    found = places_of(host.snapshot())
+    addresses = [[name for (kind, dummy), name in space.names.items() if kind == ADDRESS] for space in found.namespaces]
+    assert [len(names) for names in addresses] == [0 if place < sharing > 1 else 1 for place in range(4)]
+    assert [len(space.addresses) for space in found.namespaces] == [1] * 4
+    assert [space.nets for space in found.namespaces] == [(0,)] * 4
+
+
+def test_who_is_in_the_namespace_of_the_host_and_who_in_one_of_another_container() -> None:
+    host = DockerHost()
+    host.container("web", [host.network()])
+    snapshot = host.snapshot()
+    assert snapshot.daemon is not None
+    (web,) = snapshot.containers
+    side = replace(web, id="5" * 64, name="a-side", endpoints=[])
+    agent = replace(web, id="6" * 64, name="agent", endpoints=[], netns=snapshot.daemon.netns)
+    gone = replace(web, id="7" * 64, name="gone", pid=None)
+    found = places_of(replace(snapshot, containers=[web, side, agent, gone]))
+    assert [[member.name for member in space.containers] for space in found.namespaces] == [["web", "a-side"]]
+    assert [member.name for member in found.on_host] == ["agent"]
