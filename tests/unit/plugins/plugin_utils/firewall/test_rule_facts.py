@@ -21,21 +21,26 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_f
     Names,
     Partition,
     addresses_in,
+    devices_in,
     facts_of,
+    form_of,
     form_of_result,
     form_of_test,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    AnyOf,
     InElements,
     InRanges,
     MarkMap,
     Masked,
+    Match,
     NameStarts,
     Nat,
     NatMap,
     OneOf,
     Rule,
     SetMark,
+    Statement,
     Test,
     Verdict,
     VerdictMap,
@@ -168,6 +173,71 @@ def test_a_translation_speaks_of_the_single_address_that_it_leads_to(nat: Nat, f
 )
 def test_a_test_has_a_name_in_place_of_the_one_value_that_it_asks_for(field: str, test: Test, form: Hashable) -> None:
     assert form_of_test((field,), test, NAMES) == form
+
+
+def one(field: str, value: int | str, *, negated: bool = False) -> Match:
+    return Match((field,), OneOf(frozenset({value})), negated)
+
+
+def test_what_a_rule_asks_for_before_it_does_anything() -> None:
+    """Only that makes it one for a container or a network; what else it names tells values apart all the same."""
+    ports = InRanges(((80, 81),))
+    rule = Rule(
+        1,
+        (
+            one("protocol", 6),
+            one("saddr", 1),
+            one("daddr", 2, negated=True),
+            AnyOf((one("sport", 3), one("dport", 4))),
+            Match(("dport",), ports),
+            SetMark("mark", 0, 1),
+            one("iif", "eth0"),
+            one("saddr", 5),
+            Verdict("jump", "other"),
+        ),
+        "",
+    )
+    facts = facts_of(rule)
+    assert facts.keys == {"saddr": ("address", 1)}
+    assert facts.conditions == facts.mentions
+    assert facts.conditions == {
+        ("address", 1),
+        ("address", 2),
+        ("port", 3),
+        ("port", 4),
+        ("device", "eth0"),
+        ("address", 5),
+    }
+    assert facts.tests == ((("protocol",), OneOf(frozenset({6}))), (("dport",), ports))
+    assert (facts.jumps, facts.protocols) == (("other",), frozenset({6}))
+    assert devices_in(facts) == {"eth0"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "protocols"),
+    [
+        ((one("protocol", 6),), {6}),
+        ((one("protocol", 6, negated=True),), set()),
+        ((SetMark("mark", 0, 1), one("protocol", 6)), set()),
+        ((Match(("protocol",), InRanges(((6, 17),))),), set()),
+        ((AnyOf((one("protocol", 6),)),), set()),
+        ((one("dport", 6),), set()),
+    ],
+)
+def test_the_protocols_that_a_rule_is_for(statements: tuple[Statement, ...], protocols: set[int]) -> None:
+    assert facts_of(Rule(1, statements, "")).protocols == protocols
+
+
+def test_the_form_of_a_rule_has_names_in_all_its_parts() -> None:
+    either = AnyOf((one("saddr", 1), one("dport", 80)), negated=True)
+    rule = Rule(1, (one("saddr", 1, negated=True), either, SetMark("mark", 0, 1), Verdict("jump", "DOCKER")), "")
+    inner = ((("saddr",), "@own", False), (("dport",), "@port", False))
+    assert form_of(rule, NAMES) == (
+        (("saddr",), "@own", True),
+        (inner, True),
+        SetMark("mark", 0, 1),
+        ("jump", "@chain", ""),
+    )
 
 
 VALUES = range(32)
