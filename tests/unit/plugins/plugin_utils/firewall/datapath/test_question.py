@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     QuestionError,
     TargetError,
     packet_of,
+    problem_of,
     target_of,
 )
 from hypothesis import given
@@ -103,6 +104,73 @@ def test_what_is_not_there_is_an_error_that_names_it(question: Question, words: 
     with pytest.raises(QuestionError) as error:
         packet_of(snapshot(), question)
     assert all(word in str(error.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("question", "option"),
+    [
+        (Question("", "192.0.2.1", port=1), "from"),
+        (Question("  ", "192.0.2.1", port=1), "from"),
+        (Question("192.0.2.1", "web", port=1), "from"),
+        (Question("web", "", port=1), "to"),
+        (Question("web", "web:80"), "to"),
+        (Question("web", "container web:80"), "to"),
+        (Question("web", "192.0.2.1", "sctp", 1), "protocol"),
+        (Question("web", "web:80/tcp", "udp"), "protocol"),
+        (Question("web", "192.0.2.1"), "port"),
+        (Question("web", "192.0.2.1", port=0), "port"),
+        (Question("web", "192.0.2.1", port=65536), "port"),
+        (Question("web", "192.0.2.1", "icmp", 1), "port"),
+        (Question("web", "192.0.2.1:80", port=80), "port"),
+        (Question("web", "192.0.2.1", port=1, source="here"), "source"),
+        (Question("web", "192.0.2.1", port=1), ""),
+        (Question("web", "192.0.2.1", port=65535, source="192.0.2.9"), ""),
+        (Question("anything", "web:80/tcp"), ""),
+        (Question("anything", "web", port=80), ""),
+        (Question("outside eth0", "host:22"), ""),
+        (Question("host", "localhost:22"), ""),
+        (Question("web", "outside", "icmp"), ""),
+        (Question("web", "192.0.2.1:80"), ""),
+        (Question("web", "https://192.0.2.1"), ""),
+    ],
+)
+def test_what_is_wrong_on_any_host_is_said_without_one(question: Question, option: str) -> None:
+    assert problem_of(question).partition(":")[0] == option
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_ports_at_the_ends(port: int) -> None:
+    assert packet_of(snapshot(), Question("web", "192.0.2.1", port=port)).port == port
+    assert packet_of(snapshot(), Question("web", f"192.0.2.1:{port}")).port == port
+
+
+def test_behind_a_bridge_of_a_network_there_is_no_machine_outside() -> None:
+    bridge = next(network.bridge for network in snapshot().networks if network.name == "front")
+    with pytest.raises(QuestionError, match="uplinks are eth0"):
+        packet_of(snapshot(), Question(f"outside {bridge}", "192.0.2.1", port=1))
+    with pytest.raises(QuestionError, match="not known"):
+        packet_of(replace(snapshot(), links=[]), Question(f"outside {bridge}", "192.0.2.1", port=1))
+
+
+def test_an_address_on_a_network_that_both_are_on_goes_before_the_first_one() -> None:
+    found = snapshot()
+    near = Endpoint("near", "near-id", None, "2001:db8:5::2")
+    containers = [
+        replace(item, endpoints=[*item.endpoints, near]) if item.name in ("web", "db") else item
+        for item in found.containers
+    ]
+    found = replace(
+        found, containers=[replace(item, endpoints=[near]) if item.name == "web" else item for item in containers]
+    )
+    assert packet_of(found, Question("web", "db", port=1)).destination == "2001:db8:5::2"
+    assert packet_of(found, Question("host", "db", port=1)).destination == "10.88.1.3"
+
+
+def test_a_container_that_runs_no_more_is_said_so_with_its_status_where_it_has_one() -> None:
+    found = snapshot()
+    silent = [replace(item, status="") if item.name == "stopped" else item for item in found.containers]
+    with pytest.raises(QuestionError, match=r"stopped is not running$"):
+        packet_of(replace(found, containers=silent), Question("stopped", "192.0.2.1", port=1))
 
 
 def test_two_containers_whose_ids_begin_alike_are_not_mixed_up() -> None:
