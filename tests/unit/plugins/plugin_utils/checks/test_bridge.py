@@ -448,11 +448,12 @@ def test_each_family_of_a_network_must_meet_the_rules(four: str, six: str, outco
 def test_a_bridge_has_the_setting_of_each_family_for_itself() -> None:
     host = changed(without_icc(), "front", ipv6=True)
     host.sysctls.update({NETFILTER: "0", NETFILTER6: "0"})
-    for settings, outcome in (
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"calls_iptables": True}, "fail"),
         ({"calls_ip6tables": True}, "fail"),
         ({"calls_iptables": True, "calls_ip6tables": True}, "pass"),
-    ):
+    ]
+    for settings, outcome in cases:
         links = [replace(item, **settings) if item.name == FRONT else item for item in host.snapshot().links]
         assert only(replace(host.snapshot(), links=links), "bridge.netfilter").outcome == outcome
 

@@ -10,10 +10,10 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import facts_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import engine_of, facts_of, in_detail
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
-from tests.unit.synthetic_host import HOST_NETNS, SOURCES, SyntheticHost, identity
+from tests.unit.synthetic_host import CONFIG_PATH, DOCKERD, HOST_NETNS, SOURCES, SyntheticHost, identity
 
 
 def told(snapshot: HostSnapshot) -> dict[str, Any]:
@@ -87,6 +87,70 @@ def test_what_was_not_read_is_null_and_nothing_breaks() -> None:
     assert facts["proxy"]["in_force"] is None
     assert facts["proxy"]["processes"] is None
     assert facts["forwarding"]["ipv4"]["running"] is None
+
+
+TOPICS = {
+    "default_network",
+    "networks",
+    "containers",
+    "shared_namespaces",
+    "attachments",
+    "proxy",
+    "forwarding",
+}
+
+
+def test_a_summary_has_all_topics_but_one_and_less_of_each() -> None:
+    facts = told(busy().snapshot())
+    assert in_detail(facts, "none") is None
+    assert in_detail(facts, "full") == facts
+    assert set(facts) == TOPICS
+    brief = in_detail(facts, "summary")
+    assert brief is not None
+    assert set(brief) == TOPICS - {"attachments"}
+    assert brief["containers"][0] == {"name": "web", "running": True, "mode": "bridge"}
+    assert set(facts["proxy"]) - set(brief["proxy"]) == {"bindings"}
+    for family in ("ipv4", "ipv6"):
+        assert set(facts["forwarding"][family]) - set(brief["forwarding"][family]) == {"interfaces"}
+    unknown = dict.fromkeys(facts)
+    assert in_detail(unknown, "summary") == {topic: None for topic in unknown if topic != "attachments"}
+
+
+def test_what_the_engine_says_of_itself() -> None:
+    snapshot = busy().snapshot()
+    found = engine_of(snapshot)
+    assert found is not None
+    assert (found["version"], found["live_restore"], found["swarm"]) == ("26.1.5", True, False)
+    assert (found["pid"], found["config_path"]) == (DOCKERD, CONFIG_PATH)
+    found = engine_of(replace(snapshot, daemon=None, daemon_config=None))
+    assert found is not None
+    assert (found["pid"], found["config_path"]) == (None, None)
+    assert engine_of(replace(snapshot, engine=None)) is None
+
+
+def test_memory_that_was_not_read_of_all_is_no_sum() -> None:
+    host = busy()
+    host.proxies[1] = replace(host.proxies[1], pss=None)
+    proxy = told(host.snapshot())["proxy"]
+    assert (proxy["processes"], proxy["pss"]) == (2, None)
+    assert [item["pss"] for item in proxy["bindings"]] == [1048576, None]
+
+
+def test_an_attachment_whose_port_was_not_found_and_a_bridge_without_an_address() -> None:
+    snapshot = busy().snapshot()
+    (row,) = told(replace(snapshot, links=[]))["attachments"]
+    assert (row["port"], row["hairpin"], row["container"]) == (None, None, "web")
+    bare = [replace(link, addresses=[]) for link in snapshot.links]
+    networks = [
+        replace(item, subnets=[replace(subnet, gateway=None) for subnet in item.subnets]) for item in snapshot.networks
+    ]
+    found = told(replace(snapshot, links=bare, networks=networks))["networks"]
+    assert [item["gateways"] for item in found] == [[]] * len(found)
+
+
+def test_who_shares_a_namespace_is_unknown_where_one_of_two_sources_is() -> None:
+    assert told(busy().unread("namespaces").snapshot())["shared_namespaces"] is None
+    assert told(busy().snapshot())["shared_namespaces"] == [["web", "side"]]
 
 
 def test_bytes_that_are_no_text_leave_the_host_written_out() -> None:
