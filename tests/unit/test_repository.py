@@ -32,6 +32,7 @@ BUDGETS = {
     "audit_report": OF_REPORTS,
     "facts_report": OF_REPORTS,
     "trace_report": OF_REPORTS,
+    "diagnosis_report": OF_REPORTS,
     "change_report": OF_REPORTS,
     "connection_diagnosis": OF_REPORTS,
     "audit_summary": OF_REPORTS,

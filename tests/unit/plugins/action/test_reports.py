@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports of trace_report, facts_report, change_report: text for people, lines for programs, and wrong results."""
+"""Reports of trace_report, diagnosis_report, facts_report, change_report: text for people, lines for programs, and wrong results."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.action import (
     audit_report,
     change_report,
+    diagnosis_report,
     facts_report,
     packet_trace,
     trace_report,
@@ -70,11 +71,12 @@ def test_what_was_changed_is_text_under_the_name_of_the_host(
 
 
 @pytest.mark.parametrize(
-    "result", [{}, {"facts": None}, {"packet": {}, "path": {}, "hops": []}, {"facts": {"proxy": {}}}]
+    "result", [{}, {"facts": None}, {"packet": {}, "path": {}, "diagnosis": {}, "hops": []}, {"facts": {"proxy": {}}}]
 )
 def test_what_is_no_result_is_an_error_that_says_what_is_wanted(result: dict[str, Any]) -> None:
     for plugin, name, module in (
         (trace_report, "trace_report", "packet_trace"),
+        (diagnosis_report, "diagnosis_report", "connection_diagnosis"),
         (facts_report, "facts_report", "docker_netcheck"),
     ):
         with pytest.raises(AnsibleActionFail, match=f"result: not what {module} returned"):
