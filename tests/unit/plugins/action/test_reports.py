@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports of trace_report, diagnosis_report, facts_report, change_report: text for people, lines for programs, and wrong results."""
+"""Modules that report: text for people, lines for programs, and wrong results."""
 
 from __future__ import annotations
 
