@@ -79,12 +79,7 @@ class ActionModule(ActionBase):
         if probe is not None and wanted["trace"] != NONE:
             reply = self._execute_module(
                 module_name=TRACER,
-                module_args={
-                    **probe,
-                    "mode": wanted["trace"],
-                    "wait": wanted["trace_wait"],
-                    "docker_host": wanted["docker_host"],
-                },
+                module_args={**probe, "mode": wanted["trace"], "wait": wanted["trace_wait"], **self._engine()},
                 task_vars=task_vars,
             )
             if not is_answer(reply):
@@ -92,6 +87,10 @@ class ActionModule(ActionBase):
             found = _judged(seconds, packed, lambda snapshot: _held(snapshot, question, reply.get("trace")))
             found.pop(_PROBE, None)
         return {**answer, **found}
+
+    def _engine(self) -> dict[str, Any]:
+        """Where the engine is asked, as far as the task says: else that is for the host to know, as for reading it."""
+        return {name: value for name, value in self._task.args.items() if name == "docker_host"}
 
 
 def _refuse_contradictions(wanted: Mapping[str, Any]) -> None:

@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, Packet, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    CONTAINER,
+    UNKNOWN,
+    UNREACHABLE,
+    Packet,
+    Path,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -83,14 +89,19 @@ class Traces:
     @property
     def differing(self) -> list[TracedProbe]:
         """Those that did something else."""
-        return [probe for probe in self.probes if probe.comparison.agree is False]
+        return [probe for probe in self.probes if probe.comparison.agree is False or _is_unsent_by_surprise(probe)]
+
+    @property
+    def left_open(self) -> list[TracedProbe]:
+        """Those that did something else at a rule that cannot be told from what was read."""
+        return [probe for probe in self.probes if _OPEN in probe.comparison.difference]
 
     @property
     def not_compared(self) -> dict[str, int]:
         """Why the others were not compared, and how often."""
         found: dict[str, int] = {}
         for probe in self.probes:
-            if probe.comparison.agree is None:
+            if probe.comparison.agree is None and not _is_unsent_by_surprise(probe):
                 why = _reason(probe)
                 found[why] = found.get(why, 0) + 1
         return found
@@ -101,11 +112,24 @@ class Traces:
         return sum(probe.same for probe in self.agreeing)
 
 
+_OPEN = "cannot be told from what was read"
+_UNSENT = "no probe could be sent"
+
+
+def _is_unsent_by_surprise(probe: TracedProbe) -> bool:
+    """Whether the sender's own namespace refused a packet that was predicted to leave it."""
+    return _UNSENT in probe.trace.problem and probe.path.verdict not in (UNREACHABLE, UNKNOWN)
+
+
 def _reason(probe: TracedProbe) -> str:
     text = probe.comparison.difference
+    if _UNSENT in text:
+        return "the sender's own namespace refuses to send it, as predicted"
+    if text.endswith("the trace begins where the packet has come to the host"):
+        return "the packet is not predicted to come to the host, where a trace from outside begins"
     if text.startswith("the prediction is undetermined"):
         return "the prediction is undetermined"
-    if "cannot be told from what was read" in text:
+    if _OPEN in text:
         return "a rule asks what a packet to predict does not have"
     if "reported no rules of iptables-legacy" in text:
         return "the kernel reported no rules of iptables-legacy"

@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     REJECT,
     Chain,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex, is_legacy
 
 MARKED_AT, REPLIES_MARKED_AT = -301, -199
 """Priorities at which kernel_trace marks packets in prerouting and output: requests, and answers that connection
@@ -135,16 +135,36 @@ def first_of_leg(steps: Iterable[tuple[int, PathStep]], leg: str) -> list[tuple[
 
 def groups_of(steps: Sequence[tuple[int, PathStep]], index: RuleIndex) -> list[Group]:
     """What a trace can show of the steps of one leg."""
-    runs = [run for run in _runs(_visits(steps, index), index) if _is_telling(run)]
+    runs: list[Run] = []
+    for dummy_hook, some in groupby((item for item in steps if item[1].chain), key=lambda item: item[1].place):
+        here = list(some)
+        runs += _in_order(*(_runs(_visits(_of_backend(here, legacy=legacy), index), index) for legacy in (False, True)))
     return [
         Group(hook, kind, priority, list(some))
-        for (hook, kind, priority), some in groupby(runs, key=lambda run: (run.hook, run.kind, run.priority))
+        for (hook, kind, priority), some in groupby(
+            (run for run in runs if _is_telling(run)), key=lambda run: (run.hook, run.kind, run.priority)
+        )
     ]
+
+
+def _of_backend(steps: Sequence[tuple[int, PathStep]], *, legacy: bool) -> list[tuple[int, PathStep]]:
+    return [item for item in steps if is_legacy(item[1]) == legacy]
+
+
+def _in_order(native: Sequence[Run], legacy: Sequence[Run]) -> list[Run]:
+    """The runs of a hook as the kernel asks them: of both backends it tells by ways of their own, each in its order."""
+    found: list[Run] = []
+    waiting = list(legacy)
+    for run in native:
+        while waiting and run.kind != BRIDGE and waiting[0].priority < run.priority:
+            found.append(waiting.pop(0))
+        found.append(run)
+    return [*found, *waiting]
 
 
 def _visits(steps: Sequence[tuple[int, PathStep]], index: RuleIndex) -> Iterator[Visit]:
     """Each rule once: a path tells the changes of a rule and its verdict one by one, the kernel the verdict alone."""
-    visits = (Visit(number, step) for number, step in steps if step.chain)
+    visits = (Visit(number, step) for number, step in steps)
     for dummy_rule, same in groupby(visits, key=lambda visit: _rule_key(visit, index)):
         *dummy_changes, last = same
         # Rules that decide and change nothing (counters, logs) are in no path, and which those are handles tell.

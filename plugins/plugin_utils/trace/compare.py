@@ -20,6 +20,7 @@ from typing import NamedTuple
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import (
     DROPPED_BY_RULE,
     DRY,
+    INJECTED,
     LEFT,
     LOST,
     NOT_SEEN,
@@ -45,7 +46,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
-    LEGACY,
     AnyOf,
     Match,
     Rule,
@@ -65,6 +65,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_st
     RuleIndex,
     TracedStep,
     address_of,
+    is_legacy,
+    settled,
     traced_steps,
 )
 
@@ -73,6 +75,9 @@ _NOT_ASKED = frozenset({"skuid", "skgid", "ttl"})
 """Fields of a packet that a question leaves open."""
 _ENDED = (DROPPED, REFUSED, UNREACHABLE)
 """Verdicts of what does not come to its end, or to a machine where nothing listens."""
+
+_RECEIVE = "receive"
+"""Action of the step with which a packet from outside comes to the host."""
 
 Row = tuple[int | None, int | None]
 """Index of a step of the path, and of an event of the trace; None where one side has nothing."""
@@ -95,6 +100,7 @@ def compare(path: Path, trace: KernelTrace, snapshot: HostSnapshot) -> Compariso
 def align(path: Path, trace: KernelTrace, index: RuleIndex) -> Alignment:
     """The same with both sides, for a path that was predicted from the rules of the index."""
     traced = traced_steps(trace, index)
+    trace = settled(trace, traced)
     found = _Comparing(path, trace, traced, index).run()
     why = _incomparable(path, trace, traced, found.comparison)
     return found if why is None else found._replace(comparison=why)
@@ -108,6 +114,8 @@ def _incomparable(path: Path, trace: KernelTrace, traced: Sequence[TracedStep], 
     if unknown is not None:
         why = f"not compared: the ruleset changed meanwhile; {rule_words(unknown.step)} was not there when it was read"
         return Comparison(None, why, found.predicted_step, unknown.event)
+    if trace.sent == INJECTED and path.steps and path.steps[0].action != _RECEIVE:
+        return Comparison(None, f"not compared: {path.reason}; the trace begins where the packet has come to the host")
     if path.verdict == UNKNOWN:
         ended = end_of_trace(trace, traced)
         return Comparison(None, f"the prediction is undetermined ({path.because}); in the kernel {ended}")
@@ -221,8 +229,8 @@ class _Comparing:
                 return Comparison(None, f"not compared further: {why}; in the kernel {self._ended}", step, event)
         if (
             predicted is not None
-            and _is_legacy(predicted.step)
-            and not any(_is_legacy(one) for dummy, one in self._events)
+            and is_legacy(predicted.step)
+            and not any(is_legacy(one) for dummy, one in self._events)
         ):
             why = f"the kernel reported no rules of iptables-legacy, and predicted is {rule_words(predicted.step)}"
             return Comparison(None, f"not compared further: {why}; in the kernel {self._ended}", step, event)
@@ -294,10 +302,6 @@ def _is_open(rule: Rule) -> bool:
         if any(isinstance(part, Match) and isinstance(part.test, Undecidable) for part in parts):
             return True
     return any(isinstance(statement, Unpredictable) for statement in rule.statements)
-
-
-def _is_legacy(step: PathStep) -> bool:
-    return step.table.startswith(f"{LEGACY} ")
 
 
 def _is_behind_hooks(stop: PathStep, end: str) -> bool:

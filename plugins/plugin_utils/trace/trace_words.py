@@ -34,7 +34,8 @@ def rule_words(step: PathStep) -> str:
 
 def end_of_trace(trace: KernelTrace, traced: Sequence[TracedStep]) -> str:
     """Where a trace ends, as words that follow on "in the kernel"."""
-    last = traced[-1].step if traced else None
+    dropping = [item.step for item in traced if item.step.action in ("drop", "reject")]
+    last = dropping[-1] if dropping else traced[-1].step if traced else None
     addresses = f"{trace.end_source} > {trace.end_destination}" if trace.end_destination else ""
     as_what = f" as {addresses}" if addresses else ""
     if trace.end == LEFT:

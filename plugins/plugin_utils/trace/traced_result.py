@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_words import end_of_trace, rule_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import (
     RuleIndex,
+    settled,
     split_end,
     traced_steps,
 )
@@ -84,8 +85,8 @@ class TracedPath:
         index = RuleIndex(view.book)
         self._packet = packet
         self._path = path
-        self._trace = trace
         self._steps = traced_steps(trace, index)
+        self._trace = settled(trace, self._steps)
         self._aligned = align(path, trace, index)
 
     @property

@@ -16,8 +16,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace, TraceEvent
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import (
+    DROPPED_BY_RULE,
+    LOST,
+    KernelTrace,
+    TraceEvent,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, PathStep
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
     CONTINUE,
@@ -116,6 +121,17 @@ def traced_steps(trace: KernelTrace, index: RuleIndex) -> list[TracedStep]:
         if not _is_end_of_chain(full, index):
             found.append(TracedStep(_step(full, index), place, index.knows(full)))
     return _with_addresses_after(found)
+
+
+def settled(trace: KernelTrace, steps: Sequence[TracedStep]) -> KernelTrace:
+    """The trace with the end that its rules have: of those of iptables-legacy the kernel does not say what they did."""
+    dropped = any(item.step.leg == REQUEST and item.step.action in (DROP, REJECT) for item in steps)
+    return replace(trace, end=DROPPED_BY_RULE) if dropped and trace.end == LOST else trace
+
+
+def is_legacy(step: PathStep) -> bool:
+    """Whether a step is one of iptables-legacy."""
+    return step.table.startswith(f"{LEGACY} ")
 
 
 def _completed(event: TraceEvent, before: TraceEvent | None, index: RuleIndex) -> TraceEvent:

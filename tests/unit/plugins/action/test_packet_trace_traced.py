@@ -71,12 +71,15 @@ def test_the_kernel_is_asked_for_the_packet_in_numbers() -> None:
     assert wanted["source"] == path_of(PUBLISHED).first_source
     assert wanted["expected"] == [{"destination": "10.88.1.2", "port": 80}]
     assert (wanted["mode"], wanted["wait"]) == ("dry", 0)
+    # Where the task does not say where the engine is asked, that is for the host to know.
+    assert "docker_host" not in wanted
     asked.clear()
     inside = {"from": "web", "to": "203.0.113.9:443"}
-    run(trace_of(path_of(inside)), asked, **inside, trace="live", trace_wait=3)
+    run(trace_of(path_of(inside)), asked, **inside, trace="live", trace_wait=3, docker_host="unix:///run/my.sock")
     web = next(container.id for container in HOST.containers if container.name == "web")
     assert asked[1][1]["origin"] == {"kind": "container", "name": web}
     assert (asked[1][1]["source"], asked[1][1]["mode"], asked[1][1]["wait"]) == ("", "live", 3)
+    assert asked[1][1]["docker_host"] == "unix:///run/my.sock"
 
 
 def test_nothing_is_traced_unless_it_is_asked_for() -> None:

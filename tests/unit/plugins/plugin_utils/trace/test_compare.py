@@ -269,6 +269,45 @@ def test_a_trace_without_any_rule_of_iptables_legacy_is_none_of_them() -> None:
     assert "the kernel reported no rules of iptables-legacy, and predicted is " in found.difference
 
 
+def test_a_packet_that_iptables_legacy_drops_is_lost_to_the_kernel_and_not_to_who_reads_the_rule() -> None:
+    snapshot = web_host("-A MINE -j DROP\n", legacy=True)
+    dummy, path = asked(snapshot, INSIDE_OUT)
+    found = compare(path, trace_of(path, end=LOST), snapshot)
+    assert found.agree is True
+    dummy, passing = asked(web_host(legacy=True), INSIDE_OUT)
+    differing = compare(passing, trace_of(path, end=LOST), snapshot)
+    assert differing.agree is False
+    assert "the kernel applies rule 1 of legacy ip filter MINE (drop): -A MINE -j DROP;" in differing.difference
+
+
+def test_the_two_backends_are_put_in_the_order_of_their_priorities() -> None:
+    """Each comes by a socket of its own."""
+    base = web_host("-A FORWARD -i br-000000000000 -j ACCEPT\n", legacy=True)
+    assert base.ruleset is not None
+    early = TWO_TABLES.format("accept").replace('"prio": 0', '"prio": -5')
+    snapshot = replace(base, ruleset=replace(base.ruleset, nft_json=early))
+    dummy, path = asked(snapshot, INSIDE_OUT)
+    events = events_of(path)
+    forward = [event for event in events if event.hook == "forward"]
+    assert [event.backend for event in forward][:3] == ["nft", "nft", "legacy"]
+    later = sorted(forward, key=lambda event: event.backend == "nft")
+    mixed = [later[0], later[-1], *later[1:-1]]
+    for order in (later, mixed):
+        said = [event for event in events if event.hook == "prerouting"] + order
+        said += [event for event in events if event.hook == "postrouting"]
+        found = compare(path, trace_of(path, said), snapshot)
+        assert found.agree is True, found.difference
+
+
+def test_what_keeps_a_packet_from_the_host_is_before_where_a_trace_begins() -> None:
+    base = operators_host()
+    dummy, path = asked(base, OUTSIDE_IN)
+    unheard = replace(path, steps=[replace(path.steps[0], place="bridge", action="unreachable")], verdict="unreachable")
+    found = compare(unheard, replace(trace_of(path), sent="injected"), base)
+    assert found.agree is None
+    assert found.difference.endswith("; the trace begins where the packet has come to the host")
+
+
 def test_policies_of_iptables_legacy_come_with_the_number_behind_the_last_rule() -> None:
     snapshot = web_host("", legacy=True)
     dummy, path = asked(snapshot, INSIDE_OUT)
