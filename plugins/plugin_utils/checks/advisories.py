@@ -11,7 +11,6 @@ Sources: the advisories (GHSA) of moby, and the release notes of the releases th
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of
 
 Release = tuple[int, int, int]
 
@@ -137,7 +137,7 @@ def _internal_and_local_resolver(snapshot: HostSnapshot) -> Condition:
         return Condition(
             None, "whether the host uses a name server on a loopback address: its resolver configuration was not read"
         )
-    local = [text for text in snapshot.nameservers if ipaddress.ip_address(text).is_loopback]
+    local = [text for text in snapshot.nameservers if address_of(text).is_loopback]
     if not local:
         return Condition(False, "the host's name servers are on no loopback address")
     shown = f"the host uses the name server {local[0]}; on internal networks only: {', '.join(users)}"

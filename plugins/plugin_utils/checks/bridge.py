@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +65,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import interface_of, parse_address
 
 _KEYS = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
 
@@ -328,13 +327,13 @@ def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
     """
     if not subnet.subnet:
         return []
-    block = ipaddress.ip_network(subnet.subnet, strict=False)
+    block = interface_of(subnet.subnet).network
     if (block.version == 6 and not network.ipv6) or network.inhibits_address(block.version):
         return []
-    own = {ipaddress.ip_interface(text).ip for text in link.addresses}
+    own = {interface_of(text).ip for text in link.addresses}
     if subnet.gateway:
         # Some releases show it with a prefix length.
-        gateway = ipaddress.ip_interface(subnet.gateway).ip
+        gateway = interface_of(subnet.gateway).ip
         return [] if gateway in own else [f"{gateway}/{block.prefixlen}"]
     return [] if any(address in block for address in own) else [f"{block[1]}/{block.prefixlen}"]
 

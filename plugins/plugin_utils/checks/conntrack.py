@@ -8,8 +8,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import TrackedFlow
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
@@ -28,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of, interface_of
 
 _SHOWN = 5
 
@@ -56,7 +55,7 @@ def _judge(context: AuditContext) -> list[Verdict]:
 def _reasons(snapshot: HostSnapshot, ways: set[_Way]) -> dict[_Way, str]:
     """What is wrong with where each way leads; empty where nothing is, or it is none of Docker's."""
     subnets = [
-        ipaddress.ip_network(item.subnet, strict=False)
+        interface_of(item.subnet).network
         for network in snapshot.networks
         if network.driver == "bridge" and not (network.name == "docker_gwbridge" and _in_swarm(snapshot))
         for item in network.subnets
@@ -70,7 +69,7 @@ def _reasons(snapshot: HostSnapshot, ways: set[_Way]) -> dict[_Way, str]:
     found = {}
     for way in ways:
         dummy, port, address, inner_port = way
-        ours = any(ipaddress.ip_address(address) in subnet for subnet in subnets)
+        ours = any(address_of(address) in subnet for subnet in subnets)
         targets = published.get(port, set())
         if not ours or address in own:
             found[way] = ""

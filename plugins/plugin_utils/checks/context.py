@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import Purposes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import interface_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed, exposed_by
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers, answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import matrix_of
@@ -174,4 +174,4 @@ def outward_networks(snapshot: HostSnapshot, version: int) -> list[Network]:
 def _has_subnet(network: Network, version: int) -> bool:
     # A network without addresses of its own has an empty one.
     subnets = [item.subnet for item in network.subnets if item.subnet]
-    return any(ipaddress.ip_network(text, strict=False).version == version for text in subnets)
+    return any(interface_of(text).network.version == version for text in subnets)

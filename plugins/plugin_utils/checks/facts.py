@@ -11,7 +11,6 @@ None means that it is not known.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -35,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import modes, sharers
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import interface_of
 
 _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 
@@ -118,8 +118,8 @@ def _gateway(snapshot: HostSnapshot, network: Network, subnet: Subnet) -> str | 
         return subnet.gateway
     texts = [text for link in snapshot.links if link.name == network.bridge for text in link.addresses]
     try:
-        within = ipaddress.ip_network(subnet.subnet, strict=False)
-        found = [address for address in (ipaddress.ip_interface(text).ip for text in texts) if address in within]
+        within = interface_of(subnet.subnet).network
+        found = [address for address in (interface_of(text).ip for text in texts) if address in within]
     except ValueError:
         return None
     return str(found[0]) if found else None

@@ -15,7 +15,6 @@ single interfaces only say whether the host behaves as a router there, towards r
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +76,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import interface_of
 
 _IPV4_SYSCTL = "net.ipv4.ip_forward"
 _NEXT = "default"
@@ -429,7 +429,7 @@ def _neighbour_address(context: AuditContext, version: int, subnets: list[str]) 
     """The first address in one of the subnets that is none of the host's."""
     is_own = context.view.host.has_address
     for text in subnets:
-        subnet = ipaddress.ip_interface(text).network
+        subnet = interface_of(text).network
         is_default = subnet.prefixlen == 0
         if subnet.version != version or subnet.is_link_local or subnet.is_multicast or is_default:
             continue

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -58,6 +57,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
@@ -348,7 +348,7 @@ def _judge_listener(
     if inside is None:
         return [unknown(resource, f"the network namespace of {container.name} was not read", evidence)]
     listeners = inside.get((protocol, number), [])
-    if any(not ipaddress.ip_address(item.address).is_loopback for item in listeners):
+    if any(not address_of(item.address).is_loopback for item in listeners):
         return []
     return [_unanswered(container, ports, listeners, evidence)]
 

@@ -9,23 +9,20 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Network, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-# Every check of published ports asks for those of the same few addresses.
-_parsed = lru_cache(maxsize=4096)(ipaddress.ip_address)
 
 
 def bound_address(port: PublishedPort) -> Address:
     """The address of a binding, see PublishedPort.address. Raises ValueError for what is no address."""
     if not port.address:
         raise ValueError(f"{port.host_ip!r} is not an address")
-    return _parsed(port.address)
+    return address_of(port.address)
 
 
 def socket_name(address: str, port: int) -> str:

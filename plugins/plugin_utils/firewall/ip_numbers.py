@@ -25,13 +25,20 @@ _PRIVATE = tuple(
 ) + tuple(ipaddress.ip_network(text) for text in ("fc00::/7", "fe80::/10"))
 
 
+# The same few addresses and subnets stand in links, routes, rules, endpoints and proxies, and are immutable.
+address_of = lru_cache(maxsize=65536)(ipaddress.ip_address)
+"""An address as an object. Raises ValueError when it is none."""
+interface_of = lru_cache(maxsize=65536)(ipaddress.ip_interface)
+"""An address with its prefix length and its subnet (``.network``). Raises ValueError when it is none."""
+
+
 @lru_cache(maxsize=65536)
 def parse_address(text: str) -> tuple[int, int]:
     """Return the family (4 or 6) and the number of an address; an IPv4 address mapped to IPv6 counts as IPv4.
 
     Raises ValueError when it is none.
     """
-    address = ipaddress.ip_address(text.partition("%")[0])
+    address = address_of(text.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (4, int(mapped)) if mapped is not None else (address.version, int(address))
 
@@ -42,7 +49,7 @@ def parse_prefix(text: str) -> tuple[int, int, int]:
 
     The bits behind the prefix are kept. Raises ValueError when it is none.
     """
-    interface = ipaddress.ip_interface(text)
+    interface = interface_of(text)
     return interface.version, int(interface.ip), interface.network.prefixlen
 
 

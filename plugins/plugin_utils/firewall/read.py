@@ -155,17 +155,21 @@ def _is_implied(statement: Statement) -> bool:
     return isinstance(statement, Match) and (statement.fields == _IMPLIED or isinstance(statement.test, Undecidable))
 
 
+_NO_FRAGMENT, _FRAGMENT = OneOf(frozenset((False,))), OneOf(frozenset((True,)))
+_NO_DEVICE, _ANY_DEVICE = OneOf(frozenset(("INVAL/D",))), NameStarts(frozenset(("",)))
+
+
 def _essence(statement: Statement) -> Statement | tuple[tuple[str, ...], Test, bool]:
     """A statement without the words in which it was written."""
     if not isinstance(statement, Match):
         return statement
     test, negated = statement.test, statement.negated
     # What both print for ``-f`` and for ``--tcp-flags ... NONE``.
-    if test == OneOf(frozenset((False,))) and statement.fields == ("fragment",):
-        return (statement.fields, OneOf(frozenset((True,))), not negated)
+    if statement.fields == ("fragment",) and test == _NO_FRAGMENT:
+        return (statement.fields, _FRAGMENT, not negated)
     # Of ``! -i +`` iptables-nft makes a name that no device can have (add_iniface() in iptables/nft-shared.c).
-    if test == OneOf(frozenset(("INVAL/D",))):
-        return (statement.fields, NameStarts(frozenset(("",))), not negated)
+    if test == _NO_DEVICE:
+        return (statement.fields, _ANY_DEVICE, not negated)
     if isinstance(test, AnyBit) and negated:
         return (statement.fields, Masked(test.bits, 0), False)
     return (statement.fields, test, negated)

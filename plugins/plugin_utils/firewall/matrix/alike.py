@@ -13,7 +13,6 @@ rule_catalogue).
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Hashable, Iterable
 
@@ -30,7 +29,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     policy_prefixes,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import NamespaceSettings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    TRANSPORTS,
+    address_of,
+    interface_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Attachment,
     Namespace,
@@ -134,7 +137,7 @@ class PlaceForms:
         self._exempt = {key.split(".")[3].replace("/", ".") for key in snapshot.ipsec.exempt}
         for prefix in policy_prefixes(snapshot.ipsec):
             # A network's own subnet, too: with it the network is like no other one.
-            network = ipaddress.ip_network(prefix, strict=False)
+            network = interface_of(prefix).network
             self._partition.add_range(ADDRESS, int(network[0]), int(network[-1]))
         for port in policy_ports(snapshot.ipsec):
             self._partition.add_range(PORT, port, port)
@@ -186,14 +189,10 @@ class PlaceForms:
             tuple(space.tables),
             tuple(sorted(space.sysctls.items())),
             tuple(sorted(space.chains.items())),
-            tuple(signature(ADDRESS, int(ipaddress.ip_address(text))) for text in namespace.addresses),
+            tuple(signature(ADDRESS, int(address_of(text))) for text in namespace.addresses),
             self._policy(namespace.texts, ""),
             tuple(place for text in namespace.texts for place in self._by_destination.get(text, ())),
-            tuple(
-                text
-                for text in namespace.addresses
-                if (ADDRESS, int(ipaddress.ip_address(text))) not in namespace.names
-            ),
+            tuple(text for text in namespace.addresses if (ADDRESS, int(address_of(text))) not in namespace.names),
             len(set(namespace.nets)),
             self._control(namespace, space),
         )
@@ -245,7 +244,7 @@ class PlaceForms:
         """Let addresses inside and outside a route's destination be told apart, unless it is a network's own."""
         if not prefix:
             return
-        network = ipaddress.ip_network(prefix, strict=False)
+        network = interface_of(prefix).network
         first, last = int(network[0]), int(network[-1])
         if not catalogue.is_net_range((first, last)) and not (first == last and catalogue.is_named(first)):
             self._partition.add_range(ADDRESS, first, last)
@@ -255,7 +254,7 @@ def _unnamed(net: Net) -> list[str]:
     """Addresses of a bridge that another one has, too."""
     found = []
     for text in net.link.addresses:
-        address = ipaddress.ip_interface(text)
+        address = interface_of(text)
         if (ADDRESS, int(address.ip)) not in net.names and not address.is_link_local:
             found.append(text)
     return found

@@ -20,7 +20,11 @@ from typing import NamedTuple
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ANYWHERE, Container, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import TRANSPORTS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    TRANSPORTS,
+    address_of,
+    interface_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
     ADDRESS,
     DEVICE,
@@ -56,7 +60,7 @@ class Attachment:
     @cached_property
     def addresses(self) -> list[str]:
         """The container's on this network, without link-local ones."""
-        found = (ipaddress.ip_interface(text).ip for text in self.inside.addresses)
+        found = (interface_of(text).ip for text in self.inside.addresses)
         return [str(address) for address in found if not address.is_link_local]
 
 
@@ -145,7 +149,7 @@ def _net(number: int, network: Network, link: Link) -> Net:
     texts: dict[str, str] = {}
     for place, text in enumerate(link.addresses):
         try:
-            address = ipaddress.ip_interface(text)
+            address = interface_of(text)
         except ValueError:
             continue
         if address.is_link_local:
@@ -191,7 +195,7 @@ def _namespace(
         attachments.append(Attachment(found[0], found[1], link))
         names[(DEVICE, found[1].name)] = f"@port{place}"
         for text in link.addresses:
-            address = ipaddress.ip_interface(text)
+            address = interface_of(text)
             label = f"@own{place}.{address.version}"
             if address.is_link_local:
                 texts.update(dict.fromkeys(_spellings(address), "@link-local"))
@@ -261,9 +265,7 @@ def listening_ports(places: Places) -> Iterator[TargetPort]:
         if namespace.space is None:
             continue
         listened = dict.fromkeys(
-            (item.protocol, item.port)
-            for item in namespace.space.listeners
-            if not ipaddress.ip_address(item.address).is_loopback
+            (item.protocol, item.port) for item in namespace.space.listeners if not address_of(item.address).is_loopback
         )
         for protocol, port in listened:
             for address in namespace.addresses:
@@ -292,7 +294,7 @@ def host_addresses(snapshot: HostSnapshot, places: Places) -> list[HostAddress]:
 
 
 def _addresses(link: Link) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    return [ipaddress.ip_interface(text).ip for text in link.addresses]
+    return [interface_of(text).ip for text in link.addresses]
 
 
 def family_of(text: str) -> int:
@@ -303,7 +305,7 @@ def family_of(text: str) -> int:
 @lru_cache(maxsize=4096)
 def is_loopback(host_ip: str) -> bool:
     """Whether a binding is for the host itself alone."""
-    return ipaddress.ip_address(host_ip).is_loopback
+    return address_of(host_ip).is_loopback
 
 
 def is_reached_at(host_ip: str, address: HostAddress) -> bool:
