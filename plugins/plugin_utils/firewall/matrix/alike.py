@@ -286,6 +286,7 @@ class Classes:
         self._numbers: dict[Hashable, int] = {}
         self._plain_ports: dict[int, Hashable] = {}
         self._foreign: dict[int, list[tuple[int, frozenset[Mention]]]] = {}
+        self._published: dict[tuple[int, str, int, int], int] = {}
         forms = PlaceForms(snapshot, catalogue)
         self.nets = [self._number((forms.net(net), self._rules_of(net))) for net in places.nets]
         fixed = FixedForms(snapshot, places)
@@ -304,7 +305,16 @@ class Classes:
         return self._number(("port", self._references(namespace, protocol, port, None)))
 
     def published(self, namespace: Namespace, protocol: str, port: int, host_port: int) -> int:
-        """The class of a port as one that is asked at an address of the host."""
+        """The class of a port as one that is asked at an address of the host, whichever of them that is."""
+        key = (namespace.number, protocol, port, host_port)
+        known = self._published.get(key)
+        if known is None:
+            known = self._published[key] = self._publication(namespace, protocol, port, host_port)
+        return known
+
+    # ---- what a class is made of
+
+    def _publication(self, namespace: Namespace, protocol: str, port: int, host_port: int) -> int:
         names = {**namespace.names, (PORT, port): "@inner", (PORT, host_port): "@published"}
         behind = tuple(
             (
@@ -324,8 +334,6 @@ class Classes:
                 waiting,
             )
         )
-
-    # ---- what a class is made of
 
     def _references(self, namespace: Namespace, protocol: str, port: int, host_port: int | None) -> Hashable:
         names: dict[Mention, str] = {**namespace.names, (PORT, port): "@inner"}
