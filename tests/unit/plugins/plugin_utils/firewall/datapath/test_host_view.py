@@ -27,15 +27,19 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text, parse_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
+    AnyOf,
     Chain,
     InElements,
     InRanges,
+    Masked,
     Match,
     OneOf,
     Rule,
     RuleBook,
+    Statement,
     Test,
     Verdict,
+    VerdictMap,
 )
 
 from tests.unit.docker_host import WILDCARD, DockerHost
@@ -262,6 +266,43 @@ def test_destination_ports_of_address_translation_concern_no_answer() -> None:
     assert port_for_all(book("sport", split, kind="nat"), *RANGE) is None
 
 
+PAIRS = (((5, 5), (1500, 1600)),)
+
+
+@pytest.mark.parametrize(
+    ("statement", "port"),
+    [
+        (AnyOf((Match(("saddr",), InRanges(((1500, 1600),))), Match(("dport",), InRanges(((1500, 1600),))))), None),
+        (AnyOf((Match(("saddr",), InRanges(((1500, 1600),))), Match(("dport",), OneOf(frozenset({1999}))))), 1998),
+        (Match(("saddr", "dport"), InElements(PAIRS, frozenset())), None),
+        (Match(("dport", "saddr"), InElements(PAIRS, frozenset({(1999, 1998)}))), 1998),
+        (Match(("saddr",), InRanges(((1500, 1600),))), 1999),
+        (Match(("dport",), Masked(1, 1)), None),
+        (VerdictMap(("dport",), ((InRanges(((1500, 1600),)), Verdict("drop")),)), None),
+        (VerdictMap(("dport",), ((OneOf(frozenset({1999})), Verdict("drop")),)), 1998),
+    ],
+)
+def test_conditions_of_any_form_tell_ports_apart(statement: Statement, port: int | None) -> None:
+    rules = (Rule(1, (statement, Verdict("drop")), ""),)
+    chain = Chain("nft", "ip", "t", "base", rules, hook="prerouting", kind="filter")
+    assert port_for_all(RuleBook({chain.key: chain}), *RANGE) == port
+
+
+def test_chains_that_only_translations_lead_to_concern_no_answer() -> None:
+    """A verdict map leads to its chains as jumps do, and a chain that leads to itself is looked at once."""
+    split = Rule(1, (Match(("dport",), InRanges(((1500, 1600),))), Verdict("drop")), "")
+    there = VerdictMap(("iif",), ((OneOf(frozenset({"eth0"})), Verdict("jump", "more")),))
+    more = Chain("nft", "ip", "t", "more", (split, Rule(2, (Verdict("jump", "more"),), "")))
+    for kind, port in (("filter", None), ("nat", 1999)):
+        base = Chain("nft", "ip", "t", "base", (Rule(1, (there,), ""),), hook="prerouting", kind=kind)
+        assert port_for_all(RuleBook({chain.key: chain for chain in (base, more)}), *RANGE) == port
+
+
+def test_a_range_of_one_port() -> None:
+    assert port_for_all(RuleBook({}), 7, 7) == 7
+    assert port_for_all(book("dport", OneOf(frozenset({7}))), 7, 7) is None
+
+
 NAMES = {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2, "ip nat DOCKER_POSTROUTING": 2}
 
 
@@ -285,6 +326,9 @@ NAMES = {"ip nat OUTPUT": 1, "ip nat POSTROUTING": 1, "ip nat DOCKER_OUTPUT": 2,
         (["ip nat"], {**NAMES, "ip nat PREROUTING": 1}, False),
         (["ip nat"], {**NAMES, "ip nat OUTPUT": 2}, False),
         (["ip nat"], {"ip nat": 11}, False),
+        (["ip nat"], {"ip nat": 4}, False),
+        (["ip nat"], {"ip nat": 1}, False),
+        (["ip nat"], dict.fromkeys(NAMES, 0), False),
         (["ip nat", "ip nat2"], {**NAMES, "ip nat2 c": 1}, False),
         (["ip filter"], {"ip filter INPUT": 0}, False),
     ],
