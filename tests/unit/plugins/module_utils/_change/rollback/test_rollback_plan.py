@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import UnitRecord
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.journal_entries import (
+    History,
+    RecordedChange,
+    UnitRecord,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import (
+    Outline,
     PolicyChange,
     PortChange,
+    Refusal,
     SysctlChange,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.rollback.rollback_plan import (
+    Kept,
     Past,
     PortPast,
+    Present,
+    ValuesPlan,
+    plan_values,
     policies_back,
     ports_back,
+    refuse_conflicts,
     sysctl_sentences,
     sysctls_back,
     units_back,
@@ -100,3 +114,97 @@ def test_policies_and_units() -> None:
     enabled = {"x.service": Past("absent", frozenset({"enabled"}))}
     assert units_back(enabled, {"x.service": "enabled"}).changes == [UnitRecord("x.service", "enabled", "absent")]
     assert "unit x.service is masked" in units_back(enabled, {"x.service": "masked"}).conflicts[0]
+
+
+NOTHING = Kept({}, {}, {})
+MODES = {(6, "veth1"): True}
+
+
+def recorded(*ended: str, **changes: Any) -> RecordedChange:
+    return RecordedChange("1", "then", "ip_forward", ended=list(ended), **changes)
+
+
+def plan(*changes: RecordedChange, present: Present) -> ValuesPlan:
+    return plan_values(History(list(changes), ["a note"]), [], NOTHING, present)
+
+
+def test_all_kinds_of_values_go_back_in_one_plan() -> None:
+    change = recorded(
+        "done",
+        sysctls=[SysctlChange(KNOB, "0", "1")],
+        ports=[PORT],
+        policies=[PolicyChange("ipv4", "ACCEPT", "DROP")],
+        units=[UnitRecord("x.service", "disabled", "enabled")],
+    )
+    found = plan(change, present=Present({KNOB: "1"}, MODES, {"ipv4": "DROP"}, {"x.service": "enabled"}))
+    assert found.sysctls == [SysctlChange(KNOB, "1", "0")]
+    assert [(port.port, port.before, port.after) for port in found.ports] == [("veth1", True, False)]
+    assert found.policies == [PolicyChange("ipv4", "DROP", "ACCEPT")]
+    assert found.units == [UnitRecord("x.service", "enabled", "disabled")]
+    assert (found.files, found.conflicts) == ([], [])
+    assert len(found.outline.actions) == len(found.outline.diffs) == 4
+    assert "disable x.service" in found.outline.actions
+    # The host forwards no more, so that an open policy opens nothing.
+    assert [warning.split()[0] for warning in found.outline.warnings] == ["a", "IPv4"]
+
+
+def test_a_host_that_is_as_it_was_needs_no_plan() -> None:
+    change = recorded(
+        "done",
+        sysctls=[SysctlChange(KNOB, "0", "1")],
+        ports=[PORT],
+        policies=[PolicyChange("ipv4", "ACCEPT", "DROP")],
+        units=[UnitRecord("x.service", "disabled", "enabled")],
+    )
+    there = Present({KNOB: "0"}, {(6, "veth1"): False}, {"ipv4": "ACCEPT"}, {"x.service": "disabled"})
+    found = plan(change, present=there)
+    assert found == ValuesPlan(Outline(warnings=["a note"]))
+    undone = replace(change, ended=["undone"])
+    assert plan(undone, present=Present({KNOB: "1"}, MODES, {"ipv4": "DROP"}, {})).outline.actions == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "forwarding", "is_open"), [("ACCEPT", "1", True), ("ACCEPT", "0", False), ("DROP", "1", False)]
+)
+def test_a_policy_that_becomes_open_on_a_host_that_forwards_is_warned_of(
+    policy: str, forwarding: str, *, is_open: bool
+) -> None:
+    other = "DROP" if policy == "ACCEPT" else "ACCEPT"
+    for family, knob in (("ipv4", KNOB), ("ipv6", "net.ipv6.conf.all.forwarding")):
+        change = recorded("done", policies=[PolicyChange(family, policy, other)])
+        found = plan(change, present=Present({knob: forwarding}, {}, {family: other}, {}))
+        assert [item.after for item in found.policies] == [policy]
+        assert (len(found.outline.warnings) == 2) is is_open
+
+
+def test_what_is_gone_is_said_by_interface_and_what_was_changed_since_stays() -> None:
+    change = recorded(
+        "done",
+        sysctls=[SysctlChange("net.ipv4.conf.veth9.rp_filter", "2", "0"), SysctlChange(KNOB, "0", "1")],
+        ports=[PORT],
+    )
+    found = plan(change, present=Present({KNOB: "7"}, {}, {}, {}))
+    assert (found.sysctls, found.ports) == ([], [])
+    assert [conflict.split()[0] for conflict in found.conflicts] == [KNOB]
+    assert found.outline.warnings[1].endswith("veth9, veth1, the port of container web on br-1")
+
+
+def test_of_changes_one_after_the_other_the_first_counts_unless_others_were_between() -> None:
+    first, second = SysctlChange(KNOB, "0", "1"), SysctlChange(KNOB, "1", "2")
+    now = Present({KNOB: "2"}, {}, {}, {})
+    both = recorded("done", sysctls=[first]), recorded("done", sysctls=[second])
+    assert plan(*both, present=now).sysctls == [SysctlChange(KNOB, "2", "0")]
+    between = recorded("done", sysctls=[first]), recorded("done", sysctls=[replace(second, before="5")])
+    assert plan(*between, present=now).sysctls == [SysctlChange(KNOB, "2", "5")]
+    # One that was killed or failed may have changed it or not.
+    for ended in ([], ["failed"]):
+        killed = recorded(*ended, sysctls=[first])
+        assert plan(killed, present=Present({KNOB: "1"}, {}, {}, {})).sysctls == [SysctlChange(KNOB, "1", "0")]
+        assert plan(killed, present=Present({KNOB: "0"}, {}, {}, {})).conflicts == []
+
+
+def test_conflicts_are_refused_together() -> None:
+    refuse_conflicts([])
+    with pytest.raises(Refusal, match="one; two") as caught:
+        refuse_conflicts(["one", "two"])
+    assert caught.value.consents == [{"on_conflict": "allow"}]
