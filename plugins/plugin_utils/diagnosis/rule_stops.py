@@ -162,7 +162,7 @@ def _internal(case: Case, step: PathStep) -> Suspect | None:
 
 def _icc(case: Case, step: PathStep) -> Suspect | None:
     network = next((item for item in case.snapshot.networks if item.bridge and item.bridge == step.incoming), None)
-    if network is None or step.incoming != step.outgoing or not _is_rule(step):
+    if network is None or network.icc or step.incoming != step.outgoing or not _is_rule(step):
         return None
     if not set(step.fields) <= {"iif", "oif"} or step.chain == USER_CHAIN:
         return None

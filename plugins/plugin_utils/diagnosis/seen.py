@@ -54,6 +54,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_p
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
     bridge_down,
     inner_port,
+    interface_down,
     missing_gateway,
     missing_route,
     nothing_listens,
@@ -218,16 +219,8 @@ def _without_link(case: Case, probe: Probe, layer: ProbeLayer) -> Suspect:
     known = detached(case, probe.origin) or bridge_down(case)
     if known is not None:
         return replace(known, evidence=(*known.evidence, _saw(probe, layer)))
-    return Suspect(
-        "interface_down_in_container",
-        f"The interface of container {probe.origin} is down or has no carrier: it reaches nothing",
-        SENDER,
-        (_saw(probe, layer),),
-        ("network.endpoint", "bridge.link"),
-        Remediation(f"Restart the container, which recreates its link: docker restart {probe.origin}"),
-        layer=INTERFACE,
-        named=layer.error in ("ENETDOWN", "ENOLINK"),
-    )
+    found = interface_down(probe.origin, f"the interface of container {probe.origin} is down or has no carrier")
+    return replace(found, evidence=(_saw(probe, layer),), named=layer.error in ("ENETDOWN", "ENOLINK"))
 
 
 def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Suspect]:

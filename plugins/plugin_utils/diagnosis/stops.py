@@ -87,7 +87,8 @@ def _as_predicted(case: Case, suspect: Suspect, step: PathStep) -> Suspect:
         case.decided_at,
         suspect.layer,
         decides=True,
-        works_in_part=suspect.works_in_part,
+        # docker-proxy accepts a connection before it has one to the container.
+        works_in_part=suspect.works_in_part or step.leg in (PROXY_REQUEST, PROXY_REPLY),
     )
 
 
@@ -179,6 +180,9 @@ def missing_route(case: Case, name: str) -> Suspect:
         names = ", ".join(item.name for item in own)
         return internal_network(names, f"container {name} has no route out of it, to {case.packet.destination}")
     space = case.space(container)
+    down = [link.name for link in space.links if link.name != "lo" and not link.up] if space is not None else []
+    if down and space is not None and len(down) == len(space.links) - 1:
+        return interface_down(name, f"{' and '.join(down)} of container {name} is down")
     length = "::/0" if case.family == 6 else "0.0.0.0/0"
     has_default = space is not None and any(route.destination in (length, "default") for route in space.routes)
     if has_default or space is None:
@@ -198,6 +202,18 @@ def missing_route(case: Case, name: str) -> Suspect:
             "route (a program in the container with NET_ADMIN, or nsenter on the host)"
         ),
         layer="route",
+    )
+
+
+def interface_down(name: str, what: str) -> Suspect:
+    """The one link of a container carries nothing."""
+    return Suspect(
+        "interface_down_in_container",
+        f"{upper(what)}: the container reaches nothing",
+        SENDER,
+        checks=("network.endpoint", "bridge.link"),
+        remediation=Remediation(f"Restart the container, which recreates its link: docker restart {name}"),
+        layer="interface",
     )
 
 
@@ -331,11 +347,16 @@ def _blocked(case: Case, step: PathStep) -> Suspect:
         )
     if "neighbour" in step.note or "hardware address" in step.note:
         return unresolved(case, step.note, leg_in_words(step.leg))
+    return _port_blocked(step.note, leg_in_words(step.leg))
+
+
+def _port_blocked(what: str, lost: str) -> Suspect:
     return Suspect(
         "bridge_port_blocked",
-        f"{upper(step.note)}: {leg_in_words(step.leg)} does not pass the bridge",
+        f"{upper(what)}: {lost} does not pass the bridge",
         BEHIND_RULES,
         remediation=Remediation("Correct the setting of the bridge port (bridge -d link show)"),
+        layer="neighbour",
     )
 
 
@@ -343,6 +364,9 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
     address = address_in(step.destination)
     if "does not learn the hardware address" in step.note:
         return unresolved(case, step.note, leg_in_words(step.leg))
+    gateway = _wrong_gateway(case, step)
+    if gateway is not None:
+        return gateway
     overlapping = case.related("network.overlap")
     if overlapping:
         return overlap(f"{step.note}: {address} lies in a subnet of this host's Docker networks and elsewhere as well")
@@ -366,6 +390,26 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
     )
 
 
+def _wrong_gateway(case: Case, step: PathStep) -> Suspect | None:
+    """A route inside the container that asks, by an address that its gateway does not have."""
+    space = case.space(case.asking)
+    gateway = step.note.rpartition(" ")[2]
+    if case.asking is None or space is None or step.leg != REQUEST or gateway == case.packet.destination:
+        return None
+    if not any(gateway in route.gateways for route in space.routes) or gateway in case.host_addresses:
+        return None
+    name = case.asking.name
+    return Suspect(
+        "wrong_gateway_in_container",
+        f"Container {name} sends to {case.packet.destination} by {gateway}, which answers on no network of its: its "
+        "route has a wrong gateway",
+        SENDER,
+        checks=("network.endpoint",),
+        remediation=Remediation(f"Restart the container, which restores its routes: docker restart {name}"),
+        layer="neighbour",
+    )
+
+
 def unresolved(case: Case, what: str, lost: str) -> Suspect:
     """A hardware address that is not learnt."""
     if "rp_filter of " in what:
@@ -379,6 +423,8 @@ def unresolved(case: Case, what: str, lost: str) -> Suspect:
                 "the route to that address"
             ),
         )
+    if "bridge port" in what:
+        return _port_blocked(what, lost)
     inside = any(f"container {item.name} does not answer" in what for item in case.ends)
     return Suspect(
         "arp_off_in_container" if inside else "neighbour_unresolved",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ICC, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Conntrack,
     Ipsec,
@@ -162,6 +162,27 @@ def unplugged() -> HostSnapshot:
     return with_links(lambda link: replace(link, master=None) if link.peer_nsid == 0 else link)
 
 
+def without_link_inside() -> HostSnapshot:
+    """The interface of web is down, with which its routes went."""
+    return inside(lambda space: without_default(replace(space, links=[_down(link) for link in space.links])))
+
+
+def _down(link: Any) -> Any:
+    return link if link.name == "lo" else replace(link, up=False)
+
+
+def with_wrong_gateway() -> HostSnapshot:
+    return inside(lambda space: replace(space, routes=[_by_nobody(route) for route in space.routes]))
+
+
+def _by_nobody(route: Any) -> Any:
+    return replace(route, gateways=["172.18.0.99"]) if route.gateways else route
+
+
+def with_isolated_ports() -> HostSnapshot:
+    return with_links(lambda link: replace(link, isolated=True) if link.peer_nsid is not None else link)
+
+
 def dropped_from_its_link() -> Case:
     case = probed(case_of(unplugged(), OUT), TIMED_OUT)
     (veth,) = (link.name for link in case.snapshot.links if link.peer_nsid == 0)
@@ -199,7 +220,10 @@ def isolated(**settings: Any) -> HostSnapshot:
     network = host.network(**settings)
     host.container("web", [network], [], [("tcp", 80)])
     host.container("db", [network], [], [("tcp", 5432)])
-    return host.snapshot()
+    snapshot = host.snapshot()
+    icc = {ICC: str(settings.get("icc", True)).lower()}
+    networks = [replace(item, options={**item.options, **icc}) for item in snapshot.networks]
+    return replace(snapshot, networks=networks)
 
 
 def paused() -> HostSnapshot:
@@ -270,6 +294,22 @@ PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
     ("default_route_missing", lambda: inside(without_default), OUT, "unreachable"),
     ("policy_route", with_policy_rule, OUT, "unreachable"),
     ("policy_route", with_policy_table, OUT, TIMED_OUT),
+    ("interface_down_in_container", without_link_inside, OUT, "unreachable"),
+    ("wrong_gateway_in_container", with_wrong_gateway, OUT, TIMED_OUT),
+    ("bridge_port_blocked", with_isolated_ports, PEER, TIMED_OUT),
+    (
+        "rule_drops_request",
+        lambda: with_rule("filter", "FORWARD", f"-i {BRIDGE} -o {BRIDGE} -j DROP"),
+        PEER,
+        TIMED_OUT,
+    ),
+    # docker-proxy accepts before it has a connection to the container.
+    (
+        "rule_drops_request",
+        lambda: with_rule("filter", "OUTPUT", f"-o {BRIDGE} -p tcp -m tcp --dport 80 -j DROP"),
+        Question("db", "web:80/tcp"),
+        "",
+    ),
     ("route_overlap", with_longer_route, PUBLISHED, ""),
     ("gateway_address_missing", without_noted_gateways, OUT, "unreachable"),
     ("ipsec_policy", with_ipsec, OUT, TIMED_OUT),
