@@ -157,7 +157,7 @@ def trace_all(host: Host, snapshot: HostSnapshot, packets: Sequence[Packet]) -> 
 def traced(host: Host, snapshot: HostSnapshot, packets: Sequence[Packet]) -> Iterator[TracedProbe]:
     """Trace packets on a host that has the readers, and hold each against what the snapshot predicts."""
     view = HostView.of(snapshot)
-    index = RuleIndex(view.book)
+    index = RuleIndex.of(view)
     questions = [json.dumps(_question(view, packet)) for packet in packets]
     program = PROGRAM.format(place=PLACE, questions="\n".join(questions))
     out = host.run(["/usr/bin/python3", "-"], stdin=program, timeout=60 + SECONDS_EACH * len(packets)).out

@@ -108,6 +108,21 @@ def test_a_rule_that_came_after_reading_is_said_to_have_come(fresh_host: Host) -
     assert "DOCKER-USER (drop) was not there when it was read" in found.comparison.difference
 
 
+def test_a_rule_that_went_after_reading_is_no_difference(fresh_host: Host) -> None:
+    rule = ["DOCKER-USER", "-i", "eth0", "-p", "tcp", "--dport", "80", "-j", "DROP"]
+    fresh_host.deploy(SCENARIO)
+    fresh_host.run(["iptables", "-I", *rule])
+    install_readers(fresh_host)
+    snapshot = read_host(fresh_host)
+    packet = Packet(Origin(OUTSIDE), fresh_host.address, port=8080)
+    (before,) = traced(fresh_host, snapshot, [packet])
+    assert (before.comparison.agree, before.trace.end) == (True, "dropped_by_rule"), str(before)
+    fresh_host.run(["iptables", "-D", *rule])
+    (found,) = traced(fresh_host, snapshot, [packet])
+    assert found.comparison.agree is None, str(found)
+    assert found.comparison.difference.startswith("not compared: the ruleset changed meanwhile; by the rules as they")
+
+
 def test_a_rule_that_cannot_be_predicted_is_decided_by_the_kernel(fresh_host: Host) -> None:
     fresh_host.deploy(SCENARIO)
     fresh_host.run(

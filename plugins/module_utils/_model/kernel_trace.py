@@ -93,3 +93,5 @@ class KernelTrace:
     """Events of other packets that were seen and left out."""
     left_behind: list[str] = field(default_factory=list)
     """Settings that were changed for the trace and could not be set back."""
+    generation: Optional[int] = None
+    """Of the ruleset of nftables before the trace added its own tables, as of Ruleset; None where it is not known."""

@@ -17,7 +17,10 @@ from dataclasses import dataclass, replace
 from typing import Callable, Optional, TypeVar, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import in_namespace
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import read_tables
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
+    read_generation,
+    read_tables,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import (
     DROPPED_BY_RULE,
     FROM_SOCKET,
@@ -131,6 +134,7 @@ class _Session:
     def run(self) -> KernelTrace:
         """Follow the probe, or real traffic. Raises CannotTraceError."""
         self._name = f"{TABLE}{os.getpid()}"
+        self._generation = _generation()
         self._plan = self._planned()
         self._problems: list[str] = []
         self._log: Optional[Reader] = None
@@ -380,6 +384,7 @@ class _Session:
             observed=observed if self.question.mode == LIVE else "",
             source=follower.source if self.probe is None else self.probe.source,
             others=follower.others,
+            generation=self._generation,
         )
 
 
@@ -411,6 +416,13 @@ def _delete(name: str) -> None:
             except OSError as error:
                 if error.errno != errno.ENOENT:
                     raise
+
+
+def _generation() -> Optional[int]:
+    try:
+        return read_generation()
+    except (OSError, LookupError):
+        return None
 
 
 def _tables() -> list[str]:

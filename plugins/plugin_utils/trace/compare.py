@@ -14,6 +14,7 @@ translates later packets: of those the end tells, which is compared, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -94,7 +95,7 @@ class Alignment(NamedTuple):
 
 def compare(path: Path, trace: KernelTrace, snapshot: HostSnapshot) -> Comparison:
     """Whether the kernel did what was predicted from that snapshot, or why that cannot be said."""
-    return align(path, trace, RuleIndex(HostView.of(snapshot).book)).comparison
+    return align(path, trace, RuleIndex.of(HostView.of(snapshot))).comparison
 
 
 def align(path: Path, trace: KernelTrace, index: RuleIndex) -> Alignment:
@@ -102,7 +103,7 @@ def align(path: Path, trace: KernelTrace, index: RuleIndex) -> Alignment:
     traced = traced_steps(trace, index)
     trace = settled(trace, traced)
     found = _Comparing(path, trace, traced, index).run()
-    why = _incomparable(path, trace, traced, found.comparison)
+    why = _incomparable(path, trace, traced, found.comparison) or _changed(trace, index, found.comparison)
     return found if why is None else found._replace(comparison=why)
 
 
@@ -120,6 +121,15 @@ def _incomparable(path: Path, trace: KernelTrace, traced: Sequence[TracedStep], 
         ended = end_of_trace(trace, traced)
         return Comparison(None, f"the prediction is undetermined ({path.because}); in the kernel {ended}")
     return None
+
+
+def _changed(trace: KernelTrace, index: RuleIndex, found: Comparison) -> Comparison | None:
+    """That a difference may be one of the ruleset, which is not the one any more that was read; None for all others."""
+    generations = (index.generation, trace.generation)
+    if found.agree is not False or None in generations or len(set(generations)) == 1:
+        return None
+    why = f"not compared: the ruleset changed meanwhile; by the rules as they were read, {found.difference}"
+    return replace(found, agree=None, difference=why)
 
 
 class _Difference(NamedTuple):

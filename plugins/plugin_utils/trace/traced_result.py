@@ -82,7 +82,7 @@ class TracedPath:
 
     def __init__(self, view: HostView, packet: Packet, path: Path, trace: KernelTrace) -> None:
         """Take the host, the packet, and what was predicted and traced of it."""
-        index = RuleIndex(view.book)
+        index = RuleIndex.of(view)
         self._packet = packet
         self._path = path
         self._steps = traced_steps(trace, index)

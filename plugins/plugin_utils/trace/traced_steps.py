@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
     TraceEvent,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import REQUEST, PathStep
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
     CONTINUE,
@@ -66,8 +67,9 @@ class TracedStep:
 class RuleIndex:
     """The rules that were read, by what the kernel calls them."""
 
-    def __init__(self, book: RuleBook) -> None:
-        """Take all chains of a host."""
+    def __init__(self, book: RuleBook, generation: int | None = None) -> None:
+        """Take all chains of a host, and the generation of its ruleset of nftables, where it is known."""
+        self.generation = generation
         self._chains = {(chain.table_name, chain.name): chain for chain in book.chains.values()}
         self._rules = {
             (chain.table_name, chain.name, rule.handle): rule
@@ -80,6 +82,12 @@ class RuleIndex:
             chain.rules for chain in book.chains.values() if chain.backend != LEGACY
         )
         """Whether rules of nftables can be told by what the kernel calls them."""
+
+    @classmethod
+    def of(cls, view: HostView) -> RuleIndex:
+        """Take the rules of a host that was read."""
+        ruleset = view.snapshot.ruleset
+        return cls(view.book, ruleset.generation if ruleset is not None else None)
 
     def chain(self, table: str, name: str) -> Chain | None:
         """The chain of a step or an event; None for one that was not read."""

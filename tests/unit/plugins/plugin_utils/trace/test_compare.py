@@ -176,6 +176,23 @@ def test_a_rule_that_was_not_read_says_that_the_ruleset_changed() -> None:
     )
 
 
+def test_a_difference_after_a_change_of_the_ruleset_says_so() -> None:
+    recorded = recorded_host("iptables-proxy-on")
+    assert recorded.ruleset is not None
+    snapshot = replace(recorded, ruleset=replace(recorded.ruleset, generation=40))
+    dummy, path = asked(snapshot, OUTSIDE_IN)
+    events = [event for event in events_of(path) if event.chain != "DOCKER-BRIDGE"]
+    same = replace(trace_of(path, events), generation=40)
+    assert compare(path, same, snapshot).agree is False
+    found = compare(path, replace(same, generation=41), snapshot)
+    assert found.agree is None
+    assert found.difference.startswith(
+        "not compared: the ruleset changed meanwhile; by the rules as they were read, in "
+    )
+    # What comes to the same by all rules is the same, whatever else changed.
+    assert compare(path, replace(trace_of(path), generation=41), snapshot).agree is True
+
+
 def with_idle_chain(snapshot: HostSnapshot) -> HostSnapshot:
     """The host with a base chain that has no rules."""
     assert snapshot.ruleset is not None
@@ -245,7 +262,7 @@ def test_rules_of_iptables_legacy_are_told_by_their_place() -> None:
     # A rule without conditions is called as the end of its chain is.
     events = [*predicted[:back], logging, replace(predicted[back], kind="return"), *predicted[back + 1 :]]
     assert compare(path, trace_of(path, events), snapshot).agree is True
-    steps = traced_steps(trace_of(path, events), RuleIndex(HostView.of(snapshot).book))
+    steps = traced_steps(trace_of(path, events), RuleIndex.of(HostView.of(snapshot)))
     shown = [(item.step.chain, item.step.number, item.step.action) for item in steps if item.step.place == "forward"]
     assert shown == [
         ("FORWARD", 1, "jump"),
