@@ -24,7 +24,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     HOST,
     OUTSIDE,
     REFUSED,
+    TIMED_OUT,
     UNKNOWN,
+    UNREACHABLE,
+    Origin,
     Packet,
     Path,
     PathStep,
@@ -33,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import end_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
 
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (what sockets are bound to that take all)
@@ -186,9 +190,21 @@ class Case:
     @cached_property
     def is_flushed(self) -> bool:
         """Whether dockerd's rules are missing: by the audit, or since the family has no chain of Docker's at all."""
-        return bool(self.related("firewall.flushed")) or not (
-            self.view.rule_problems or chains_of_docker(self.view.book, self.family)
-        )
+        return self._lacks_all_chains or bool(self._flushed())
+
+    @cached_property
+    def is_nat_flushed(self) -> bool:
+        """The same of those that translate addresses."""
+        return self._lacks_all_chains or any("table nat" in str(item.evidence) for item in self._flushed())
+
+    @cached_property
+    def _lacks_all_chains(self) -> bool:
+        return not (self.view.rule_problems or chains_of_docker(self.view.book, self.family))
+
+    def _flushed(self) -> list[Finding]:
+        """One about the whole host names the families that it is about."""
+        found = self.related("firewall.flushed")
+        return [item for item in found if item.resource.kind != "host" or f"IPv{self.family}" in item.summary]
 
     @cached_property
     def is_switched(self) -> bool:
@@ -249,9 +265,18 @@ class Case:
         return tuple(item for item in self.probes if item.origin == self.asked.name)
 
     @cached_property
-    def named_probe(self) -> Probe | None:
-        """The probe that asked by name."""
-        return next((item for item in self.probes if any(True for dummy in layers(item, "name"))), None)
+    def silent_from_host(self) -> Probe | None:
+        """Of a question from outside the probe from the host, where the container did not answer it as it was to."""
+        if self.packet.origin.kind != OUTSIDE or self.asked is None:
+            return None
+        own = {text for end in self.asked.endpoints for text in (end.address, end.address6) if text}
+        for probe in self.probes:
+            if probe.origin != HOST or probe.address not in own or probe.observed not in (TIMED_OUT, UNREACHABLE):
+                continue
+            asked = Packet(Origin(HOST), probe.address, self.packet.protocol, probe.port)
+            if end_of(self.view, asked).observed == ANSWERED:
+                return probe
+        return None
 
     @property
     def was_answered(self) -> bool:

@@ -120,6 +120,8 @@ def _is_seen_to_fail(case: Case) -> bool | None:
         return probe.observed != ANSWERED
     if trace is not None and trace.end in (DROPPED_BY_RULE, LOST) and trace.complete:
         return True
+    if case.silent_from_host is not None:
+        return True
     if trace is not None and trace.end == NOT_SEEN and trace.complete and case.decision is not None:
         return True
     if trace is not None and trace.observed not in ("", UNKNOWN):
@@ -153,6 +155,8 @@ def _what_works(case: Case) -> str:
     if probe is not None and probe.observed == ANSWERED:
         return f"a connection from {probe.origin} was answered"
     who = case.path.answered_by or "the target"
+    if probe is not None and probe.observed == UNKNOWN:
+        return f"a datagram from {probe.origin} was sent, {who} is predicted to get it, and UDP does not say more"
     if trace is not None and trace.end in _PASSED:
         return f"{end_in_words(trace)}, and {who} is predicted to answer"
     return f"{who} is predicted to answer, and no connection was tried"
@@ -167,7 +171,9 @@ def _open_questions(case: Case) -> list[str]:
     doubts = [f"not known: {doubt}" for doubt in case.path.undetermined]
     trace = case.trace
     problems = [trace.problem] if trace is not None and trace.problem else []
-    found = list(dict.fromkeys([*doubts, *case.problems, *problems]))
+    differs = case.comparison is not None and case.comparison.agree is False
+    differences = [f"prediction and kernel differ: {case.comparison.difference}"] if differs and case.comparison else []
+    found = list(dict.fromkeys([*differences, *doubts, *case.problems, *problems]))
     if found:
         return found
     if _is_seen_to_fail(case):

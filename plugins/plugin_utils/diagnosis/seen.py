@@ -65,6 +65,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspe
     BEYOND,
     SENDER,
     Suspect,
+    in_words,
 )
 
 _EMBEDDED = "127.0.0.11"
@@ -476,7 +477,7 @@ def _target(case: Case) -> Iterator[Suspect]:
     where = _where(probe)
     evidence = (
         Evidence(PREDICTION, f"No rule or setting that was read stops the connection: {path.reason}"),
-        Evidence(PROBE, f"The connection from {probe.origin} to {where} is {probe.observed}"),
+        Evidence(PROBE, f"The connection from {probe.origin} to {where} {in_words(probe.observed)}"),
     )
     left = trace is not None and trace.end == LEFT
     if not left and any(layer_of(probe, name, FAILED) for name in (INTERFACE, ADDRESS, ROUTE, NEIGHBOUR)):
@@ -525,7 +526,7 @@ def _failed_inside(probe: Probe) -> bool:
 
 def _silent_container(case: Case) -> Iterator[Suspect]:
     """A container that the prediction reaches, and that does not answer: nothing that was read explains it."""
-    probe, path = case.own_probe, case.path
+    probe, path = case.own_probe or case.silent_from_host, case.path
     is_container = path.responder is not None and path.responder.kind == "container"
     if probe is None or not is_container or not case.is_predicted_well or case.packet.protocol == "udp":
         return
@@ -536,7 +537,7 @@ def _silent_container(case: Case) -> Iterator[Suspect]:
         f"Container {path.answering_container} does not answer {probe.origin}, and no rule or setting that was read "
         "explains it",
         ANY_PLACE,
-        (Evidence(PROBE, f"The connection from {probe.origin} to {_where(probe)} is {probe.observed}"),),
+        (Evidence(PROBE, f"The connection from {probe.origin} to {_where(probe)} {in_words(probe.observed)}"),),
         remediation=Remediation("Trace the connection (trace: live), and look at the layers of the probe"),
         layer="target",
         at_most=POSSIBLE,

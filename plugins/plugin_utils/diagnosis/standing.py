@@ -15,11 +15,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     ADDRESS,
+    FAILED,
     INTERFACE,
     NEIGHBOUR,
+    PASSED,
+    PATH_MTU,
     ROUTE,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, layers
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
     CERTAIN,
     CHECK,
@@ -127,6 +130,8 @@ def _stale_flow(case: Case) -> Iterator[Suspect]:
             (Evidence(CHECK, finding.summary, finding.check),),
             remediation=finding.remediation,
             works_in_part=True,
+            # Those who send from other ports are served.
+            at_most=POSSIBLE if case.was_answered else CERTAIN,
         )
 
 
@@ -145,6 +150,9 @@ def _overlap(case: Case) -> Iterator[Suspect]:
 
 def _mtu(case: Case) -> Iterator[Suspect]:
     """A link that is narrower than what the endpoint sends."""
+    measured = {layer.outcome for probe in case.probes for layer in probe.layers if layer.layer == PATH_MTU}
+    if PASSED in measured:
+        return
     for finding in case.related("bridge.mtu"):
         yield Suspect(
             "mtu_black_hole",
@@ -152,17 +160,18 @@ def _mtu(case: Case) -> Iterator[Suspect]:
             ANY_PLACE,
             (Evidence(CHECK, finding.summary, finding.check), *_lost_size(case)),
             remediation=finding.remediation,
-            layer="path_mtu",
+            layer=PATH_MTU,
             works_in_part=True,
+            at_most=CERTAIN if FAILED in measured else POSSIBLE,
         )
 
 
 def _lost_size(case: Case) -> Iterator[Evidence]:
-    from_probe = [layer for probe in case.probes for layer in probe.layers if layer.layer == "path_mtu"]
     yield from (
-        Evidence(PROBE, f"Large packets from {case.packet.origin} are lost: {layer.detail or layer.error}")
-        for layer in from_probe[:1]
-        if layer.outcome == "failed"
+        Evidence(PROBE, f"Large packets from {probe.origin} are lost: {layer.detail or layer.error}")
+        for probe in case.probes
+        for layer in layers(probe, PATH_MTU)
+        if layer.outcome == FAILED
     )
 
 

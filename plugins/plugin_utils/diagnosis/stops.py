@@ -546,7 +546,7 @@ def _masquerade(case: Case, step: PathStep) -> Suspect | None:
     source = address_in(step.source)
     if is_loopback(source) or not is_private(*parse_address(source)):
         return None
-    if case.is_flushed:
+    if case.is_nat_flushed:
         return Suspect(
             "rules_flushed",
             f"dockerd's rules are missing: the request leaves the host with the source {source}, to which machines "

@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
+    CLOSED,
     NO_ANSWER,
     REFUSED,
     TIMED_OUT,
@@ -140,7 +141,22 @@ def _of_probe(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
     if probe is None or not suspect.decides or not _is_foreseen(case.path.observed, probe.observed):
         return ()
     how = "" if case.path.observed == UNKNOWN else ", as predicted"
-    return (Evidence(PROBE, f"A connection from {probe.origin} to {_target(case)} is {probe.observed}{how}"),)
+    text = f"A connection from {probe.origin} to {_target(case)} {in_words(probe.observed)}{how}"
+    return (Evidence(PROBE, text),)
+
+
+_SEEN = {
+    TIMED_OUT: "times out",
+    REFUSED: "is refused",
+    UNREACHABLE: "is unreachable",
+    ANSWERED: "is answered",
+    CLOSED: "opens and is closed at once",
+}
+
+
+def in_words(observed: str) -> str:
+    """What became of a connection, as the end of a sentence."""
+    return _SEEN.get(observed, f"ends as {observed}")
 
 
 def _target(case: Case) -> str:

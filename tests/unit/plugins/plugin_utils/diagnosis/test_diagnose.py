@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     INTERFACE,
     NAME,
     NEIGHBOUR,
+    PASSED,
     PATH_MTU,
     ROUTE,
     SERVICE,
@@ -36,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question
 
@@ -540,3 +542,49 @@ def test_causes_are_listed_with_certainty_evidence_and_remediation() -> None:
     assert any(line.startswith("1. certain: net.ipv4.ip_forward=0") for line in lines)
     assert any("module ip_forward with state: present" in line for line in lines)
     assert not any("\x1b" in line for line in lines)
+
+
+def too_wide() -> HostSnapshot:
+    """Endpoints send larger packets than the uplink carries."""
+
+    def sized(link: Any) -> Any:
+        return replace(link, mtu=1400 if link.name == "eth0" else 1500)
+
+    snapshot = with_links(sized)
+    spaces = [
+        replace(space, links=[replace(link, mtu=1500) for link in space.links])
+        for space in snapshot.container_namespaces
+    ]
+    return replace(snapshot, container_namespaces=spaces)
+
+
+def test_a_narrow_uplink_is_a_cause_only_where_large_packets_were_seen_to_be_lost() -> None:
+    case = case_of(too_wide(), OUT)
+    assert case.related("bridge.mtu")
+    came = ProbeLayer(PATH_MTU, "", PASSED, "", "packets of 1400 bytes arrive")
+    for seen in (case, probed(case, "answered"), probed(case, "answered", came)):
+        assert diagnose(seen).verdict == "no_fault"
+    first = diagnose(probed(case, "answered", layer(PATH_MTU, TIMED_OUT))).causes[0]
+    assert (first.cause, first.certainty) == ("mtu_black_hole", "certain")
+    assert {item.kind for item in first.evidence} == {"check", "probe"}
+
+
+def test_a_container_that_does_not_answer_the_host_is_no_healthy_way_in() -> None:
+    case = healthy(PUBLISHED)
+    silent = replace(probe_of(case.packet, TIMED_OUT), origin="host", address="172.18.0.2", port=80)
+    found = diagnose(traced(replace(case, probes=[silent]), "left", end_device=BRIDGE))
+    assert (found.verdict, [item.cause for item in found.causes]) == ("fault", ["container_silent"])
+    assert found.causes[0].certainty == "possible"
+
+
+def test_of_a_datagram_that_nobody_answers_is_said_what_is_known() -> None:
+    found = diagnose(probed(healthy(OUT_DNS), "unknown"))
+    assert found.verdict == "no_fault"
+    assert "UDP does not say more" in found.summary
+
+
+def test_a_loss_that_nothing_explains_is_undetermined_and_names_the_difference() -> None:
+    differs = Comparison(agree=False, difference="in the kernel it is lost")
+    found = diagnose(replace(traced(healthy(OUT), "lost"), comparison=differs))
+    assert (found.verdict, found.causes) == ("undetermined", [])
+    assert found.undetermined[0] == "prediction and kernel differ: in the kernel it is lost"
