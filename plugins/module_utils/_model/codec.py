@@ -31,6 +31,7 @@ _NONE = type(None)
 # ``X | None`` is a type of its own from Python 3.10 to 3.13.
 _UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
 _NAMED = "named"
+_OF_PAIR = {"name", "value"}
 _SCALARS = frozenset((str, int, float, bool, _NONE))
 
 
@@ -81,13 +82,10 @@ class _MisfitError(Exception):
         self.words = words
         self.place = ""
 
-
-def _within(place: str, decode: Decode, value: Any) -> Any:
-    try:
-        return decode(value)
-    except _MisfitError as error:
-        error.place = place + error.place
-        raise
+    def within(self, place: str) -> _MisfitError:
+        """The same, one step further out. Only then is the step worth words: most values fit."""
+        self.place = place + self.place
+        return self
 
 
 def _fields_of(cls: Any) -> Optional[list[str]]:
@@ -119,7 +117,10 @@ def decoder_of(cls: Any) -> Decode:
         for name, required, decode_field, exact in fields:
             if name in data:
                 value = data[name]
-                arguments[name] = value if type(value) in exact else _within(f".{name}", decode_field, value)
+                try:
+                    arguments[name] = value if type(value) in exact else decode_field(value)
+                except _MisfitError as error:
+                    raise error.within(f".{name}") from None
             elif required:
                 raise _MisfitError(f"the key {name!r} is missing")
         return cls(**arguments)
@@ -142,9 +143,9 @@ def _decoder(hint: Any) -> Decode:
         items = _list_of(_decoder(arguments[0]), _exact(arguments[0]))
         return lambda value: tuple(items(value))
     if origin is dict:
-        decode = _decoder(arguments[1])
+        decode, exact = _decoder(arguments[1]), _exact(arguments[1])
         # A field's own stands there as a list, others in an object.
-        return lambda value: _by_name(decode, value[_NAMED] if _is_named(value) else value)
+        return lambda value: _by_name(decode, exact, value[_NAMED] if _is_named(value) else value)
     if dataclasses.is_dataclass(hint):
         return decoder_of(typing.cast(Any, hint))
     return lambda value: _scalar(hint, value)
@@ -165,9 +166,13 @@ def _list_of(decode: Decode, exact: tuple[type, ...]) -> Decode:
     def decode_list(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise _MisfitError(f"expected a list, found {_kind(value)}")
-        return [
-            item if type(item) in exact else _within(f"[{index}]", decode, item) for index, item in enumerate(value)
-        ]
+        found: list[Any] = []
+        for index, item in enumerate(value):
+            try:
+                found.append(item if type(item) in exact else decode(item))
+            except _MisfitError as error:
+                raise error.within(f"[{index}]") from None
+        return found
 
     return decode_list
 
@@ -175,34 +180,36 @@ def _list_of(decode: Decode, exact: tuple[type, ...]) -> Decode:
 def _untyped(value: Any) -> Any:
     """What a field of no certain type has: scalars, lists, and what has names."""
     if isinstance(value, list):
-        return [_within(f"[{index}]", _untyped, item) for index, item in enumerate(value)]
+        return _untyped_list(value)
     if _is_named(value):
-        return _by_name(_untyped, value[_NAMED])
+        return _by_name(_untyped, (), value[_NAMED])
     if isinstance(value, dict):
         raise _MisfitError(f"expected an object with the key {_NAMED!r} alone")
     return value
+
+
+_untyped_list = _list_of(_untyped, ())
 
 
 def _is_named(value: Any) -> bool:
     return isinstance(value, dict) and list(value) == [_NAMED]
 
 
-def _by_name(decode: Decode, value: Any) -> dict[str, Any]:
+def _by_name(decode: Decode, exact: tuple[type, ...], value: Any) -> dict[str, Any]:
     if not isinstance(value, list):
         raise _MisfitError(f"expected a list, found {_kind(value)}")
     found: dict[str, Any] = {}
     for index, item in enumerate(value):
-        name = _within(f"[{index}]", _name_of, item)
+        if not isinstance(item, dict) or item.keys() != _OF_PAIR or not isinstance(item["name"], str):
+            raise _MisfitError("expected an object with a name and a value").within(f"[{index}]")
+        name, part = str(item["name"]), item["value"]
         if name in found:
             raise _MisfitError(f"the name {name!r} is there twice")
-        found[name] = _within(f".{name}", decode, item["value"])
+        try:
+            found[name] = part if type(part) in exact else decode(part)
+        except _MisfitError as error:
+            raise error.within(f".{name}") from None
     return found
-
-
-def _name_of(item: Any) -> str:
-    if not isinstance(item, dict) or item.keys() != {"name", "value"} or not isinstance(item["name"], str):
-        raise _MisfitError("expected an object with a name and a value")
-    return str(item["name"])
 
 
 def _scalar(hint: Any, value: Any) -> Any:
