@@ -96,6 +96,19 @@ def test_what_blocks_a_packet_is_the_same_rule_for_both(fresh_host: Host) -> Non
     assert (stopped["traced"]["agree"], stopped["traced"]["end"]) == (True, "lost"), stopped["listing"]
 
 
+def test_a_mark_that_leads_nowhere_ends_the_packet_where_it_is_set(fresh_host: Host) -> None:
+    fresh_host.deploy(SCENARIO)
+    script = """
+    iptables -t mangle -N MINE && iptables -t mangle -A MINE -p udp --dport 5353 -j MARK --set-mark 5
+    iptables -t mangle -A OUTPUT -j MINE && iptables -A OUTPUT -p udp --dport 5353 -j REJECT
+    ip rule add fwmark 5 lookup 105 && ip route add prohibit default table 105
+    """
+    fresh_host.run(["sh", "-ec", script])
+    result = asked(fresh_host, **{"from": "host", "to": "203.0.113.9:5353/udp"})
+    assert result["path"]["reason"] == "after OUTPUT the host has no route to 203.0.113.9", result["listing"]
+    assert (result["traced"]["agree"], result["traced"]["end"]) == (True, "lost"), result["listing"]
+
+
 def test_a_rule_that_came_after_reading_is_said_to_have_come(fresh_host: Host) -> None:
     fresh_host.deploy(SCENARIO)
     install_readers(fresh_host)

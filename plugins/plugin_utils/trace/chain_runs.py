@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, PathStep
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.chain_walk import NOTRACK
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import NAT_PRIORITIES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
@@ -33,7 +34,7 @@ MARKED_AT, REPLIES_MARKED_AT = -301, -199
 tracking has to know first."""
 
 _ACCEPTING = frozenset({"accept", "dnat", "snat", "masquerade", "redirect"})
-_CHANGING = frozenset({"mark", "notrack"})
+_CHANGING = frozenset({"mark", NOTRACK})
 NATIVE, BRIDGE, NAT = "filter", "bridge", "nat"
 
 
@@ -167,8 +168,9 @@ def _visits(steps: Sequence[tuple[int, PathStep]], index: RuleIndex) -> Iterator
     visits = (Visit(number, step) for number, step in steps)
     for dummy_rule, same in groupby(visits, key=lambda visit: _rule_key(visit, index)):
         *dummy_changes, last = same
-        # Rules that decide and change nothing (counters, logs) are in no path, and which those are handles tell.
-        if last.step.action != CONTINUE and (index.has_handles or last.verdict != CONTINUE):
+        # Rules that decide and change nothing are in no path: counters, logs, those that would keep a packet from being
+        # tracked that is tracked already, as on its way through the loopback. Which those are handles tell.
+        if last.step.action not in (CONTINUE, NOTRACK) and (index.has_handles or last.verdict != CONTINUE):
             yield last
 
 

@@ -42,7 +42,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     route_query,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Passage
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import must_route_again
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import (
+    must_route_again,
+    routed_by_mark,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     TCP,
     UDP,
@@ -89,7 +92,9 @@ class HostPath:
             return [unsent]
         results: list[LegResult] = []
         for passage, after in self._leg.hook(OUTPUT, branch, flight):
-            lost = self._lost_in_translation(branch, flight, passage, after)
+            lost = self._lost_by_mark(branch, flight, passage, after) or self._lost_in_translation(
+                branch, flight, passage, after
+            )
             if lost is not None:
                 results.append(lost)
                 continue
@@ -116,6 +121,24 @@ class HostPath:
             if found.kind in (UNICAST, LOCAL, UNCERTAIN):
                 return found
         return fib.lookup(route_query(flight))
+
+    def _lost_by_mark(self, before: Branch, flight: Flight, passage: Passage, after: Branch) -> LegResult | None:
+        """A new mark without a way ends the packet behind the chain that set it (nf_route_table_hook4()).
+
+        No later chain of OUTPUT sees it, so none rejects or translates it.
+        """
+        marked = routed_by_mark(flight, passage)
+        if marked is None:
+            return None
+        sent = flight.copy()
+        sent.mark = passage.flight.mark
+        decision = self._route_again(sent)
+        if decision.kind == UNCERTAIN:
+            return None
+        seen = passage._replace(steps=passage.steps[:marked])
+        branch = before.passed(self._leg.name, flight, seen).carrying(sent)
+        branch = branch._replace(undetermined=after.undetermined)
+        return self._without_route(branch, decision) or kept_by_loopback(self._leg, branch, decision)
 
     def _lost_in_translation(self, before: Branch, flight: Flight, passage: Passage, after: Branch) -> LegResult | None:
         """A new destination without a way ends the packet there and then (nf_nat_ipv4_local_fn() of nf_nat_proto.c).

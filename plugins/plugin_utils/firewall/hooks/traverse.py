@@ -309,9 +309,27 @@ class Traverser:
 def must_route_again(before: Flight, passage: Passage) -> bool:
     """Whether what a passage of OUTPUT changed makes the kernel look for a route again (ip_route_me_harder).
 
-    A new destination does, and a new mark if a chain of type route set it (nf_route_table_hook4, nf_nat_local_fn).
+    A new destination does (nf_nat_local_fn), and a new mark, see routed_by_mark().
     """
-    if passage.flight.daddr != before.daddr:
-        return True
-    marked = any(step.action == MARK and step.chain and step.chain.kind == "route" for step in passage.steps)
-    return marked and passage.flight.mark != before.mark
+    return passage.flight.daddr != before.daddr or routed_by_mark(before, passage) is not None
+
+
+def routed_by_mark(before: Flight, passage: Passage) -> int | None:
+    """How many steps of a passage of OUTPUT come before the kernel looks for a route by a new mark; None if never.
+
+    It does behind a base chain of type route that set it (nf_route_table_hook4, ipt_mangle_out) and accepts: in it, or
+    in a chain that it jumps to.
+    """
+    if passage.flight.mark == before.mark:
+        return None
+    base, marks, found = None, False, None
+    for place, step in enumerate(passage.steps, 1):
+        if step.chain is not None and step.chain.hook:
+            base = step.chain
+        if base is None or base.kind != "route":
+            continue
+        marks = marks or step.action == MARK
+        if marks:
+            found = place
+    ended_there = base is not None and base.kind == "route" and passage.verdict != ACCEPT
+    return None if ended_there else found

@@ -512,3 +512,50 @@ def test_many_open_conditions_are_followed_together_or_not_at_all(bits: int, see
     path = ask(host.snapshot(), container("peer"), ADDRESS)
     assert path.observed == seen
     assert bool(path.undetermined) == (seen == "unknown")
+
+
+UNROUTED = [PolicyRule(100, 4, mark=5, mask=0xFFFFFFFF, table=105)]
+PROHIBIT = Route("0.0.0.0/0", 105, "prohibit")
+
+
+def marking_host(*rules: str, chain: str = "OUTPUT") -> HostSnapshot:
+    """A host whose own datagrams get a mark in the table mangle for which there is no way, and with further rules."""
+    host = small_host()
+    host.own_rules["mangle", chain] = ["-p udp -j MARK --set-xmark 0x5/0xffffffff"]
+    for rule in rules:
+        table, place, text = rule.split(" ", 2)
+        host.own_rules[table, place] = [*host.own_rules.get((table, place), []), text]
+    snapshot = host.snapshot()
+    return replace(snapshot, policy_rules=[*UNROUTED, *snapshot.policy_rules], routes=[*snapshot.routes, PROHIBIT])
+
+
+def asked_by_udp(snapshot: HostSnapshot) -> Path:
+    return predict(HostView.of(snapshot), Packet(HOST_ITSELF, "192.0.2.50", "udp", 53))
+
+
+@pytest.mark.parametrize(
+    "further", [(), ("filter OUTPUT -p udp -j REJECT --reject-with icmp-port-unreachable",),
+                ("nat OUTPUT -p udp -j DNAT --to-destination 172.18.0.2:53",)]
+)  # fmt: skip
+def test_a_mark_without_a_way_ends_the_packet_before_any_later_rule(further: tuple[str, ...]) -> None:
+    path = asked_by_udp(marking_host(*further))
+    assert (path.verdict, path.observed) == ("dropped", "unreachable")
+    assert path.reason == "after OUTPUT the host has no route to 192.0.2.50"
+    tables = {step.table for step in path.steps if step.place == "output" and step.table}
+    assert {table.split()[-1] for table in tables} == {"mangle"}
+
+
+def test_a_mark_that_is_dropped_where_it_was_set_is_dropped_by_that_rule() -> None:
+    path = asked_by_udp(marking_host("mangle OUTPUT -p udp -j DROP"))
+    assert path.reason.startswith("rule 2 of chain OUTPUT (ip mangle) drops it")
+
+
+def test_a_mark_that_a_chain_of_its_own_sets_leads_to_a_new_route_as_well() -> None:
+    snapshot = marking_host()
+    assert snapshot.ruleset is not None
+    moved = {
+        name: text.replace("-A OUTPUT -p udp -j MARK", ":MINE - [0:0]\n-A OUTPUT -j MINE\n-A MINE -p udp -j MARK")
+        for name, text in snapshot.ruleset.save.items()
+    }
+    path = asked_by_udp(replace(snapshot, ruleset=replace(snapshot.ruleset, save=moved)))
+    assert path.reason == "after OUTPUT the host has no route to 192.0.2.50"
