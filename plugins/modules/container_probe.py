@@ -72,7 +72,7 @@ def result_of(found: Found) -> dict[str, Any]:
         "process": to_plain(found.process),
         "target_processes": to_plain(found.target_processes),
         "failed_layer": "" if first is None else first.layer,
-        "listing": "\n".join(safe(line) for line in listing_of(found.probes).splitlines()),
+        "listing": listing_of(found.probes),
     }
 
 

@@ -173,6 +173,12 @@ def drop_inside(host: Host) -> None:
     inside(host, "nft", "add chain inet own output { type filter hook output priority 0; policy drop; }")
 
 
+def narrow(host: Host, mtu: str) -> Any:
+    return host.run(["ip", "link", "set", "eth0", "mtu", mtu])
+
+
+NOT_SAID = ("OUTPUT", "-p", "icmp", "--icmp-type", "fragmentation-needed", "-j", "DROP")
+
 FAULTS: dict[str, Fault] = {
     "default route gone inside": Fault(
         lambda host: inside(host, "ip", "route", "del", "default"), "route", "ENETUNREACH", "unreachable"
@@ -286,6 +292,17 @@ FAULTS: dict[str, Fault] = {
         "answered",
         rule("-D", "FORWARD", "-m", "length", "--length", "1401:65535", "-j", "DROP"),
         {**ASK_INTERNET, "protocol": "http"},
+    ),
+    "the path is narrow, and its router may not say it": Fault(
+        lambda host: [narrow(host, "1300"), rule("-I", *NOT_SAID)(host)],
+        "path_mtu",
+        "TIMEOUT",
+        "answered",
+        lambda host: [narrow(host, "1500"), rule("-D", *NOT_SAID)(host)],
+        detail="1280 bytes are answered",
+    ),
+    "no fault: the path is narrow, and its router says it": Fault(
+        lambda host: narrow(host, "1300"), "", "", "answered", lambda host: narrow(host, "1500")
     ),
     "no fault: the host answers no echo requests": Fault(
         rule("-I", "INPUT", "-p", "icmp", "-j", "DROP"),

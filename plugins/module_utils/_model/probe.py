@@ -83,7 +83,7 @@ class Probe:
     origin: str
     """``host``, or the name of the container."""
     target: str
-    """As it was asked for, without the port."""
+    """As it was asked for, without the port; of ``host``, ``gateway`` and ``dns`` with the address in parentheses."""
     protocol: str
     """``tcp``, ``udp``, ``icmp``, ``dns``, ``http`` or ``https``."""
     port: int

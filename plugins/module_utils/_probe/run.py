@@ -42,6 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     ProbeLayer,
     ProcessState,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError, from_os_error
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.attempt import together
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.namespace import (
@@ -248,10 +249,10 @@ def listing_of(probes: Sequence[Probe]) -> str:
     """Return a line for each layer below a line for each probe."""
     lines = []
     for probe in probes:
-        lines.append(line_of(probe))
+        lines.append(safe(line_of(probe)))
         for layer in probe.layers:
             took = f" {layer.milliseconds:.1f} ms" if layer.milliseconds is not None else ""
             words = " ".join(filter(None, (layer.target, layer.error)))
             detail = f" ({layer.detail})" if layer.detail else ""
-            lines.append(f"  {_MARKS.get(layer.outcome, '+')} {layer.layer:<12} {words}{detail}{took}")
+            lines.append(safe(f"  {_MARKS.get(layer.outcome, '+')} {layer.layer:<12} {words}{detail}{took}"))
     return "\n".join(lines)
