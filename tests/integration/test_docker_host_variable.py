@@ -88,8 +88,10 @@ def test_defaults_of_the_action_group_reach_every_module(engine_host: Host, lab:
     nowhere = "unix:///run/nowhere.sock"
     options: dict[str, dict[str, Any]] = {
         "bridge_network": {"networks": [{"name": "never"}]},
+        "connection_diagnosis": {"from": "host", "to": "127.0.0.1", "port": 22},
         "container_probe": {"from": "host", "to": "127.0.0.1", "port": 22},
         "daemon_config": {"config": {"debug": True}},
+        "kernel_trace": {"origin": {"kind": "host"}, "destination": "127.0.0.1", "port": 22},
         "packet_trace": {"from": "outside", "to": "host:22"},
         "userland_proxy": {"state": "disabled"},
     }
