@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.ansible_runs import ansible_module
+from tests.lab.ansible_runs import ansible_module, ansible_playbook
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 DIAGNOSIS = "dockernet.baseline.connection_diagnosis"
+PLAYBOOK = "dockernet.baseline.diagnose_docker_net"
 INTERNET = "203.0.113.9"
 SCENARIO = Scenario(
     [NetworkSpec("front", "10.88.1.0/24"), NetworkSpec("back", "10.88.2.0/24", internal=True)],
@@ -82,3 +84,16 @@ def test_a_question_about_what_is_not_there_fails_with_the_reason(fresh_host: Ho
     result = ansible_module(fresh_host, DIAGNOSIS, {"from": "nosuch", "to": INTERNET, "port": 80})
     assert result["failed"]
     assert "nosuch" in result["msg"]
+
+
+@pytest.mark.kinds("debian13")
+def test_the_playbook_shows_the_answer_and_refuses_what_no_host_can_answer(fresh_host: Host, tmp_path: Path) -> None:
+    fresh_host.deploy(SCENARIO)
+    asked = {"container": "web", "target": f"{INTERNET}:80", "output_dir": str(tmp_path)}
+    done = ansible_playbook(PLAYBOOK, fresh_host.identity, limit=[fresh_host.name], extra_vars=asked)
+    assert (done.rc, done.stats[fresh_host.name]["changed"]) == (0, 0), done.out + done.err
+    (task,) = done.of("dockernet.baseline.connection_diagnosis")
+    assert task.result["diagnosis"]["verdict"] == "no_fault"
+    refused = ansible_playbook(PLAYBOOK, fresh_host.identity, limit=[fresh_host.name], extra_vars={"container": "web"})
+    assert refused.rc != 0
+    assert refused.of("dockernet.baseline.connection_diagnosis") == []

@@ -280,8 +280,9 @@ class Case:
 
     @property
     def was_answered(self) -> bool:
-        """Whether the connection itself was seen to work."""
-        return self.own_probe is not None and self.own_probe.observed == ANSWERED
+        """Whether the connection itself was seen to work, by a probe or as a live trace followed it."""
+        by_trace = self.trace is not None and self.trace.observed == ANSWERED
+        return by_trace or (self.own_probe is not None and self.own_probe.observed == ANSWERED)
 
 
 def layers(probe: Probe, name: str) -> Iterator[ProbeLayer]:

@@ -154,6 +154,8 @@ def _what_works(case: Case) -> str:
     probe, trace = case.own_probe, case.trace
     if probe is not None and probe.observed == ANSWERED:
         return f"a connection from {probe.origin} was answered"
+    if case.was_answered:
+        return "the traced connection was answered"
     who = case.path.answered_by or "the target"
     if probe is not None and probe.observed == UNKNOWN:
         return f"a datagram from {probe.origin} was sent, {who} is predicted to get it, and UDP does not say more"

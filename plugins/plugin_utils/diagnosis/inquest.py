@@ -205,7 +205,7 @@ def _case(snapshot: HostSnapshot, inquiry: Inquiry, name: str, seen: _Seen) -> C
     elif seen.address:
         packet = packet_of(snapshot, with_address(question, seen.address))
     else:
-        packet = resolver_packet(snapshot, question)
+        packet = resolver_packet(snapshot, question, seen.probes[0] if seen.probes else None)
     path = predict(HostView.of(snapshot), packet)
     return Case(
         snapshot,

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Origin,
     Packet,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import FAILED, Probe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import (
     PLACES,
@@ -34,6 +35,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     target_of,
 )
 
+_EMBEDDED = "127.0.0.11"
+"""Where Docker's own resolver listens inside a container."""
 SERVICES = {"http": 80, "https": 443}
 
 
@@ -134,13 +137,18 @@ def with_address(question: Question, address: str) -> Question:
     return replace(question, to=f"{text}/{target.protocol}" if target.protocol else text)
 
 
-def resolver_packet(snapshot: HostSnapshot, question: Question) -> Packet:
-    """The question for a name server, where a name has no address: it is what Docker's resolver asks from inside.
+def resolver_packet(snapshot: HostSnapshot, question: Question, probe: Probe | None) -> Packet:
+    """The question for a name server, where a name has no address, from where the probe found it to be asked.
 
     Raises QuestionError where the sender is not there.
     """
+    asked = [item for item in probe.nameservers if item.server != _EMBEDDED] if probe is not None else []
+    asked.sort(key=lambda item: item.outcome != FAILED)
+    if asked:
+        start = HOST if asked[0].place == HOST else question.start
+        return packet_of(snapshot, Question(start, asked[0].server, "udp", 53))
     server = next((item for item in snapshot.nameservers if not item.startswith(("127.", "::1"))), "")
-    server = server or next(iter(snapshot.nameservers), "127.0.0.11")
+    server = server or next(iter(snapshot.nameservers), _EMBEDDED)
     return packet_of(snapshot, Question(question.start, server, "udp", 53))
 
 

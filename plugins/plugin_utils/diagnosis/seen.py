@@ -67,6 +67,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspe
     Suspect,
     in_words,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 _EMBEDDED = "127.0.0.11"
 """Where Docker's own resolver listens inside a container."""
@@ -507,12 +508,18 @@ def _target(case: Case) -> Iterator[Suspect]:
             layer=NEXT_HOP,
             at_most=POSSIBLE,
         )
+    is_near = case.view.host.is_on_link(*parse_address(probe.address), device)
+    how = f"it is on the link of {device}, where no machine answers for it" if is_near else "no answer came back"
     yield Suspect(
         "target_silent",
-        f"{where} does not answer: the packet left this host by {device} as {sent}, and no answer came back",
+        f"{where} does not answer: this host sends the packet by {device} as {sent}, and {how}",
         BEYOND,
         evidence,
-        remediation=Remediation("Ask who runs the target, or the network between: this host did its part"),
+        remediation=Remediation(
+            "Find out whether a machine on that link has the address and is up (ip neigh show)"
+            if is_near
+            else "Ask who runs the target, or the network between: nothing on this host stops the connection"
+        ),
         layer="target",
         at_most=CERTAIN if left else LIKELY,
     )

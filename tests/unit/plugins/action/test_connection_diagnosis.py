@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     FAILED,
     NAME,
+    NameserverAnswer,
     Probe,
     ProbeLayer,
     ProcessState,
@@ -137,6 +138,19 @@ def test_a_name_without_an_address_is_a_fault_of_resolution() -> None:
     result = host.run(**{"from": "web", "to": "example.test", "port": 443})
     assert result["diagnosis"]["packet"]["destination"] == "198.51.100.53"
     assert [item["cause"] for item in result["diagnosis"]["causes"]] == ["upstream_dns_dead"]
+
+
+def test_a_name_server_is_followed_from_where_the_probe_found_it_to_be_asked() -> None:
+    layer = ProbeLayer(NAME, "example.test", FAILED, "TIMEOUT")
+    asked = [
+        NameserverAnswer("127.0.0.11", "resolver", "web", "example.test. A", FAILED, "TIMEOUT"),
+        NameserverAnswer("198.51.100.1", "upstream", "host", "example.test. A", "passed"),
+        NameserverAnswer("198.51.100.2", "upstream", "host", "example.test. A", FAILED, "TIMEOUT"),
+    ]
+    probe = Probe("web", "example.test", "tcp", 443, "", "unreachable", [layer], nameservers=asked)
+    host = FakeHost(probe={"probes": [to_plain(probe)], "process": None})
+    packet = host.run(**{"from": "web", "to": "example.test", "port": 443})["diagnosis"]["packet"]
+    assert (packet["origin"]["kind"], packet["destination"], packet["port"]) == ("host", "198.51.100.2", 53)
 
 
 @pytest.mark.parametrize(

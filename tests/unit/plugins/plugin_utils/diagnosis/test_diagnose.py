@@ -577,6 +577,13 @@ def test_a_container_that_does_not_answer_the_host_is_no_healthy_way_in() -> Non
     assert found.causes[0].certainty == "possible"
 
 
+def test_an_answer_that_a_live_trace_followed_counts_as_one() -> None:
+    case = traced(healthy(PUBLISHED), "left", mode="live", observed="answered")
+    assert "the traced connection was answered" in diagnose(case).summary
+    case = traced(case_of(with_sysctls(net__ipv4__ip_forward="0"), PUBLISHED), "left", mode="live", observed="answered")
+    assert (diagnose(case).verdict, diagnose(case).causes) == ("no_fault", [])
+
+
 def test_of_a_datagram_that_nobody_answers_is_said_what_is_known() -> None:
     found = diagnose(probed(healthy(OUT_DNS), "unknown"))
     assert found.verdict == "no_fault"
