@@ -102,6 +102,11 @@ def hold_dry_traces(host: Host, lab: Lab) -> None:
         assert (found.end, bool(found.events)) == ("left", asked == "1")
     # No rule of IP saw it, and a bridge would have sent it to the other container.
     assert found.end_device.startswith("veth")
+    host.run(["nft", "-f", "-"], stdin=RULES_OF_BRIDGES)
+    found = require_what_was_counted(host, "container web", {"destination": twin, "port": 80})
+    met = [(event.table, event.chain, event.hook) for event in found.events if event.kind == "rule"]
+    assert met == [("bridge mine", "passing", "forward")]
+    host.run(["nft", "delete", "table", "bridge", "mine"])
     assert tables_of_traces(host) == []
 
 
@@ -120,14 +125,41 @@ def test_traces_of_legacy_tables(host_beside: Host, lab: Lab) -> None:
     live = trace(host, "container web", {"destination": lab.outside.address, "port": 9000, "mode": "live"})
     assert (live.observed, {event.leg for event in live.events}) == ("refused", {"request", "reply"})
     assert host.sysctl("net.netfilter.nf_log.2") == logger
+
+    host.run(["nft", "-f", "-"], stdin=RULES_BESIDE)
+    found = require_what_was_counted(host, "container web", {"destination": lab.outside.address, "port": 9000})
+    assert [event.hook for event in found.events] == ["prerouting", *["forward"] * len(found.events[2:]), "postrouting"]
+    assert {event.backend for event in found.events} == {"legacy", "nft"}
+    host.run(["nft", "delete", "table", "inet", "mine"])
+
+    host.run(["ip6tables", "-I", "OUTPUT", "-p", "tcp", "--dport", "9000", "-j", "DROP"])
+    found = require_what_was_counted(host, "host", {"destination": lab.outside.address6, "port": 9000})
+    assert (found.end, found.events[-1].table, found.events[-1].number) == ("dropped_by_rule", "legacy ip6 filter", 1)
+    host.run(["ip6tables", "-D", "OUTPUT", "1"])
     kill(host, lab, 8)
-    # Who reads the same group already goes on reading it, and the trace says what it lacks.
+    # Another program that reads the same group goes on, and the trace says what it lacks.
     found = trace(host, "container web", {"destination": lab.outside.address, "port": 9000}, GROUP_IS_TAKEN)
     assert (found.end, found.complete) == ("left", False)
     assert "another program reads NFLOG group 0" in found.problem
     assert host.sysctl("net.netfilter.nf_log.2") == logger
 
 
+RULES_OF_BRIDGES = """
+table bridge mine {
+    chain passing {
+        type filter hook forward priority 0;
+        ip protocol tcp counter
+    }
+}
+"""
+RULES_BESIDE = """
+table inet mine {
+    chain passing {
+        type filter hook forward priority 10;
+        meta l4proto tcp counter
+    }
+}
+"""
 GROUP_IS_TAKEN = """
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.readers import log_reader
 reading = log_reader()
@@ -351,3 +383,10 @@ def test_ten_thousand_rules_and_packets_a_second(fresh_host: Host, lab: Lab) -> 
             flooding.join()
     # As many as came through: what is sent may be lost on its way.
     assert min(rates) > 5_000, rates
+
+
+@pytest.mark.long
+@hosts_beside("debian11-legacy")
+def test_a_hundred_killed_traces_of_legacy_tables(host_beside: Host, lab: Lab) -> None:
+    host_beside.deploy(SCENARIO)
+    kill(host_beside, lab, 100)
