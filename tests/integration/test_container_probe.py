@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -602,3 +603,20 @@ def test_tls_that_hangs_because_large_packets_vanish_is_told_from_a_server_that_
         assert broken["failed_layer"] == "path_mtu", broken["listing"]
     plain = probed(fresh_host, "client", to=lab.outside.address, protocol="https", port=80)
     assert (plain["failed_layer"], outcomes(plain)["path_mtu"]) == ("service", "passed"), plain["listing"]
+
+
+@KINDS
+@pytest.mark.long
+def test_the_nameservers_that_dockers_resolver_asks_are_named_on_every_engine(fresh_host: Host) -> None:
+    fresh_host.run("echo nameserver 10.99.99.53 > /etc/resolv.conf")
+    fresh_host.deploy(SCENARIO)
+    seen = {}
+    for origin in ("client", "astray"):
+        result = probed(fresh_host, origin, "example.com", port=80)
+        seen[origin] = {item["server"] for item in result["probes"][0]["nameservers"] if item["role"] == "upstream"}
+    assert seen == {"client": {"10.99.99.53"}, "astray": {"10.88.1.250"}}
+    fresh_host.write("/etc/docker/daemon.json", json.dumps({"dns": ["10.99.99.54"]}))
+    fresh_host.restart_docker()
+    fresh_host.docker("start", "client", "web")
+    result = probed(fresh_host, "client", "example.com", port=80)
+    assert "10.99.99.54 (asked from the container) does not answer" in result["listing"]

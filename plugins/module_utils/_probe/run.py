@@ -9,6 +9,7 @@ there and hands over what it finds. Its sockets and threads end with it, whateve
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -22,15 +23,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_pro
     run_command,
     run_in_child,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import find_dockerds
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds, find_dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine import Declared, read_declared
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import api_of, asking
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import in_namespace
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import read_service
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import (
+    config_path,
+    read_daemon_config,
+    read_service,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.container_names import (
     NoSuchContainerError,
     container_named,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BEYOND_ADDRESSES, UNREACHABLE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
@@ -123,7 +129,8 @@ def _work(wanted: Wanted, seconds: float, hand_over: HandOver) -> None:
 
 
 def _found(wanted: Wanted) -> Found:
-    declared = _declared(wanted)
+    dockerd = find_dockerds(procfs.processes(), wanted.docker_host, run_command)
+    declared = _declared(wanted, dockerd)
     try:
         origin = container_named(declared.containers, wanted.origin) if wanted.origin else None
     except NoSuchContainerError as error:
@@ -142,15 +149,14 @@ def _found(wanted: Wanted) -> Found:
     if process is not None and process.state == EXITED:
         return Found([_without_namespace(scene, question) for question in wanted.questions], process)
     pid = os.getpid() if origin is None or origin.pid is None else origin.pid
-    probes = _probed(wanted, scene, pid)
+    probes = _probed(wanted, scene, pid, dockerd.serving)
     behind = {probe.container for probe in probes} - {""}
     targets = [item for item in declared.containers if item.name in behind]
     return Found(probes, process, [process_state(item) for item in targets])
 
 
-def _declared(wanted: Wanted) -> Declared:
+def _declared(wanted: Wanted, dockerd: Dockerds) -> Declared:
     """What the engine says. From the host it need not run; what is known of containers is then missing."""
-    dockerd = find_dockerds(procfs.processes(), wanted.docker_host, run_command)
     service = read_service(run_command, dockerd.serving) if dockerd.serving is None else None
     try:
         declared = read_declared(wanted.docker_host, service, dockerd, runs=dockerd.serving is not None)
@@ -178,9 +184,9 @@ def _host_addresses(seen: NamespaceView, bridges: Collection[Optional[str]]) -> 
     return found
 
 
-def _probed(wanted: Wanted, scene: Scene, pid: int) -> list[Probe]:
+def _probed(wanted: Wanted, scene: Scene, pid: int, dockerd: Optional[procfs.Process]) -> list[Probe]:
     # Before there are threads: it forks.
-    settings = _settings(wanted, scene, pid)
+    settings = _settings(wanted, scene, pid, dockerd)
     own = procfs.namespace("self", "net")
     in_host = procfs.namespace(pid, "net") == own
 
@@ -200,17 +206,21 @@ def _shown(each: Question, question: Question) -> str:
     return question.to if each.to == question.to or not each.to else f"{question.to} ({each.to})"
 
 
-def _settings(wanted: Wanted, scene: Scene, pid: int) -> ResolverSettings:
+def _settings(wanted: Wanted, scene: Scene, pid: int, dockerd: Optional[procfs.Process]) -> ResolverSettings:
     settings = read_settings("/" if scene.container is None else f"/proc/{pid}/root")
     if scene.container is None or DOCKERS_OWN not in settings.nameservers or settings.upstreams is not None:
         return settings
     # Engines before 25.0 note nothing in resolv.conf.
-    upstreams = [(address, False) for address in _declared_nameservers(wanted, scene.container)]
+    found = _nameservers_of_container(wanted, scene.container) or _nameservers_of_daemon(dockerd)
+    if not found:
+        # Those of the host; where all are of its loopback, the engine takes others.
+        found = [item for item in read_settings("/").nameservers if not ipaddress.ip_address(item).is_loopback]
+    upstreams = [(address, False) for address in found]
     return ResolverSettings(**{**vars(settings), "upstreams": upstreams or None})
 
 
-def _declared_nameservers(wanted: Wanted, container: Container) -> list[str]:
-    """Those that the container was started with (``docker run --dns``)."""
+def _nameservers_of_container(wanted: Wanted, container: Container) -> list[str]:
+    """Those that it was started with (``docker run --dns``)."""
     try:
         with asking(wanted.docker_host, _ENGINE_LIMIT) as engine:
             api = api_of(engine.get("/version"))
@@ -218,6 +228,19 @@ def _declared_nameservers(wanted: Wanted, container: Container) -> list[str]:
             return parse_nameservers(said["HostConfig"].get("Dns") or [])
     except UnreadableError:
         return []
+
+
+def _nameservers_of_daemon(dockerd: Optional[procfs.Process]) -> list[str]:
+    """Those of dockerd's command line or its configuration file, of which only one may name them (dockerd(8))."""
+    named = parse_flags(procfs.argv(dockerd.pid)).get("dns") if dockerd is not None else None
+    try:
+        values = read_daemon_config(
+            config_path(dockerd, []), (procfs.uid(dockerd.pid) if dockerd else None) or 0
+        ).values
+    except UnreadableError:
+        values = {}
+    found = named or values.get("dns")
+    return parse_nameservers(found) if isinstance(found, list) else []
 
 
 def _without_namespace(scene: Scene, question: Question) -> Probe:
