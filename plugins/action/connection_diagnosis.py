@@ -99,7 +99,9 @@ class ActionModule(ActionBase):
         """Probe and trace what the question means on this host."""
         plan = _judged(seconds, packed, lambda snapshot: plan_of(snapshot, inquiry))
         answers = Answers()
-        if options["probe"] and plan.get("lookup"):
+        if plan.get("lookup") and not options["probe"]:
+            raise AnsibleActionFail(safe(f"probe: {options['to']} is a name, which only a probe can look up"))
+        if plan.get("lookup"):
             answers = answers.with_lookup(self._probe(options, plan["lookup"], task_vars))
             known = answers
             plan = _judged(seconds, packed, lambda snapshot: plan_of(snapshot, inquiry, known))

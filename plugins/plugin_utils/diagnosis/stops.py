@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
@@ -73,19 +74,12 @@ def predicted_stop(case: Case) -> Suspect | None:
 
 
 def _as_predicted(case: Case, suspect: Suspect, step: PathStep) -> Suspect:
-    # What ends an answer is behind all rules that the traced request meets.
-    stage = suspect.stage if step.leg in (REQUEST, PROXY_REQUEST) else BEHIND_RULES
-    if step.leg == PROXY_REQUEST:
-        stage = BEHIND_RULES
-    return Suspect(
-        suspect.cause,
-        suspect.summary,
-        stage,
-        (predicted(case), *suspect.evidence),
-        suspect.checks,
-        suspect.remediation,
-        case.decided_at,
-        suspect.layer,
+    return replace(
+        suspect,
+        # What ends an answer, or the second connection, is behind all rules that the traced request meets.
+        stage=suspect.stage if step.leg == REQUEST else BEHIND_RULES,
+        evidence=(predicted(case), *suspect.evidence),
+        step=case.decided_at,
         decides=True,
         # docker-proxy accepts a connection before it has one to the container.
         works_in_part=suspect.works_in_part or step.leg in (PROXY_REQUEST, PROXY_REPLY),

@@ -239,6 +239,11 @@ def test_what_this_host_cannot_answer_fails_and_nothing_is_sent(options: dict[st
     assert [what for what, dummy in host.asked] == ["read"]
 
 
+def test_a_name_needs_a_probe() -> None:
+    with pytest.raises(AnsibleActionFail, match=r"probe: example.test:80 is a name"):
+        FakeHost().run(**{"from": "web", "to": "example.test:80"}, probe=False)
+
+
 def test_a_reading_that_fails_is_the_result() -> None:
     failed = {"failed": True, "msg": "become"}
     assert FakeHost(read=failed).run(**OUT) == failed
