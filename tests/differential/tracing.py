@@ -134,7 +134,7 @@ def _reason(probe: TracedProbe) -> str:
     if "reported no rules of iptables-legacy" in text:
         return "the kernel reported no rules of iptables-legacy"
     if text.startswith("nothing to compare"):
-        return "the packet passes no rule, and none saw it"
+        return f"the packet passes no rule, and none saw it (predicted: {probe.path.verdict})"
     if text.startswith("not compared: the ruleset changed"):
         return "the ruleset changed meanwhile"
     return text

@@ -11,14 +11,20 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import OUTSIDE, Origin, Packet
 
-from tests.differential.tracing import traced
+from tests.differential.reachability_case import run_case
+from tests.differential.reachability_hosts import host_case
+from tests.differential.reachability_machines import prepare
+from tests.differential.tracing import trace_all, traced
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.ansible_runs import ansible_module, ansible_playbook
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
+from tests.lab.kinds import KINDS
+from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 TRACE = "dockernet.baseline.packet_trace"
+SEED = 777
 PAGE = ROOT / "docs" / "operators.md"
 _BRIDGE = "com.docker.network.bridge.name"
 SCENARIO = Scenario(
@@ -144,6 +150,19 @@ def test_a_rule_that_cannot_be_predicted_is_decided_by_the_kernel(fresh_host: Ho
     result = asked(fresh_host, **QUESTIONS[1])
     assert (result["path"]["verdict"], result["traced"]["agree"]) == ("unknown", None)
     assert "in the kernel it is dropped by rule 1 of ip filter DOCKER-USER (drop)" in result["traced"]["difference"]
+
+
+@pytest.mark.long
+def test_packets_of_a_random_host_meet_the_rules_that_were_predicted(engine_host: Host, lab: Lab) -> None:
+    prepare(lab)
+    engine_host.reset()
+    install_readers(engine_host)
+    number = list(KINDS).index(engine_host.kind)
+    case = host_case(SEED, number, engine_host.release)
+    report = run_case(lab, engine_host, case, trace_all)
+    assert not report.void, f"{case}\n{report.void}"
+    assert report.traces.same > 0
+    assert not report.traces.differing, "\n".join([str(case), *map(str, report.traces.differing)])
 
 
 @pytest.mark.kinds("debian13")
