@@ -480,6 +480,9 @@ def nothing_listens(case: Case, what: str) -> Suspect:
                 f"Restart the container, which starts its docker-proxy: docker restart {case.publisher.name}"
             ),
         )
+    elsewhere = _published_elsewhere(case) if on_host else None
+    if elsewhere is not None:
+        return elsewhere
     if on_host or container is None:
         return Suspect(
             "nothing_listens",
@@ -492,6 +495,29 @@ def nothing_listens(case: Case, what: str) -> Suspect:
             layer="target",
         )
     return _nothing_inside(case, container.name)
+
+
+def _published_elsewhere(case: Case) -> Suspect | None:
+    """A port of the host that a container publishes on other addresses than the one that is asked."""
+    packet = case.packet
+    for container in case.snapshot.containers:
+        ports = [
+            item for item in container.published if (item.protocol, item.host_port) == (packet.protocol, packet.port)
+        ]
+        if ports:
+            addresses = ", ".join(dict.fromkeys(item.address or item.host_ip for item in ports))
+            return Suspect(
+                "published_on_other_address",
+                f"Container {container.name} publishes port {packet.port} on {addresses} alone, not on "
+                f"{packet.destination}: the connection is refused",
+                BEHIND_RULES,
+                remediation=Remediation(
+                    f"Decide whether the port is for {packet.destination} as well. If so, publish it there (docker run "
+                    f"-p {packet.destination}:{packet.port}:{ports[0].container_port}); if not, ask {addresses}"
+                ),
+                layer="target",
+            )
+    return None
 
 
 def _nothing_inside(case: Case, name: str) -> Suspect:

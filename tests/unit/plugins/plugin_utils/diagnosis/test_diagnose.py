@@ -43,6 +43,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 
 from tests.unit.docker_host import WILDCARD, DockerHost
 from tests.unit.plugins.plugin_utils.diagnosis.cases import case_of, drop_event, probe_of, probed, traced
+from tests.unit.recorded_host import NAMES, recorded_host
 
 OUT = Question("web", "203.0.113.9", port=443)
 OUT_DNS = Question("web", "203.0.113.9", "udp", 53)
@@ -595,3 +596,15 @@ def test_a_loss_that_nothing_explains_is_undetermined_and_names_the_difference()
     found = diagnose(replace(traced(healthy(OUT), "lost"), comparison=differs))
     assert (found.verdict, found.causes) == ("undetermined", [])
     assert found.undetermined[0] == "prediction and kernel differ: in the kernel it is lost"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_engine_that_writes_nftables_is_understood_alike(name: str) -> None:
+    """Of a recorded host."""
+    snapshot = recorded_host(name)
+    assert diagnose(case_of(snapshot, Question("container web", "203.0.113.9", port=443))).verdict == "no_fault"
+    first = diagnose(case_of(snapshot, Question("container web", "10.88.2.2", port=80))).causes[0]
+    assert first.cause == "networks_isolated"
+    first = diagnose(case_of(snapshot, Question("outside", "host", port=8443))).causes[0]
+    assert first.cause == "published_on_other_address"
+    assert "on 127.0.0.1 alone" in first.summary
