@@ -61,6 +61,12 @@ def test_rules_of_dockerd_keep_an_internal_network_closed_even_for_who_has_a_rou
     assert finding.evidence["that were not blocked"] == 0
 
 
+def test_where_all_containers_are_on_one_it_is_judged_all_the_same() -> None:
+    host = DockerHost(layout=28)
+    host.container("vault", [host.network(internal=True)], listen=[PORT])
+    assert only(host).outcome == "pass"
+
+
 def test_nobody_is_asked_for_without_a_container_on_one() -> None:
     host = DockerHost()
     host.container("web", [host.network()], listen=[PORT])

@@ -327,12 +327,12 @@ def test_a_port_whose_packets_a_policy_rule_leads_out_of_the_host_is_told_with_t
         assert "ip rule add to SUBNET" in finding.remediation.text
 
 
-def routed(rule: str = "", *ports: RoutedPort, listens: bool = True) -> HostSnapshot:
-    """A host with ports that are published by routing, and a rule ahead of all others in FORWARD."""
+def routed(rule: str = "", *ports: RoutedPort, listens: bool = True, chain: str = "FORWARD") -> HostSnapshot:
+    """A host with ports that are published by routing, and a rule ahead of all others in a chain."""
     host = DockerHost(forward_policy="ACCEPT")
     network = host.network()
     host.container("web", [network], listen=[("tcp", 80)] if listens else [])
-    host.own_rules["filter", "FORWARD"] = [rule] if rule else []
+    host.own_rules["filter", chain] = [rule] if rule else []
     snapshot = with_options(host.snapshot(), network.name, **{GATEWAY_MODE.replace(".", "__"): "routed"})
     found = list(ports or [RoutedPort("tcp", 80)])
     return replace(snapshot, containers=[replace(item, routed=found) for item in snapshot.containers])
@@ -354,6 +354,8 @@ def test_a_port_that_is_published_by_routing_can_be_kept_off_on_purpose_or_be_op
     snapshot = routed("-i eth0 -m recent --rcheck --name bad --mask 255.255.255.255 --rsource -j DROP")
     assert only(snapshot, "firewall.publish").outcome == "unknown"
     assert only(routed("", RoutedPort("sctp", 80)), "firewall.publish").outcome == "unknown"
+    kept_off = routed("-i eth0 -p tcp -m tcp --dport 80 -j DROP", chain="DOCKER-USER")
+    assert only(kept_off, "firewall.publish").outcome == "pass"
 
 
 def test_a_port_is_not_looked_for_by_routing_where_it_is_published_at_an_address_of_the_host() -> None:

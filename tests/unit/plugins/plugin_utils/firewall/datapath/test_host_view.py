@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     RuleBook,
     Statement,
     Test,
+    Undecidable,
     Verdict,
     VerdictMap,
 )
@@ -278,6 +279,7 @@ PAIRS = (((5, 5), (1500, 1600)),)
         (Match(("dport", "saddr"), InElements(PAIRS, frozenset({(1999, 1998)}))), 1998),
         (Match(("saddr",), InRanges(((1500, 1600),))), 1999),
         (Match(("dport",), Masked(1, 1)), None),
+        (Match(("dport",), Undecidable("hangs on the time")), 1999),
         (VerdictMap(("dport",), ((InRanges(((1500, 1600),)), Verdict("drop")),)), None),
         (VerdictMap(("dport",), ((OneOf(frozenset({1999})), Verdict("drop")),)), 1998),
     ],
