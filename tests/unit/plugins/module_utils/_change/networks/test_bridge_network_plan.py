@@ -433,3 +433,49 @@ def test_a_network_that_goes_gives_back_all_that_it_has() -> None:
     assert overlapping(ipaddress.ip_network("10.88.1.0/24"), taken_on_host(rest, [])) is None
     assert overlapping(ipaddress.ip_network("10.88.1.0/24"), taken_on_host(host, [])) is not None
     assert rest.routes == host.routes[:-1]
+
+
+def answered(host: SyntheticHost, **traits: t.Any) -> list[dict[str, t.Any]]:
+    """The networks of the host, front with other traits."""
+    return [{**shown(item), **(traits if item.name == "front" else {})} for item in host.networks]
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        {"Driver": "macvlan"},
+        {"Scope": "swarm"},
+        {"Ingress": True},
+        {"ConfigOnly": True},
+        {"ConfigFrom": {"Network": "template"}},
+    ],
+)
+def test_networks_that_are_not_managed_here(traits: dict[str, t.Any]) -> None:
+    host = SyntheticHost()
+    for wanted in ({"name": "front"}, {"name": "front", "state": "absent"}):
+        assert "'front'" in str(refusal(host, wanted, consent=ALL, networks=answered(host, **traits)))
+
+
+@pytest.mark.parametrize(
+    "traits",
+    [
+        {"Ingress": False, "ConfigOnly": False, "ConfigFrom": {"Network": ""}},
+        {"ConfigFrom": None},
+        {"Labels": None},
+        {"Containers": None},
+    ],
+)
+def test_what_is_null_or_false_of_a_network_is_not_there(traits: dict[str, t.Any]) -> None:
+    host = SyntheticHost()
+    (kept,) = plan(host, {"name": "front"}, networks=answered(host, **traits))
+    assert kept.outcome == "unchanged"
+    (gone,) = plan(host, {"name": "front", "state": "absent"}, consent=ALL, networks=answered(host, **traits))
+    assert gone.outcome == "removed"
+
+
+def test_two_networks_of_one_name_are_told_apart_by_their_ids_alone() -> None:
+    host = SyntheticHost()
+    front = next(item for item in answered(host) if item["Name"] == "front")
+    twice = [*answered(host), {**front, "Id": "f" * 64}]
+    text = str(refusal(host, {"name": "front"}, networks=twice))
+    assert f"{front['Id'][:12]}, {'f' * 12})" in text
