@@ -64,6 +64,8 @@ class Fault:
     kinds: tuple[str, ...] = field(default=("debian11", "debian12", "debian13", "debian13-docker28"))
     why_not_others: str = ""
     """Why it breaks nothing on the kinds left out."""
+    of_iptables: bool = False
+    """Whether it is about a rule or a chain that only an engine which uses iptables has."""
     everywhere: bool = False
     """Whether `make test` tries it on hosts of all kinds."""
     missed: str = ""

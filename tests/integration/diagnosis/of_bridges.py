@@ -69,7 +69,6 @@ FAULTS = (
             neighbours_forgotten,
         ),
         seen=NOTHING_COMES,
-        everywhere=True,
     ),
     Fault(
         "container's port detached from the bridge",
@@ -77,7 +76,6 @@ FAULTS = (
         EGRESS,
         port("client", "ip link set PORT nomaster", "ip link set PORT master app0"),
         seen=NOTHING_COMES,
-        everywhere=True,
     ),
     Fault(
         "container's port down",

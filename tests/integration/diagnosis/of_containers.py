@@ -49,7 +49,6 @@ FAULTS = (
         EGRESS,
         inside("client", "ip route delete default", f"ip route add default via {GATEWAY} dev eth0"),
         seen=(UNREACHABLE,),
-        everywhere=True,
     ),
     Fault(
         "default route inside by a wrong gateway",
@@ -88,7 +87,6 @@ FAULTS = (
         PUBLISHED,
         both(inside("web", "ip link set eth0 arp off", "ip link set eth0 arp on"), neighbours_forgotten),
         seen=NOTHING_COMES,
-        everywhere=True,
     ),
     Fault(
         "rules of iptables inside",
@@ -112,8 +110,7 @@ FAULTS = (
             "nft 'table inet own { chain i { type filter hook input priority 0; tcp dport 80 drop; }; }'",
             "nft delete table inet own",
         ),
-        everywhere=True,
     ),
     Fault("resolver of the container dead", "resolver_dead", BY_NAME, resolver_of_the_container_dead, NOTHING_COMES),
-    Fault("name server outside dead", "upstream_dns_dead", BY_NAME, name_server_silent, everywhere=True),
+    Fault("name server outside dead", "upstream_dns_dead", BY_NAME, name_server_silent),
 )

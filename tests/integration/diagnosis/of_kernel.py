@@ -135,7 +135,6 @@ FAULTS = (
         "forwarding_off",
         EGRESS,
         settings_of_all_interfaces("echo 0 > /proc/sys/net/ipv4/ip_forward"),
-        everywhere=True,
     ),
     Fault(
         "forwarding off on the bridge", "interface_forwarding_off", EGRESS, sysctl("net.ipv4.conf.app0.forwarding", "0")

@@ -25,6 +25,7 @@ FAULTS = (
         rules_changed("iptables -F FORWARD"),
         also=("rules_flushed",),
         long=True,
+        of_iptables=True,
     ),
     Fault(
         "another table's policy drops",
@@ -46,6 +47,7 @@ FAULTS = (
         EGRESS,
         rules_changed(f"iptables -t nat -D POSTROUTING -s {APP.subnet} ! -o app0 -j MASQUERADE"),
         everywhere=True,
+        of_iptables=True,
     ),
     Fault(
         "rules flushed",
@@ -54,13 +56,14 @@ FAULTS = (
         rules_changed(FLUSHED),
         also=("masquerade_missing", "policy_drops_request"),
         everywhere=True,
+        of_iptables=True,
     ),
     Fault(
         "DOCKER-USER drops the way there",
         "docker_user_drops_request",
         PUBLISHED,
         rule("DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport 8080 --ctdir ORIGINAL -j DROP"),
-        everywhere=True,
+        of_iptables=True,
     ),
     Fault(
         "DOCKER-USER drops the way back",
@@ -68,6 +71,7 @@ FAULTS = (
         EGRESS,
         rule("DOCKER-USER -i eth0 -o app0 -s 203.0.113.0/24 -j DROP"),
         everywhere=True,
+        of_iptables=True,
     ),
     Fault(
         "DOCKER-USER rejects",
@@ -76,6 +80,7 @@ FAULTS = (
         rule("DOCKER-USER -i app0 -j REJECT"),
         seen=(REFUSED,),
         long=True,
+        of_iptables=True,
     ),
     Fault(
         "port translated to an address that is gone",
@@ -83,7 +88,6 @@ FAULTS = (
         PUBLISHED,
         both(rule(f"{DNAT} {UNUSED}:80"), rule(f"FORWARD -d {UNUSED} -j ACCEPT")),
         seen=NOTHING_COMES,
-        everywhere=True,
     ),
     Fault(
         "port translated to another container",

@@ -98,7 +98,7 @@ def another_program_on_the_port(scene: Scene) -> Iterator[None]:
 
 
 FAULTS = (
-    Fault("nothing listens", "nothing_listens", PUBLISHED, server_ended, seen=(REFUSED,), everywhere=True),
+    Fault("nothing listens", "nothing_listens", PUBLISHED, server_ended, seen=(REFUSED,)),
     Fault(
         "nothing listens, behind docker-proxy", "nothing_listens", TO_NEIGHBOUR, server_ended, seen=(CLOSED,), long=True
     ),
@@ -108,9 +108,8 @@ FAULTS = (
         PUBLISHED,
         server_on_loopback,
         seen=(REFUSED,),
-        everywhere=True,
     ),
-    Fault("processes stopped", "process_stopped", PUBLISHED, processes_stopped, everywhere=True),
+    Fault("processes stopped", "process_stopped", PUBLISHED, processes_stopped),
     Fault("server stopped", "process_stopped", NEIGHBOUR, server_stopped, also=("accept_queue_full",), long=True),
     Fault("container paused", "process_paused", PUBLISHED, container_paused),
     Fault("docker-proxy killed", "proxy_missing", TO_NEIGHBOUR, proxy_killed, seen=(REFUSED,), everywhere=True),
