@@ -194,9 +194,9 @@ def test_the_module(fresh_host: Host, lab: Lab) -> None:
 
 @contextmanager
 def counting(lab: Lab, address: str, *ports: int) -> Iterator[list[int]]:
-    """The body's list has at its end how many packets from an address and ports came to the machine outside."""
+    """The body's list has at its end how many packets from an address with ports came to the machine outside."""
     seen: list[int] = []
-    rules = "".join(f"ip saddr {address} tcp sport {port} counter\n" for port in ports)
+    rules = "".join(f"ip saddr {address} tcp {end} {port} counter\n" for port in ports for end in ("sport", "dport"))
     lab.outside.net(["nft", f"table ip seen {{ chain seen {{ type filter hook prerouting priority 0\n{rules}}}\n}}"])
     try:
         yield seen
@@ -231,7 +231,7 @@ def test_live_traces_follow_the_answer(fresh_host: Host, lab: Lab) -> None:
     assert (found.sent, found.observed, found.end_destination) == ("injected", "answered", f"{web}:80")
     assert {event.leg for event in found.events} == {"request", "reply"}
     # The answer was kept from the machine that did not ask.
-    assert seen == [0]
+    assert seen == [0, 0]
 
     expected = [{"destination": web, "port": 80}]
     found = trace(host, "host", {"destination": "127.0.0.1", "port": 8080, "mode": "live", "expected": expected})
@@ -260,6 +260,29 @@ def test_real_traffic_is_followed_where_it_is_waited_for(fresh_host: Host, lab: 
     assert seen == ["answered"]
     found = trace(host, "outside eth0", {**options, "wait": 0.2})
     assert (found.end, found.complete) == ("not_seen", False)
+
+
+def test_what_passes_no_hook_is_not_sent(fresh_host: Host, lab: Lab) -> None:
+    host = fresh_host
+    beyond = NetworkSpec("beyond", f"{lab.outside.address}/24", options={"parent": "eth0"}, driver="macvlan")
+    host.deploy(
+        Scenario(
+            [beyond],
+            [
+                Workload("far", ["beyond"], serve=[], options=["--ip", f"{lab.outside.address.rpartition('.')[0]}.99"]),
+                Workload("near", network_mode="host", serve=[]),
+            ],
+        )
+    )
+    with counting(lab, f"{lab.outside.address.rpartition('.')[0]}.99", 9000) as seen:
+        found = trace(host, "container far", {"destination": lab.outside.address, "port": 9000})
+    assert (found.end, found.complete) == ("not_seen", False)
+    assert "(macvlan); use mode: live" in found.problem
+    assert seen == [0, 0]
+    # One in the namespace of the host is as the host.
+    found = trace(host, "container near", {"destination": lab.outside.address, "port": 9000})
+    assert (found.end, found.end_device, found.complete) == ("left", "eth0", True)
+    assert found.events[0].hook == "output"
 
 
 WITHOUT_OWNER = """

@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables 
     read_generation,
     read_tables,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import (
     DROPPED_BY_RULE,
     FROM_SOCKET,
@@ -32,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
     WAITED,
     KernelTrace,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace import legacy
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace import owner_table as nft
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.chains import Plan, chains_of
@@ -48,6 +49,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._trace.probes i
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.question import Question
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.readers import Reader, log_reader, trace_reader
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.undo import Connection, forget
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.way_out import way_out
 
 TABLE = "dockernet_trace_"
 """How the names of tables begin; the number of the process follows."""
@@ -78,7 +80,9 @@ def trace(question: Question, pid: Optional[int]) -> KernelTrace:
     Raises nothing that the kernel refuses: the trace says so.
     """
     try:
-        return _trace(question, pid)
+        # A container can be in the host's own namespace.
+        inside = None if pid is None or namespace(pid, "net") == namespace("self", "net") else pid
+        return _trace(question, inside)
     except CannotTraceError as error:
         problem = str(error)
     except OSError as error:
@@ -98,9 +102,9 @@ def _trace(question: Question, pid: Optional[int]) -> KernelTrace:
         if probe is None:
             if not question.wait:
                 raise CannotTraceError(why_not)
-            return _Session(question, None).run()
+            return _Session(question, None, pid).run()
         closing.callback(probe.close)
-        return _Session(question, probe).run()
+        return _Session(question, probe, pid).run()
 
 
 def _made(question: Question, pid: Optional[int]) -> tuple[Optional[Probe], str]:
@@ -111,17 +115,34 @@ def _made(question: Question, pid: Optional[int]) -> tuple[Optional[Probe], str]
     try:
         if question.origin.kind == OUTSIDE:
             return InjectedProbe(question.origin.name, *words), ""
-        return SocketProbe(_in_namespace(question, pid), *words), ""
+        probe = SocketProbe(_in_namespace(pid), *words)
     except CannotInjectError as error:
         return None, f"no packet from outside can be made: {error}; set wait to follow real traffic"
     except OSError as error:
         raise CannotTraceError(f"no probe could be sent from {question.origin}: {error.strerror or error}") from error
+    if pid is not None and question.mode != LIVE:
+        _require_veth(pid, probe, question.destination)
+    return probe, ""
 
 
-def _in_namespace(question: Question, pid: Optional[int]) -> Callable[[Callable[[], socket.socket]], socket.socket]:
-    if question.origin.kind != CONTAINER or pid is None:
+def _in_namespace(pid: Optional[int]) -> Callable[[Callable[[], socket.socket]], socket.socket]:
+    if pid is None:
         return lambda make: make()
     return lambda make: in_namespace(pid, make)
+
+
+def _require_veth(pid: int, probe: SocketProbe, destination: str) -> None:
+    """Close a probe that would not come to the hooks at which it is dropped, and say so."""
+    try:
+        way = in_namespace(pid, lambda: way_out(probe.address, destination))
+        problem = "" if way.is_seen else f"it leaves by {way.device} ({way.kind or 'a device of hardware'})"
+    except OSError as error:
+        problem = f"its way out is not known: {error.strerror or error}"
+    if problem:
+        probe.close()
+        raise CannotTraceError(
+            f"no dry probe was sent, since it might leave the host past all of its hooks: {problem}; use mode: live"
+        )
 
 
 @dataclass
@@ -130,6 +151,8 @@ class _Session:
 
     question: Question
     probe: Optional[Probe]
+    pid: Optional[int]
+    """A process of the namespace that the probe comes from; None for the host's."""
 
     def run(self) -> KernelTrace:
         """Follow the probe, or real traffic. Raises CannotTraceError."""
@@ -205,7 +228,7 @@ class _Session:
             raise CannotTraceError(f"this kernel takes no tables of nftables for a trace: {refused.strerror}")
 
     def _require_bridges(self, families: Sequence[int]) -> None:
-        if nft.BRIDGE not in families and self._plan.drop_bridged and self.question.origin.kind == CONTAINER:
+        if nft.BRIDGE not in families and self._plan.drop_bridged and self.pid is not None:
             raise CannotTraceError(
                 "this kernel has no nftables for bridges, so a probe to a container of the same network could not be "
                 "dropped; use mode: live"
@@ -222,7 +245,8 @@ class _Session:
             before = self._logger
             undos.append(Undo(f"{legacy.setting(version)}={before}", lambda: legacy.restore_logger(version, before)))
         # What is sent to the host itself by its loopback device has passed postrouting, where its entry is made.
-        is_tracked = question.mode == LIVE or (question.origin.kind == HOST and _is_local(question.destination))
+        is_own = isinstance(self.probe, SocketProbe) and self.pid is None and _is_local(question.destination)
+        is_tracked = question.mode == LIVE or is_own
         if self.probe is not None and is_tracked and _connections_are_tracked():
             connection = Connection(
                 version, question.protocol, self.probe.address, question.destination, self._ports(self.probe)
