@@ -264,17 +264,18 @@ def test_real_traffic_is_followed_where_it_is_waited_for(fresh_host: Host, lab: 
 
 def test_what_passes_no_hook_is_not_sent(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
-    beyond = NetworkSpec("beyond", f"{lab.outside.address}/24", options={"parent": "eth0"}, driver="macvlan")
+    lan = lab.outside.address.rpartition(".")[0]
+    beyond = NetworkSpec("beyond", f"{lan}.0/24", options={"parent": "eth0"}, driver="macvlan")
     host.deploy(
         Scenario(
             [beyond],
             [
-                Workload("far", ["beyond"], serve=[], options=["--ip", f"{lab.outside.address.rpartition('.')[0]}.99"]),
+                Workload("far", ["beyond"], serve=[], options=["--ip", f"{lan}.99"]),
                 Workload("near", network_mode="host", serve=[]),
             ],
         )
     )
-    with counting(lab, f"{lab.outside.address.rpartition('.')[0]}.99", 9000) as seen:
+    with counting(lab, f"{lan}.99", 9000) as seen:
         found = trace(host, "container far", {"destination": lab.outside.address, "port": 9000})
     assert (found.end, found.complete) == ("not_seen", False)
     assert "(macvlan); use mode: live" in found.problem
