@@ -44,7 +44,7 @@ TEST_STEPS := sanity unit molecule unit-debian11 $(LINT_STEPS) build --alone tes
 # One after the other: they wait for real daemons and kernels, too.
 LONG_STEPS := test-lab-long faults daemon-json check-mode rules recorded hostile differential prober
 
-.PHONY: help venv stage harden demo-notice test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page changelog molecule clean
+.PHONY: help venv stage harden demo-notice test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page diagnosis-pages changelog molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -200,6 +200,10 @@ mutants: stage ## change evaluator, checks and plans at random places and count 
 
 checks-page: stage ## write docs/checks.md from the registry of checks
 	PYTHONPATH=.build $(PY) tools/checks_page.py
+
+# Breaks a lab host in the way that each page is about.
+diagnosis-pages: stage ## write the transcripts of docs/why from what the playbook prints (EXTRA="name-is-not-resolved.md")
+	PYTHONPATH=.build tools/with_lab diagnosis-pages debian13 $(PY) -m tests.integration.diagnosis.pages $(EXTRA)
 
 # Before that version is published it may be run again: it adds to the entry.
 changelog: stage ## put what is in changelogs/fragments into changelog.yaml and CHANGELOG.md, as galaxy.yml's version

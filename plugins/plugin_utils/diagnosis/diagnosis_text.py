@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
@@ -41,12 +43,32 @@ def _cause_lines(number: int, cause: Cause) -> Iterator[str]:
         yield f"   remediation: {remediation_in_words(cause.remediation)}"
 
 
-def remediation_in_words(remediation: Remediation) -> str:
-    """The text, and the module with its arguments where there is one."""
+def remediation_in_words(remediation: Remediation, host: str = "HOST") -> str:
+    """The text, and where a module does it the command that runs that on the host, by its name in the inventory."""
     if not remediation.module:
         return remediation.text
-    arguments = ", ".join(f"{name}: {value}" for name, value in remediation.args.items())
-    return f"{remediation.text} (module {remediation.module}{' with ' + arguments if arguments else ''})"
+    arguments = _arguments_of(remediation)
+    if arguments is None:
+        named = ", ".join(f"{name}: {value}" for name, value in remediation.args.items())
+        return f"{remediation.text} (module {remediation.module} with {named})"
+    command = ["ansible", shlex.quote(host), "-b", "-m", f"{_COLLECTION}{remediation.module}"]
+    words = [*command, *(["-a", shlex.quote(arguments)] if arguments else [])]
+    return f"{remediation.text.rstrip('.')}. Run: {' '.join(words)}"
+
+
+_COLLECTION = "dockernet.baseline."
+_PLAIN = re.compile(r"[\w.:/-]+", re.ASCII)
+
+
+def _arguments_of(remediation: Remediation) -> str | None:
+    """The arguments as ``ansible -a`` takes them; None where a stranger's word could be a template or shell text."""
+    texts = {}
+    for name, value in remediation.args.items():
+        items = value if isinstance(value, list) else [str(value).lower() if isinstance(value, bool) else value]
+        if not items or not all(isinstance(item, (str, int)) and _PLAIN.fullmatch(str(item)) for item in items):
+            return None
+        texts[name] = ",".join(map(str, items))
+    return " ".join(f"{name}={text}" for name, text in texts.items())
 
 
 def _probe_lines(probe: Probe) -> Iterator[str]:

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspe
     RULE,
     SENDER,
     Suspect,
+    upper,
 )
 
 
@@ -114,12 +115,4 @@ def overlap(what: str) -> Suspect:
             "Move one of the two networks to another subnet: re-create the Docker network, or correct the host's route "
             "(ip route show table all)"
         ),
-    )
-
-
-def upper(text: str) -> str:
-    """With a capital letter at the beginning."""
-    # A sysctl keeps its name.
-    return (
-        text if text.startswith(("net.", "br-", "veth", "rp_filter", "eth", "docker")) else text[:1].upper() + text[1:]
     )

@@ -58,8 +58,9 @@ def traced_stop(case: Case) -> Suspect | None:
     suspect = rule_stop(case, seen)
     if suspect is None:
         return None
-    words = f"The kernel's trace ends with the verdict {seen.action} in {place_of(seen)}"
-    text = f"{words}: {seen.rule}" if seen.rule else words
+    words = f"{place_of(seen)} {'rejected' if seen.action == 'reject' else 'dropped'} the packet"
+    # The prediction has the rule's text already.
+    text = f"{words}: {seen.rule}" if seen.rule and seen is not decision else words
     return replace(suspect, evidence=(Evidence(TRACE, text),), named=True)
 
 
@@ -192,9 +193,19 @@ def _of_people(case: Case, step: PathStep) -> Suspect | None:
 
 def _narrow(step: PathStep) -> Remediation:
     return Remediation(
-        f"Decide whether {step.source} may reach {step.destination}. If so, remove the rule, or insert one that "
-        "accepts the connection before it" + _ESTABLISHED.get(step.leg, "")
+        f"Decide whether {step.source} may reach {step.destination}. If so, remove the rule{_removal(step)}; or insert "
+        "one before it that accepts the connection" + _ESTABLISHED.get(step.leg, "")
     )
+
+
+def _removal(step: PathStep) -> str:
+    """The command that removes a rule, behind a colon; empty where neither its text nor a handle makes one."""
+    *layout, family, table = step.table.split()
+    if step.rule.startswith("-A "):
+        program = ("ip6tables" if family == "ip6" else "iptables") + ("-legacy" if layout else "")
+        place = [] if table == "filter" else ["-t", table]
+        return f": {' '.join([program, *place, '-D', step.rule[3:]])}"
+    return f": nft delete rule {family} {table} {step.chain} handle {step.handle}" if step.handle is not None else ""
 
 
 _ESTABLISHED = dict.fromkeys(
@@ -215,25 +226,28 @@ def _input(case: Case, step: PathStep) -> Suspect | None:
         None,
     )
     words = _words(step)
-    by = f"{words.where} {words.verb} {words.what}" + (f": {step.rule}" if step.rule else "")
+    by, rule = f"{words.where} {words.verb} {words.what}", f": {step.rule}" if step.rule else ""
     if proxy is None or words.way == "reply":
         return Suspect(
             f"input_drops_{words.way}",
-            f"{by}, before it reaches a program of the host",
+            f"{by} before it reaches a program of the host{rule}",
             RULE,
             remediation=_narrow(step),
         )
     return Suspect(
         "input_drops_proxy",
-        f"{by}, before it reaches docker-proxy, which serves port {proxy.host_port} on this path",
+        f"{by} before it reaches docker-proxy, which serves port {proxy.host_port} on this path{rule}",
         RULE,
         checks=("firewall.publish",),
         remediation=Remediation(
-            f"Accept {case.packet.protocol} port {proxy.host_port} in INPUT for those who may use the published port, "
-            f"from containers for example: -i {step.incoming or 'BRIDGE'} -p {case.packet.protocol} --dport "
-            f"{proxy.host_port} -j ACCEPT"
+            f"Accept the port before that, from containers for example: {_program(case)} -I INPUT -i "
+            f"{step.incoming or 'BRIDGE'} -p {case.packet.protocol} --dport {proxy.host_port} -j ACCEPT"
         ),
     )
+
+
+def _program(case: Case) -> str:
+    return "ip6tables" if case.family == 6 else "iptables"
 
 
 def _flushed(case: Case, step: PathStep) -> Suspect | None:

@@ -80,8 +80,8 @@ def seen(case: Case) -> Iterator[Suspect]:
 
 
 def _saw(probe: Probe, layer: ProbeLayer) -> Evidence:
-    words = f"{layer.detail}" if layer.detail else f"{layer.target or probe.target}: {layer.error or layer.outcome}"
-    return Evidence(PROBE, f"Layer {layer.layer} failed, probed from {probe.origin}: {words}")
+    words = layer.detail or f"{layer.target or probe.target}: {layer.error or layer.outcome}"
+    return Evidence(PROBE, f"From {probe.origin}, layer {layer.layer}: {words}")
 
 
 def _processes(case: Case) -> Iterator[Suspect]:
@@ -477,7 +477,7 @@ def _target(case: Case) -> Iterator[Suspect]:
     device = device or (devices[0] if devices else "its uplink")
     where = _where(probe)
     evidence = (
-        Evidence(PREDICTION, f"No rule or setting that was read stops the connection: {path.reason}"),
+        Evidence(PREDICTION, f"No rule or setting of the host stops the connection: {path.reason}"),
         Evidence(PROBE, f"The connection from {probe.origin} to {where} {in_words(probe.observed)}"),
     )
     left = trace is not None and trace.end == LEFT

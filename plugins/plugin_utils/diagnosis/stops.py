@@ -36,7 +36,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_p
     detached,
     overlap,
     policy_route,
-    upper,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import rule_stop, translation
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
@@ -46,6 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspe
     SENDER,
     Suspect,
     predicted,
+    upper,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
@@ -276,7 +276,7 @@ def bridge_down(case: Case) -> Suspect | None:
                 f"Bridge {link.name} of network {network.name} is down: its containers reach nothing, and are not "
                 "reached",
                 SENDER if case.asking is not None else BEHIND_RULES,
-                (Evidence(PREDICTION, f"The link {link.name} was read as down"),),
+                (Evidence(PREDICTION, f"Interface {link.name} of the host is down"),),
                 checks=("bridge.link",),
                 remediation=Remediation(f"Set the bridge up: ip link set {link.name} up"),
                 layer="neighbour",
@@ -313,7 +313,7 @@ def missing_gateway(case: Case) -> Suspect | None:
                 f"Bridge {link.name} has lost {gateway}, the gateway address of network {network.name}: its containers "
                 "have no way out",
                 SENDER if case.asking is not None else BEHIND_RULES,
-                (Evidence(PREDICTION, f"No link of the host was read to have {gateway}"),),
+                (Evidence(PREDICTION, f"No interface of the host has {gateway}"),),
                 checks=("bridge.link",),
                 remediation=Remediation(f"Restore the address: ip address add {gateway}/{length} dev {link.name}"),
                 layer="neighbour",

@@ -148,7 +148,7 @@ def _of_probe(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
 _SEEN = {
     TIMED_OUT: "times out",
     REFUSED: "is refused",
-    UNREACHABLE: "is unreachable",
+    UNREACHABLE: "fails (unreachable)",
     ANSWERED: "is answered",
     CLOSED: "opens and is closed at once",
 }
@@ -157,10 +157,6 @@ _SEEN = {
 def in_words(observed: str) -> str:
     """What became of a connection, as the end of a sentence."""
     return _SEEN.get(observed, f"ends as {observed}")
-
-
-def _target(case: Case) -> str:
-    return str(case.packet).partition(" to ")[2]
 
 
 def _is_foreseen(predicted: str, observed: str) -> bool:
@@ -176,7 +172,7 @@ def _of_trace(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
     if suspect.stage == RULE:
         # Which rule it was is for who found it in the events.
         return ()
-    return (Evidence(TRACE, f"The kernel's own trace agrees: {end_in_words(trace)}"),)
+    return (Evidence(TRACE, upper(end_in_words(trace))),)
 
 
 def _says_nothing(case: Case, trace: KernelTrace) -> bool:
@@ -204,4 +200,13 @@ def _is_disputed(case: Case, suspect: Suspect) -> bool:
 
 def predicted(case: Case) -> Evidence:
     """The prediction as evidence."""
-    return Evidence(PREDICTION, f"The path that was worked out from the host's rules and settings: {case.path.reason}")
+    return Evidence(PREDICTION, upper(case.path.reason))
+
+
+_NAMES = ("net.", "br-", "veth", "rp_filter", "eth", "docker")
+"""What keeps its name at the beginning of a sentence: sysctls, devices, programs."""
+
+
+def upper(text: str) -> str:
+    """With a capital letter at the beginning."""
+    return text if text.startswith(_NAMES) else text[:1].upper() + text[1:]

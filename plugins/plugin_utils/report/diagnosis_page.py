@@ -122,7 +122,7 @@ def diagnosis_markdown(report: Report) -> str:
         lines.append(f"{number}. *{cause.certainty}*: {_escaped(cause.summary)}")
         lines += [f"   * {evidence_label(item)}: {_escaped(item.text)}" for item in cause.evidence]
         if cause.remediation is not None:
-            lines.append(f"   * remediation: {_escaped(remediation_in_words(cause.remediation))}")
+            lines.append(f"   * remediation: {_escaped(remediation_in_words(cause.remediation, report.host))}")
     if found.undetermined:
         lines += ["", "Not looked at:", "", *(f"* {_escaped(text)}" for text in found.undetermined)]
     for probe in found.probes:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     FAILED,
     PASSED,
-    SKIPPED,
     Probe,
     ProbeLayer,
 )
@@ -58,10 +57,10 @@ def diagnosis_screen(report: Report, width: int) -> list[Line]:
     """Return the lines, none wider than width; what strangers chose is made safe for terminals."""
     found = report.found
     lines = [Line(f"{safe(report.host)}: {safe(str(found.packet))}"), Line("")]
-    lines += [Line(line, tone) for label, text, tone in _verdict(found) for line in _labelled(label, text, width)]
-    for probe in found.probes:
-        lines += [Line(""), *(Line(line) for line in _probe(probe, width))]
-    lines += [Line(""), Line("  hops")]
+    lines += [Line(line, tone) for label, text, tone in _verdict(report) for line in _labelled(label, text, width)]
+    lines += [Line("")] if found.probes else []
+    lines += [Line(line) for probe in found.probes for line in _probe(probe, width)]
+    lines += [Line("")]
     lines += [Line(line) for leg, hops in report.hops for line in _labelled(leg, hops, width)]
     lines += [Line(line) for line in _labelled("kernel", kernel_in_words(found), width)]
     return lines
@@ -71,16 +70,17 @@ def _labelled(label: str, text: str, width: int) -> list[str]:
     return indented(f"  {safe(label):<{_LABEL - 1}} ", text, width)
 
 
-def _verdict(found: Diagnosis) -> Iterator[tuple[str, str, str]]:
-    """Labels, texts and tones of what was found."""
+def _verdict(report: Report) -> Iterator[tuple[str, str, str]]:
+    """Labels, texts and tones of what was found: first what it is and what to do, then how that is known."""
+    found = report.found
     if found.verdict == NO_FAULT:
         yield "no fault found", found.summary.partition("no fault found; ")[2] or found.summary, ""
     for cause in found.causes[:1]:
         yield cause.certainty, cause.summary, _TONES[cause.certainty]
+        if cause.remediation is not None:
+            yield "remediation", remediation_in_words(cause.remediation, report.host), ""
         for item in cause.evidence:
             yield evidence_label(item), item.text, ""
-        if cause.remediation is not None:
-            yield "remediation", remediation_in_words(cause.remediation), ""
     for cause in found.causes[1 : 1 + _FURTHER]:
         yield "also " + cause.certainty, cause.summary, ""
     if len(found.causes) > 1 + _FURTHER:
@@ -96,16 +96,16 @@ def evidence_label(item: Evidence) -> str:
 
 
 def _probe(probe: Probe, width: int) -> Iterator[str]:
+    """What became of it, the layers that passed, and the first one that failed; a page has the others in full."""
     yield from _labelled("probe", f"{probe_in_words(probe)}: {probe.observed}", width)
     passed = [layer.layer for layer in probe.layers if layer.outcome == PASSED]
-    if passed:
+    failed = [layer for layer in probe.layers if layer.outcome == FAILED]
+    if len(passed) > 1 or (passed and failed):
         yield from _labelled("  passed", ", ".join(passed), width)
-    for layer in probe.layers:
-        if layer.outcome == FAILED:
-            yield from _labelled("  failed", layer_in_words(layer), width)
-    skipped = [layer.layer for layer in probe.layers if layer.outcome == SKIPPED]
-    if skipped:
-        yield from _labelled("  skipped", ", ".join(skipped), width)
+    for layer in failed[:1]:
+        yield from _labelled("  failed", layer_in_words(layer), width)
+    if failed[1:]:
+        yield from _labelled("  failed too", ", ".join(layer.layer for layer in failed[1:]), width)
 
 
 def probe_in_words(probe: Probe) -> str:
@@ -131,7 +131,7 @@ def kernel_in_words(found: Diagnosis) -> str:
         said += f"; {trace.problem}"
     if found.comparison is None or found.comparison.agree is None:
         reason = found.comparison.difference if found.comparison is not None else ""
-        return f"{said}; not compared with the prediction{': ' + reason if reason else ''}"
+        return f"{said}; {reason or 'not compared with the prediction'}"
     if found.comparison.agree:
         return f"{said}, as predicted"
     return f"{said}; the prediction differs, and the kernel is right: {found.comparison.difference}"

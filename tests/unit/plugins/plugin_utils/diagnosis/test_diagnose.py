@@ -541,7 +541,10 @@ def test_causes_are_listed_with_certainty_evidence_and_remediation() -> None:
     lines = listing_of(found)
     assert lines[0] == found.summary
     assert any(line.startswith("1. certain: net.ipv4.ip_forward=0") for line in lines)
-    assert any("module ip_forward with state: present" in line for line in lines)
+    assert any(
+        "Run: ansible HOST -b -m dockernet.baseline.ip_forward -a 'state=present families=ipv4'" in line
+        for line in lines
+    )
     assert not any("\x1b" in line for line in lines)
 
 

@@ -95,7 +95,6 @@ def test_the_screen_has_cause_evidence_layers_devices_and_the_kernel() -> None:
     for piece in (cause.summary, *(item.text for item in cause.evidence), report.hops[0][1]):
         assert " ".join(piece.split()) in flat
     assert "passed process" in flat
-    assert "skipped container" in flat
     assert "failed target 172.18.16.2 TIMEOUT" in flat
     assert "dry trace: " in flat
 

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The transcripts of docs/why: the fault behind each, and what the playbook prints while it is there.
+
+``python -m tests.integration.diagnosis.pages`` writes them into the pages: see `make diagnosis-pages`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from tests.integration.diagnosis.breaking import rule
+from tests.integration.diagnosis.fault import Broken, as_it_is
+from tests.integration.diagnosis.name_server import name_server
+from tests.integration.diagnosis.of_bridges import FAULTS as OF_BRIDGES
+from tests.integration.diagnosis.of_bridges import moved
+from tests.integration.diagnosis.of_kernel import router_drops_large_packets, settings_of_all_interfaces
+from tests.integration.diagnosis.questions import INTERNET
+from tests.integration.diagnosis.scene import PORT, Scene
+from tests.lab.ansible_runs import ansible_playbook
+from tests.lab.identity import ROOT
+from tests.lab.lab import Lab
+from tests.lab.machine_lock import file_lock
+
+PAGES = ROOT / "docs" / "why"
+KIND = "debian13"
+HOST = "edge1"
+"""What the lab host is called on the pages."""
+_FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PORT = re.compile(r"\bveth[0-9a-f]{7}\b")
+_COMMAND = "ansible-playbook -i hosts.yml --limit edge1 "
+
+
+@contextmanager
+def _names_unanswered(scene: Scene) -> Iterator[None]:
+    with name_server(scene, INTERNET) as server:
+        server.silent = True
+        yield
+
+
+FAULTS: dict[str, tuple[Callable[[Scene], Broken], ...]] = {
+    "container-cannot-reach-outside.md": (
+        next(fault.broken for fault in OF_BRIDGES if fault.cause == "gateway_address_missing"),
+        settings_of_all_interfaces("echo 0 > /proc/sys/net/ipv4/ip_forward"),
+    ),
+    "outside-cannot-reach-container.md": (
+        rule(f"DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport {PORT} -j DROP"),
+    ),
+    "container-cannot-reach-published-port.md": (rule(f"INPUT -p tcp --dport {PORT} -j DROP"),),
+    "containers-cannot-reach-each-other.md": (as_it_is, moved("quiet", "mover", "rival")),
+    "slow-or-hanging-tls.md": (router_drops_large_packets,),
+    "name-is-not-resolved.md": (_names_unanswered,),
+}
+"""Of each page, what is broken for its transcripts, in their order."""
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One screen of a page."""
+
+    page: str
+    number: int
+    command: str
+    """What is typed above it."""
+    text: str
+
+    @property
+    def broken(self) -> Callable[[Scene], Broken]:
+        return FAULTS[self.page][self.number]
+
+    def __str__(self) -> str:
+        return f"{self.page} {self.number + 1}"
+
+
+def transcripts() -> list[Transcript]:
+    """All transcripts, as the pages have them."""
+    return [found for page in sorted(PAGES.glob("*.md")) for found in _of_page(page)]
+
+
+def _of_page(page: Path) -> Iterator[Transcript]:
+    command, numbers = "", count()
+    for fence in _FENCE.finditer(page.read_text(encoding="utf-8")):
+        if fence["language"] == "shell" and fence["text"].startswith(_COMMAND):
+            command = fence["text"].strip()
+        elif fence["language"] == "text" and fence["text"].startswith(f"{HOST}: "):
+            yield Transcript(page.name, next(numbers), command, fence["text"].rstrip())
+
+
+def shown(scene: Scene, transcript: Transcript) -> str:
+    """The screen that the playbook prints while the host is broken, with the names that pages have."""
+    book, *words = shlex.split(transcript.command.removeprefix(_COMMAND))
+    with tempfile.TemporaryDirectory(prefix="dockernet-lab-") as folder, transcript.broken(scene):
+        options = [*words, "-e", f"output_dir={folder}"]
+        done = ansible_playbook(book, scene.host.identity, limit=[scene.host.name], options=options)
+        screen = done.out.replace(folder, "dockernet-diagnosis")
+    begin = f"{scene.host.name}: "
+    dummy, found, text = screen.partition(f"\n{begin}")
+    assert found, f"{transcript}: {screen}{done.err}"
+    return _named(begin + text.partition("\nTASK [")[0], scene.host.name).rstrip()
+
+
+def _named(text: str, host: str) -> str:
+    """The text with names, addresses and numbers that are the same on all lab hosts and in all runs."""
+    text = re.sub(rf"\b{host}\b", HOST, text)
+    text = re.sub(r"\b198\.18\.\d+\.", "198.51.100.", text)
+    ports = list(dict.fromkeys(_PORT.findall(text)))
+    text = _PORT.sub(lambda found: f"veth{ports.index(found[0]) + 0xA1:07x}", text)
+    return re.sub(r"\(handle \d+\)", "(handle 42)", re.sub(r"\bprocess \d+", "process 4711", text))
+
+
+def written(transcript: Transcript, screen: str) -> None:
+    """Put a screen in the place of a transcript."""
+    page = PAGES / transcript.page
+    text = page.read_text(encoding="utf-8")
+    numbers = count()
+
+    def changed(fence: re.Match[str]) -> str:
+        is_screen = fence["language"] == "text" and fence["text"].startswith(f"{HOST}: ")
+        return f"```text\n{screen}\n```" if is_screen and next(numbers) == transcript.number else fence[0]
+
+    page.write_text(_FENCE.sub(changed, text), encoding="utf-8")
+
+
+def main() -> int:
+    """Write all transcripts, or those of the pages that are named."""
+    wanted: Sequence[str] = sys.argv[1:]
+    lab = Lab.open()
+    host = lab.host(KIND)
+    with file_lock(lab.identity.state / "busy" / host.name):
+        host.reset()
+        scene = Scene(host, lab)
+        scene.build(userland_proxy=True)
+        for transcript in transcripts():
+            if not wanted or transcript.page in wanted:
+                written(transcript, shown(scene, transcript))
+                print(f"{transcript}: written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

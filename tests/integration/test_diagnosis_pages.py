@@ -1,0 +1,34 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The transcripts of docs/why are what the playbook prints on a host with the fault that each page is about."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.integration.diagnosis.pages import FAULTS, KIND, shown, transcripts
+from tests.integration.diagnosis.scene import Scene
+from tests.lab.host import Host
+from tests.lab.lab import Lab
+
+
+def test_every_page_has_a_transcript_of_each_of_its_faults() -> None:
+    assert Counter(item.page for item in transcripts()) == {page: len(faults) for page, faults in FAULTS.items()}
+
+
+@pytest.mark.kinds(KIND)
+def test_the_transcripts_are_what_the_playbook_prints(fresh_host: Host, lab: Lab) -> None:
+    """All in one test, as the healthy host takes longer to make than each of them."""
+    scene = Scene(fresh_host, lab)
+    scene.build(userland_proxy=True)
+    # Widths of columns follow from the names of a lab's own host.
+    differing = {
+        str(item): screen
+        for item in transcripts()
+        for screen in [shown(scene, item)]
+        if screen.split() != item.text.split()
+    }
+    assert not differing, "\n\n".join(["make diagnosis-pages writes them:", *differing.values()])
