@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The pages of docs/why have every cause that a diagnosis can name, and no other; README and docs/operators.md link them."""
+"""The pages of docs/why have every cause that a diagnosis can name, and no other; docs/operators.md links them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROW = re.compile(r"^\| (?P<words>(?:`[a-z0-9_]+`(?:, )?)+) \|", re.MULTILINE)
 def _causes(node: ast.expr) -> Iterator[str]:
     """The words that the first argument of a Suspect can be; a way is that of a request or of a reply."""
     if isinstance(node, ast.JoinedStr):
-        (stem,) = (part.value for part in node.values if isinstance(part, ast.Constant))
+        (stem,) = (str(part.value) for part in node.values if isinstance(part, ast.Constant))
         yield from (f"{stem}{way}" for way in ("request", "reply"))
     elif isinstance(node, ast.IfExp):
         yield from (*_causes(node.body), *_causes(node.orelse))
@@ -33,10 +33,8 @@ def _causes(node: ast.expr) -> Iterator[str]:
 def causes_of_the_code() -> set[str]:
     trees = (ast.parse(path.read_text(encoding="utf-8")) for path in CODE)
     calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
-    made = [
-        node.args[0] for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Suspect" and node.args
-    ]
-    return {cause for node in made for cause in _causes(node)}
+    made = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Suspect" and node.args]
+    return {cause for node in made for cause in _causes(node.args[0])}
 
 
 def causes_of(page: Path) -> list[str]:

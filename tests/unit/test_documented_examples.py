@@ -27,8 +27,8 @@ MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py
 OTHER_COMMANDS = {"git", "cd", "ansible-galaxy"}
 # With which people look at networks without this collection.
 MANUAL_COMMANDS = {
-    "bridge", "conntrack", "curl", "dig", "docker", "ip", "ip6tables", "iptables", "journalctl", "nft", "nsenter", "ping",
-    "ps", "ss", "sysctl", "tcpdump", "tracepath",
+    "bridge", "conntrack", "curl", "dig", "docker", "ip", "ip6tables", "iptables", "journalctl", "nft", "nsenter",
+    "ping", "ps", "ss", "sysctl", "tcpdump", "tracepath",
 }  # fmt: skip
 TEMPLATE = "{{"
 STAND_INS: dict[str, Any] = {"list": [], "dict": {}, "bool": True, "int": 1, "float": 1.0}

@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     Cause,
     Diagnosis,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import asked_in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import traced_stop
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.seen import seen
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.standing import standing
@@ -141,13 +142,14 @@ def _verdict(case: Case, causes: list[Cause]) -> str:
 
 
 def _summary(case: Case, verdict: str, causes: list[Cause]) -> str:
+    asked = asked_in_words(case.packet, case.probes)
     if verdict == FAULT:
         best = causes[0]
         word = {CERTAIN: "", LIKELY: "likely: ", POSSIBLE: "possibly: "}[best.certainty]
-        return f"{case.packet}: {word}{best.summary}"
+        return f"{asked}: {word}{best.summary}"
     if verdict == NO_FAULT:
-        return f"{case.packet}: no fault found; {_what_works(case)}"
-    return f"{case.packet}: undetermined; {_open_questions(case)[0]}"
+        return f"{asked}: no fault found; {_what_works(case)}"
+    return f"{asked}: undetermined; {_open_questions(case)[0]}"
 
 
 def _what_works(case: Case) -> str:

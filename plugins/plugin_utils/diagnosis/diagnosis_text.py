@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import Probe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import FAILED, NAME, Probe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Cause, Diagnosis
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import end_in_words
@@ -45,15 +46,20 @@ def _cause_lines(number: int, cause: Cause) -> Iterator[str]:
 
 def remediation_in_words(remediation: Remediation, host: str = "HOST") -> str:
     """The text, and where a module does it the command that runs that on the host, by its name in the inventory."""
+    text, command = remediation_and_command(remediation, host)
+    return f"{text.rstrip('.')}. Run: {command}" if command else text
+
+
+def remediation_and_command(remediation: Remediation, host: str) -> tuple[str, str]:
+    """The text and the command, which is empty where no module does it, or its arguments cannot be typed safely."""
     if not remediation.module:
-        return remediation.text
+        return remediation.text, ""
     arguments = _arguments_of(remediation)
     if arguments is None:
         named = ", ".join(f"{name}: {value}" for name, value in remediation.args.items())
-        return f"{remediation.text} (module {remediation.module} with {named})"
-    command = ["ansible", shlex.quote(host), "-b", "-m", f"{_COLLECTION}{remediation.module}"]
-    words = [*command, *(["-a", shlex.quote(arguments)] if arguments else [])]
-    return f"{remediation.text.rstrip('.')}. Run: {' '.join(words)}"
+        return f"{remediation.text} (module {remediation.module} with {named})", ""
+    words = ["ansible", shlex.quote(host), "-b", "-m", f"{_COLLECTION}{remediation.module}"]
+    return remediation.text, " ".join([*words, *(["-a", shlex.quote(arguments)] if arguments else [])])
 
 
 _COLLECTION = "dockernet.baseline."
@@ -69,6 +75,15 @@ def _arguments_of(remediation: Remediation) -> str | None:
             return None
         texts[name] = ",".join(map(str, items))
     return " ".join(f"{name}={text}" for name, text in texts.items())
+
+
+def asked_in_words(packet: Packet, probes: Sequence[Probe]) -> str:
+    """The question; of a name that was not resolved the name, since the packet is then one to a name server."""
+    for probe in probes:
+        if any(layer.layer == NAME and layer.outcome == FAILED for layer in probe.layers):
+            port = f":{probe.port}" if probe.port else ""
+            return f"{packet.origin} to {probe.target}{port}/{probe.protocol}"
+    return str(packet)
 
 
 def _probe_lines(probe: Probe) -> Iterator[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import DROPPED_BY_RULE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -21,13 +22,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import TRACE, Evidence
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import off_path
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import RULE, Suspect
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import RULE, Suspect, upper
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import (
     NATIVE_TABLE,
     USER_CHAIN,
     places_of_people,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import place_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex, traced_steps
 
 _ENDING = ("drop", "reject")
@@ -58,7 +58,7 @@ def traced_stop(case: Case) -> Suspect | None:
     suspect = rule_stop(case, seen)
     if suspect is None:
         return None
-    words = f"{place_of(seen)} {'rejected' if seen.action == 'reject' else 'dropped'} the packet"
+    words = f"{upper(_place(seen))} {'rejected' if seen.action == 'reject' else 'dropped'} the packet"
     # The prediction has the rule's text already.
     text = f"{words}: {seen.rule}" if seen.rule and seen is not decision else words
     return replace(suspect, evidence=(Evidence(TRACE, text),), named=True)
@@ -105,10 +105,10 @@ def translation(case: Case, step: PathStep, stage: str) -> Suspect | None:
     if not translating or address_in(translating[-1].destination) != address or address in case.host_addresses:
         return None
     rule, owner = translating[-1], case.container(case.owner_of(address))
-    where = f"A rule in {place_of(rule)} translates the destination to {rule.destination}"
+    where = f"{upper(_place(rule))} translates the destination to {rule.destination}"
     wanted = case.container(case.wanted) or case.publisher
     repair = Remediation(
-        f"Remove the rule, or correct its destination: {rule.rule}. Rules of dockerd itself are recreated when the "
+        f"Remove the rule, or correct its destination{_removal(rule)}. Rules of dockerd itself are recreated when the "
         "container that publishes the port restarts"
     )
     if owner is None or not owner.running:
@@ -123,6 +123,17 @@ def translation(case: Case, step: PathStep, stage: str) -> Suspect | None:
 
 def _translated(case: Case, step: PathStep) -> Suspect | None:
     return translation(case, step, RULE)
+
+
+def _place(step: PathStep) -> str:
+    """Which rule or policy, of which chain."""
+    if not _is_rule(step):
+        which = "the policy"
+    elif step.number is not None:
+        which = f"rule {step.number}"
+    else:
+        which = f"a rule (handle {step.handle})" if step.handle is not None else "a rule"
+    return f"{which} of chain {step.chain} ({step.table})"
 
 
 class _Words(NamedTuple):
@@ -140,7 +151,7 @@ def _words(step: PathStep) -> _Words:
         REQUEST: "the request",
         PROXY_REQUEST: "docker-proxy's own connection to the container",
     }.get(step.leg, "the answer")
-    where = place_of(step) or f"{step.table} {step.chain}"
+    where = _place(step)
     return _Words(what, "request" if is_request else "reply", where, "rejects" if step.action == "reject" else "drops")
 
 
@@ -156,7 +167,7 @@ def _internal(case: Case, step: PathStep) -> Suspect | None:
         RULE,
         remediation=Remediation(
             "Decide whether the container needs what is outside. If so, connect it to a network that is not internal: "
-            "docker network connect"
+            "docker network connect NETWORK CONTAINER"
         ),
     )
 
@@ -173,8 +184,8 @@ def _icc(case: Case, step: PathStep) -> Suspect | None:
         RULE,
         checks=("network.connectivity",),
         remediation=Remediation(
-            "Decide whether the two containers may talk to each other. If so, connect both to a network of their own: "
-            "docker network create, docker network connect"
+            "Decide whether the two containers may talk to each other. If so, connect both to a network of their own "
+            f"(docker network create): {_connects(case)}"
         ),
     )
 
@@ -185,7 +196,7 @@ def _of_people(case: Case, step: PathStep) -> Suspect | None:
     words = _words(step)
     return Suspect(
         f"docker_user_drops_{words.way}",
-        f"A rule in {words.where} {words.verb} {words.what}: {step.rule}",
+        f"{upper(words.where)} {words.verb} {words.what}: {step.rule}",
         RULE,
         remediation=_narrow(step),
     )
@@ -226,7 +237,7 @@ def _input(case: Case, step: PathStep) -> Suspect | None:
         None,
     )
     words = _words(step)
-    by, rule = f"{words.where} {words.verb} {words.what}", f": {step.rule}" if step.rule else ""
+    by, rule = f"{upper(words.where)} {words.verb} {words.what}", f": {step.rule}" if step.rule else ""
     if proxy is None or words.way == "reply":
         return Suspect(
             f"input_drops_{words.way}",
@@ -274,10 +285,20 @@ def _policy(case: Case, step: PathStep) -> Suspect | None:
         RULE,
         checks=("firewall.egress", "firewall.publish"),
         remediation=Remediation(
-            f"Add a rule to {USER_CHAIN} that accepts {step.source} to {step.destination}, or restart dockerd if its "
-            "own rules are missing"
+            f"Accept the connection before that: {_acceptance(step)}. If dockerd's own rules are missing, restart it"
         ),
     )
+
+
+def _acceptance(step: PathStep) -> str:
+    """The command of a rule that accepts what a policy drops, in the chain for rules of users where that is asked."""
+    source, destination = address_in(step.source), address_in(step.destination)
+    family, table = step.table.split()[-2:]
+    program = "ip6tables" if family_of(destination) == 6 else "iptables"
+    if (table, step.chain) == ("filter", "FORWARD") and family in ("ip", "ip6"):
+        return f"{program} -I {USER_CHAIN} -s {source} -d {destination} -j ACCEPT"
+    words = "ip6" if family_of(destination) == 6 else "ip"
+    return f"nft insert rule {family} {table} {step.chain} {words} saddr {source} {words} daddr {destination} accept"
 
 
 def _isolation(case: Case, step: PathStep) -> Suspect | None:
@@ -292,21 +313,30 @@ def _isolation(case: Case, step: PathStep) -> Suspect | None:
     if between or (asking is not None and target is not None and asking != target and not _shared(case)):
         return Suspect(
             "networks_isolated",
-            f"dockerd isolates the networks of the two ends: its rule in {words.where} {words.verb} {words.what}",
+            f"dockerd isolates the networks of the two ends: {words.where} {words.verb} {words.what}",
             RULE,
             remediation=Remediation(
-                "Decide whether the two containers may talk to each other. If so, connect both to one network: docker "
-                "network connect"
+                "Decide whether the two containers may talk to each other. If so, connect both to one network: "
+                f"docker network connect {_network_of(case, target)} {asking.name if asking else 'CONTAINER'}"
             ),
         )
     return Suspect(
         "port_not_published",
         f"Port {address_port(step.destination) or 'asked'}/{case.packet.protocol} of {address_in(step.destination)} is "
-        f"not published: dockerd's rule in {words.where} {words.verb} {words.what}",
+        f"not published: {words.where}, of dockerd, {words.verb} {words.what}",
         RULE,
         checks=("firewall.publish",),
         remediation=Remediation("Publish the port of the container (docker run -p), and ask it at the host's address"),
     )
+
+
+def _network_of(case: Case, container: Container | None) -> str:
+    ids = {end.network_id for end in container.endpoints} if container is not None else set()
+    return next((item.name for item in case.snapshot.networks if item.id in ids), "NETWORK")
+
+
+def _connects(case: Case) -> str:
+    return "; ".join(f"docker network connect NETWORK {item.name}" for item in case.ends)
 
 
 def _shared(case: Case) -> bool:
@@ -322,7 +352,7 @@ def _rule(case: Case, step: PathStep) -> Suspect | None:
     text = f": {step.rule}" if step.rule else ""
     return Suspect(
         f"rule_drops_{words.way}",
-        f"A rule in {words.where} {words.verb} {words.what}{text}",
+        f"{upper(words.where)} {words.verb} {words.what}{text}",
         RULE,
         checks=("firewall.egress", "firewall.publish"),
         remediation=_narrow(step),

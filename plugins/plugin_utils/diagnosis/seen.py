@@ -234,6 +234,7 @@ def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Sus
         return
     text = layer.detail.lower()
     if "noarp" in text:
+        asking = case.asking.pid if case.asking is not None else "PID"
         yield Suspect(
             "arp_off_in_container",
             f"The interface of container {name} does no ARP (NOARP): it learns no address, and reaches nothing",
@@ -241,8 +242,8 @@ def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Sus
             (_saw(probe, layer),),
             ("network.endpoint",),
             Remediation(
-                f"Turn ARP on inside the container (nsenter --net --target PID ip link set dev eth0 arp on), or "
-                f"restart it: docker restart {name}"
+                f"Turn ARP on inside the container (nsenter --net --target {asking} ip link set dev eth0 arp on), "
+                f"or restart it: docker restart {name}"
             ),
             layer=NEIGHBOUR,
             named=True,
@@ -331,7 +332,8 @@ _NOT_HEARD = ("TIMEOUT", "ETIMEDOUT", "ECONNREFUSED", "EPERM", "EHOSTUNREACH", "
 def _answers_of(probe: Probe, role: str) -> tuple[Evidence, ...]:
     """What each name server of a role said, each once."""
     texts = (
-        f"Name server {item.server}, asked from {item.place}, {'answers' if item.outcome == PASSED else item.error}"
+        f"Name server {item.server}, asked from {item.place}: "
+        + ("answers" if item.outcome == PASSED else f"no answer ({item.error})")
         for item in probe.nameservers
         if item.role == role
     )
@@ -382,14 +384,15 @@ def _dead_upstream(case: Case, probe: Probe, layer: ProbeLayer, what: str) -> Su
     asked = [item.server for item in probe.nameservers if item.role == "upstream" and item.outcome == FAILED]
     asked = asked or [item.server for item in probe.nameservers if item.server != _EMBEDDED]
     servers = ", ".join(dict.fromkeys(asked)) or ", ".join(case.snapshot.nameservers[:3])
+    server = servers.partition(",")[0] or "SERVER"
     return Suspect(
         "upstream_dns_dead",
         f"The name servers behind the resolver ({servers or 'not known'}) do not answer: {what} is not resolved",
         ANY_PLACE,
         (_saw(probe, layer), *_answers_of(probe, "upstream"), *_predicted_silence(case)),
         remediation=Remediation(
-            "Correct the name servers of the host (/etc/resolv.conf) or of the daemon (dns in daemon.json), or find "
-            "out why they do not answer"
+            f"Find out why they do not answer (dig @{server} {what}), or set others: /etc/resolv.conf of the host, dns "
+            "in daemon.json, or option --dns of the container"
         ),
         layer=NAME,
         works_in_part=True,
@@ -415,8 +418,9 @@ def _sizes(case: Case) -> Iterator[Suspect]:
                 ANY_PLACE,
                 (_saw(probe, layer),),
                 remediation=Remediation(
-                    "Find the narrow link (tracepath), let ICMP errors pass, or lower the MTU of the network (module "
-                    "bridge_network, option com.docker.network.driver.mtu)"
+                    f"Find the narrow link (tracepath -n {probe.address or probe.target}) and let ICMP errors pass "
+                    "there, or recreate the network with an MTU that passes (option com.docker.network.driver.mtu, module "
+                    "bridge_network)"
                 ),
                 layer=PATH_MTU,
                 works_in_part=True,
@@ -504,7 +508,9 @@ def _target(case: Case) -> Iterator[Suspect]:
             f"The next hop {next_hop.target} does not answer, so what leaves by {device} goes nowhere",
             BEYOND,
             (*evidence, _saw(probe, next_hop)),
-            remediation=Remediation("Look at the uplink's router and cable (ip neigh show, ping the next hop)"),
+            remediation=Remediation(
+                f"Look at the uplink's router and cable (ip neigh show; ping -c 3 {next_hop.target})"
+            ),
             layer=NEXT_HOP,
             at_most=POSSIBLE,
         )
@@ -545,7 +551,7 @@ def _silent_container(case: Case) -> Iterator[Suspect]:
         "explains it",
         ANY_PLACE,
         (Evidence(PROBE, f"The connection from {probe.origin} to {_where(probe)} {in_words(probe.observed)}"),),
-        remediation=Remediation("Trace the connection (trace: live), and look at the layers of the probe"),
+        remediation=Remediation("Ask again with a real packet that is followed: -e trace=live"),
         layer="target",
         at_most=POSSIBLE,
     )

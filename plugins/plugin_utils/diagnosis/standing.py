@@ -110,8 +110,8 @@ def _tracking(case: Case) -> Iterator[Suspect]:
         ROUTING if is_full else BEHIND_RULES,
         _read(f"Read from the kernel: {why}"),
         remediation=Remediation(
-            "Raise net.netfilter.nf_conntrack_max, now and at boot, and find out what opens so many connections "
-            "(conntrack -S, conntrack -L)"
+            "Raise the limit, now and at boot (sysctl -w net.netfilter.nf_conntrack_max=NUMBER), and find out what "
+            "opens so many connections (conntrack -S, conntrack -L)"
             if is_full
             else "Restore the timeout's default (sysctl)"
         ),

@@ -116,7 +116,9 @@ def _forwarding(case: Case, step: PathStep) -> Suspect | None:
         f"{key}=0: the host forwards nothing that arrives on {step.incoming}, although net.ipv4.ip_forward=1, so "
         f"{what} ends there"
     )
-    remediation = Remediation(f"Turn forwarding on for the interface, now and at boot: {key}=1")
+    remediation = Remediation(
+        f"Turn forwarding on for the interface, now and at boot (/etc/sysctl.d): sysctl -w {key}=1"
+    )
     return Suspect("interface_forwarding_off", summary, ROUTING, checks=checks, remediation=remediation)
 
 
@@ -139,9 +141,8 @@ def _reverse_path(case: Case, step: PathStep) -> Suspect | None:
             ROUTING,
             checks=("forwarding.rp-filter",),
             remediation=Remediation(
-                f"Decide whether packets from {address_in(step.source)} may arrive on {step.incoming}. If so, set "
-                f"net.ipv4.conf.{step.incoming}.rp_filter=2 (and net.ipv4.conf.all.rp_filter to at most 2), or correct "
-                "the route to that address"
+                f"Decide whether packets from {address_in(step.source)} may arrive on {step.incoming}. If so: sysctl "
+                f"-w net.ipv4.conf.{step.incoming}.rp_filter=2, or correct the route to that address"
             ),
         )
     if step.note.startswith("martian "):
@@ -219,7 +220,7 @@ def internal_network(names: str, consequence: str) -> Suspect:
         SENDER,
         remediation=Remediation(
             "Decide whether the container needs what is outside. If so, connect it to a network that is not internal: "
-            "docker network connect"
+            "docker network connect NETWORK CONTAINER"
         ),
         layer="route",
     )
@@ -395,8 +396,8 @@ def _wrong_gateway(case: Case, step: PathStep) -> Suspect | None:
     name = case.asking.name
     return Suspect(
         "wrong_gateway_in_container",
-        f"Container {name} sends to {case.packet.destination} by {gateway}, which answers on no network of its: its "
-        "route has a wrong gateway",
+        f"The route of container {name} to {case.packet.destination} has a wrong gateway: {gateway} answers on none of "
+        "its networks",
         SENDER,
         checks=("network.endpoint",),
         remediation=Remediation(f"Restart the container, which restores its routes: docker restart {name}"),

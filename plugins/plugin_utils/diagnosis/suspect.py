@@ -141,7 +141,8 @@ def _of_probe(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
     if probe is None or not suspect.decides or not _is_foreseen(case.path.observed, probe.observed):
         return ()
     how = "" if case.path.observed == UNKNOWN else ", as predicted"
-    text = f"A connection from {probe.origin} to {_target(case)} {in_words(probe.observed)}{how}"
+    target = str(case.packet).partition(" to ")[2]
+    text = f"A connection from {probe.origin} to {target} {in_words(probe.observed)}{how}"
     return (Evidence(PROBE, text),)
 
 

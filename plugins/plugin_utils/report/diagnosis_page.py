@@ -23,7 +23,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import FAULT, NO_FAULT, Diagnosis
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import remediation_in_words
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import (
+    asked_in_words,
+    remediation_in_words,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import ending_of, rows_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.diagnosis_screen import (
     Report,
@@ -65,6 +68,7 @@ def diagnosis_page(report: Report) -> str:
     return _template().render(
         host=safe(report.host),
         found=found,
+        asked=asked_in_words(found.packet, found.probes),
         verdict=_VERDICTS.get(found.verdict, found.verdict),
         legs=[(leg, hops_in(hops)) for leg, hops in report.hops],
         rows=rows_of(found.predicted, marks),
@@ -117,7 +121,8 @@ def _escaped(text: str) -> str:
 def diagnosis_markdown(report: Report) -> str:
     """Return the Markdown (CommonMark, with tables and Mermaid as GitHub and GitLab show them)."""
     found = report.found
-    lines = [f"# {_escaped(report.host)}: {_escaped(str(found.packet))}", "", f"**{_headline(found)}**", ""]
+    asked = _escaped(asked_in_words(found.packet, found.probes))
+    lines = [f"# {_escaped(report.host)}: {asked}", "", f"**{_headline(found)}**", ""]
     for number, cause in enumerate(found.causes, 1):
         lines.append(f"{number}. *{cause.certainty}*: {_escaped(cause.summary)}")
         lines += [f"   * {evidence_label(item)}: {_escaped(item.text)}" for item in cause.evidence]

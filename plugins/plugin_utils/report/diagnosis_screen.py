@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     FAILED,
@@ -27,7 +27,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     Diagnosis,
     Evidence,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import remediation_in_words
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import (
+    asked_in_words,
+    remediation_and_command,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import end_in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented
@@ -56,10 +59,11 @@ class Report:
 def diagnosis_screen(report: Report, width: int) -> list[Line]:
     """Return the lines, none wider than width; what strangers chose is made safe for terminals."""
     found = report.found
-    lines = [Line(f"{safe(report.host)}: {safe(str(found.packet))}"), Line("")]
+    lines = [Line(f"{safe(report.host)}: {safe(asked_in_words(found.packet, found.probes))}"), Line("")]
     lines += [Line(line, tone) for label, text, tone in _verdict(report) for line in _labelled(label, text, width)]
     lines += [Line("")] if found.probes else []
-    lines += [Line(line) for probe in found.probes for line in _probe(probe, width)]
+    known = " ".join(item.text for cause in found.causes[:1] for item in cause.evidence)
+    lines += [Line(line) for probe in found.probes for line in _probe(probe, known, width)]
     lines += [Line("")]
     lines += [Line(line) for leg, hops in report.hops for line in _labelled(leg, hops, width)]
     lines += [Line(line) for line in _labelled("kernel", kernel_in_words(found), width)]
@@ -78,7 +82,10 @@ def _verdict(report: Report) -> Iterator[tuple[str, str, str]]:
     for cause in found.causes[:1]:
         yield cause.certainty, cause.summary, _TONES[cause.certainty]
         if cause.remediation is not None:
-            yield "remediation", remediation_in_words(cause.remediation, report.host), ""
+            text, command = remediation_and_command(cause.remediation, report.host)
+            yield "remediation", text, ""
+            if command:
+                yield "run", command, ""
         for item in cause.evidence:
             yield evidence_label(item), item.text, ""
     for cause in found.causes[1 : 1 + _FURTHER]:
@@ -95,15 +102,19 @@ def evidence_label(item: Evidence) -> str:
     return {"check": "check", "probe": "probe", "trace": "kernel trace"}.get(item.kind, item.kind)
 
 
-def _probe(probe: Probe, width: int) -> Iterator[str]:
-    """What became of it, the layers that passed, and the first one that failed; a page has the others in full."""
+def _probe(probe: Probe, known: str, width: int) -> Iterator[str]:
+    """What became of it, the layers that passed, and the first one that failed; a page has the others in full.
+
+    known: what the screen says already, so that no layer repeats it.
+    """
     yield from _labelled("probe", f"{probe_in_words(probe)}: {probe.observed}", width)
     passed = [layer.layer for layer in probe.layers if layer.outcome == PASSED]
     failed = [layer for layer in probe.layers if layer.outcome == FAILED]
     if len(passed) > 1 or (passed and failed):
         yield from _labelled("  passed", ", ".join(passed), width)
     for layer in failed[:1]:
-        yield from _labelled("  failed", layer_in_words(layer), width)
+        words = layer_in_words(replace(layer, detail="") if layer.detail in known else layer)
+        yield from _labelled("  failed", words, width)
     if failed[1:]:
         yield from _labelled("  failed too", ", ".join(layer.layer for layer in failed[1:]), width)
 

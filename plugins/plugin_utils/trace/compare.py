@@ -174,7 +174,7 @@ class _Comparing:
     def _of_answer(self) -> Comparison:
         """What the sender saw of it, where all rules were the same."""
         if not self._rows and self._trace.end == NOT_SEEN:
-            return Comparison(None, "nothing to compare: the predicted path passes no rule, and no rule saw the packet")
+            return Comparison(None, "nothing to compare, since the predicted path passes no rule")
         seen, foretold = self._trace.observed, self._path.observed
         if foretold == NO_ANSWER and seen in (TIMED_OUT, UNREACHABLE):
             return Comparison(True)

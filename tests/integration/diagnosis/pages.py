@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from tests.integration.diagnosis.breaking import rule
+from tests.integration.diagnosis.breaking import rule, settings_of_all_interfaces
 from tests.integration.diagnosis.fault import Broken, as_it_is
 from tests.integration.diagnosis.name_server import name_server
 from tests.integration.diagnosis.of_bridges import FAULTS as OF_BRIDGES
 from tests.integration.diagnosis.of_bridges import moved
-from tests.integration.diagnosis.of_kernel import router_drops_large_packets, settings_of_all_interfaces
+from tests.integration.diagnosis.of_kernel import router_drops_large_packets
 from tests.integration.diagnosis.questions import INTERNET
 from tests.integration.diagnosis.scene import PORT, Scene
 from tests.lab.ansible_runs import ansible_playbook
