@@ -9,10 +9,12 @@ from collections import Counter
 
 import pytest
 
-from tests.integration.diagnosis.pages import FAULTS, KIND, shown, transcripts
+from tests.integration.diagnosis.pages import FAULTS, KIND, manual_commands, shown, transcripts
 from tests.integration.diagnosis.scene import Scene
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+
+NO_SUCH_PROGRAM = 127
 
 
 def test_every_page_has_a_transcript_of_each_of_its_faults() -> None:
@@ -32,3 +34,12 @@ def test_the_transcripts_are_what_the_playbook_prints(fresh_host: Host, lab: Lab
         if screen.split() != item.text.split()
     }
     assert not differing, "\n\n".join(["make diagnosis-pages writes them:", *differing.values()])
+    check_manual_commands(scene)
+
+
+def check_manual_commands(scene: Scene) -> None:
+    """Each works as it is typed, on the healthy host; but for those of programs that the host does not have."""
+    pid = str(scene.host.container("client").pid)
+    for command in manual_commands():
+        done = scene.host.run(command.replace(" PID ", f" {pid} "), check=False)
+        assert done.rc in (0, NO_SUCH_PROGRAM), f"{command}: {done}"

@@ -419,8 +419,8 @@ def _sizes(case: Case) -> Iterator[Suspect]:
                 (_saw(probe, layer),),
                 remediation=Remediation(
                     f"Find the narrow link (tracepath -n {probe.address or probe.target}) and let ICMP errors pass "
-                    "there, or recreate the network with an MTU that passes (option com.docker.network.driver.mtu, module "
-                    "bridge_network)"
+                    "there, or recreate the network with an MTU that passes (docker network create --opt "
+                    "com.docker.network.driver.mtu=SIZE, or module bridge_network)"
                 ),
                 layer=PATH_MTU,
                 works_in_part=True,

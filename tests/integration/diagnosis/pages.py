@@ -95,6 +95,13 @@ def _of_page(page: Path) -> Iterator[Transcript]:
             yield Transcript(page.name, next(numbers), command, fence["text"].rstrip())
 
 
+def manual_commands() -> list[str]:
+    """What the pages show to be typed without this collection, each once; PID stands for that of a container."""
+    parts = (page.read_text(encoding="utf-8").partition("## By hand")[2] for page in sorted(PAGES.glob("*.md")))
+    lines = (line for part in parts for fence in _FENCE.finditer(part) for line in fence["text"].splitlines())
+    return list(dict.fromkeys(re.sub(r" +#.*", "", line) for line in lines if line))
+
+
 def shown(scene: Scene, transcript: Transcript) -> str:
     """The screen that the playbook prints while the host is broken, with the names that pages have."""
     book, *words = shlex.split(transcript.command.removeprefix(_COMMAND))
