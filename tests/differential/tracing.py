@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     CONTAINER,
+    REQUEST,
     UNKNOWN,
     UNREACHABLE,
     Packet,
@@ -134,7 +135,9 @@ def _reason(probe: TracedProbe) -> str:
     if "reported no rules of iptables-legacy" in text:
         return "the kernel reported no rules of iptables-legacy"
     if text.startswith("nothing to compare"):
-        return f"the packet passes no rule, and none saw it (predicted: {probe.path.verdict})"
+        places = {step.place for step in probe.path.steps if step.leg == REQUEST}
+        where = "stays in the container" if places <= {"container", "socket"} else f"is {probe.path.verdict}"
+        return f"no rule saw it, and it is predicted that it {where}"
     if text.startswith("not compared: the ruleset changed"):
         return "the ruleset changed meanwhile"
     return text

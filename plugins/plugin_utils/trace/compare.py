@@ -77,6 +77,8 @@ _NOT_ASKED = frozenset({"skuid", "skgid", "ttl"})
 _ENDED = (DROPPED, REFUSED, UNREACHABLE)
 """Verdicts of what does not come to its end, or to a machine where nothing listens."""
 
+_OF_THE_HOST = frozenset({"routing", "input", "output", "wire"})
+"""Places of what passes the host's own stack, where a trace sees all packets."""
 _RECEIVE = "receive"
 """Action of the step with which a packet from outside comes to the host."""
 
@@ -262,6 +264,8 @@ class _Comparing:
             if end in (LOST, NOT_SEEN) or _is_behind_hooks(stop, end):
                 return ""
             return f"predicted is that it ends before ({stop.note or stop.action}); in the kernel {self._ended}"
+        if end == NOT_SEEN and any(step.place in _OF_THE_HOST for step in steps):
+            return f"predicted is that it passes the host; in the kernel {self._ended}"
         if end == LOST:
             return f"predicted is that no setting or route ends the request; in the kernel {self._ended}"
         comes_to_host = _comes_to_host(steps)

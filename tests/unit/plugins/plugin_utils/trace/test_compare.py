@@ -162,6 +162,18 @@ def test_another_end_of_the_same_rules_is_a_difference() -> None:
     assert unmasked.difference.startswith("predicted is the source ")
 
 
+def test_what_the_host_passes_on_is_seen_even_without_a_rule() -> None:
+    snapshot = replace(operators_host(), ruleset=Ruleset())
+    dummy, path = asked(snapshot, Question("outside", "host", "", 22))
+    assert (path.verdict, events_of(path)) == ("delivered", [])
+    assert compare(path, trace_of(path, end=TO_HOST), snapshot).agree is True
+    found = compare(path, trace_of(path, end=NOT_SEEN), snapshot)
+    assert (found.agree, found.difference) == (
+        False,
+        "predicted is that it passes the host; in the kernel no rule sees it",
+    )
+
+
 def test_a_rule_that_was_not_read_says_that_the_ruleset_changed() -> None:
     snapshot = recorded_host("iptables-proxy-on")
     dummy, path = asked(snapshot, OUTSIDE_IN)
