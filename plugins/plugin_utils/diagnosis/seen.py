@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Neighbour
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import LEFT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
@@ -52,6 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import detached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
+    address_missing,
     bridge_down,
     inner_port,
     interface_down,
@@ -196,16 +198,7 @@ def _inside_sender(case: Case) -> Iterator[Suspect]:
     if layer.layer == INTERFACE:
         yield _without_link(case, probe, layer)
     if layer.layer == ADDRESS:
-        yield Suspect(
-            "address_missing_in_container",
-            f"Container {name} has no IPv{case.family} address: it reaches nothing by IPv{case.family}",
-            SENDER,
-            (_saw(probe, layer),),
-            ("network.endpoint",),
-            Remediation(f"Restart the container, which restores its addresses: docker restart {name}"),
-            layer=ADDRESS,
-            named=True,
-        )
+        yield replace(address_missing(name, case.family), evidence=(_saw(probe, layer),), named=True)
     if layer.layer == ROUTE:
         found = missing_route(case, name)
         yield Suspect(
@@ -514,6 +507,18 @@ def _target(case: Case) -> Iterator[Suspect]:
             layer=NEXT_HOP,
             at_most=POSSIBLE,
         )
+    fixed = _fixed_neighbour(case, device, probe.address)
+    if fixed is not None:
+        yield Suspect(
+            "permanent_neighbour",
+            f"{fixed.address} has a fixed entry in the neighbour table of {device}: where {fixed.mac} is not its "
+            "hardware address, what is sent by it is lost",
+            BEYOND,
+            evidence,
+            remediation=Remediation(f"Delete the entry if it is wrong: ip neigh del {fixed.address} dev {device}"),
+            layer=NEXT_HOP,
+            at_most=POSSIBLE,
+        )
     is_near = case.view.host.is_on_link(*parse_address(probe.address), device)
     how = f"it is on the link of {device}, where no machine answers for it" if is_near else "no answer came back"
     yield Suspect(
@@ -527,8 +532,16 @@ def _target(case: Case) -> Iterator[Suspect]:
             else "Ask who runs the target, or the network between: nothing on this host stops the connection"
         ),
         layer="target",
-        at_most=CERTAIN if left else LIKELY,
+        at_most=POSSIBLE if fixed is not None else CERTAIN if left else LIKELY,
     )
+
+
+def _fixed_neighbour(case: Case, device: str, target: str) -> Neighbour | None:
+    """The fixed entry by which a device sends to an address, itself or a next hop; None where the kernel asks."""
+    index = next((link.index for link in case.snapshot.links if link.name == device), None)
+    hops = {text for route in case.snapshot.routes if index in route.interfaces for text in route.gateways}
+    mine = (item for item in case.snapshot.neighbours if item.interface == index)
+    return next((item for item in mine if item.address in hops | {target}), None)
 
 
 def _failed_inside(probe: Probe) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
     IPSEC,
@@ -50,6 +51,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_private, parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import place_of
 
 _LEGS = {
     REQUEST: "the request",
@@ -178,6 +180,8 @@ def missing_route(case: Case, name: str) -> Suspect:
     down = [link.name for link in space.links if link.name != "lo" and not link.up] if space is not None else []
     if down and space is not None and len(down) == len(space.links) - 1:
         return interface_down(name, f"{' and '.join(down)} of container {name} is down")
+    if space is not None and not _has_address(space, case.family):
+        return address_missing(name, case.family)
     length = "::/0" if case.family == 6 else "0.0.0.0/0"
     has_default = space is not None and any(route.destination in (length, "default") for route in space.routes)
     if has_default or space is None:
@@ -197,6 +201,24 @@ def missing_route(case: Case, name: str) -> Suspect:
             "route (a program in the container with NET_ADMIN, or nsenter on the host)"
         ),
         layer="route",
+    )
+
+
+def _has_address(space: ContainerNamespace, family: int) -> bool:
+    """Whether a link of a container has an address that is more than its own."""
+    texts = (text for link in space.links if link.name != "lo" for text in link.addresses)
+    return any(family_of(text) == family and not text.startswith("fe80:") for text in texts)
+
+
+def address_missing(name: str, family: int) -> Suspect:
+    """A container without an address of the family that is asked."""
+    return Suspect(
+        "address_missing_in_container",
+        f"Container {name} has no IPv{family} address: it reaches nothing by IPv{family}",
+        SENDER,
+        checks=("network.endpoint",),
+        remediation=Remediation(f"Restart the container, which restores its addresses: docker restart {name}"),
+        layer="address",
     )
 
 
@@ -377,6 +399,17 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
             checks=("network.endpoint",),
             remediation=Remediation(f"Restart the container, which recreates its link: docker restart {owner}"),
         )
+    if case.name and address == case.packet.destination:
+        return Suspect(
+            "resolver_dead",
+            f"{upper(step.note)}, which the resolv.conf of {case.packet.origin} names: no name is resolved",
+            BEHIND_RULES,
+            remediation=Remediation(
+                "Correct the name servers of the container: restart it, which restores its resolv.conf, or see what "
+                "wrote the file"
+            ),
+            layer="name",
+        )
     return Suspect(
         "address_without_container",
         f"{upper(step.note)}: no container has the address, so nothing answers",
@@ -417,6 +450,14 @@ def unresolved(case: Case, what: str, lost: str) -> Suspect:
                 "Decide whether the address may ask on that interface. If so, set the named rp_filter to 2, or correct "
                 "the route to that address"
             ),
+        )
+    if "(bridge " in what and what.endswith(" drops it"):
+        return Suspect(
+            "bridge_rule_drops",
+            f"{upper(what)}, so {lost} is not delivered",
+            BEHIND_RULES,
+            remediation=Remediation("Correct the rule or policy of the bridge family (nft list ruleset bridge)"),
+            layer="neighbour",
         )
     if "bridge port" in what:
         return _port_blocked(what, lost)
@@ -567,6 +608,15 @@ def _masquerade(case: Case, step: PathStep) -> Suspect | None:
     source = address_in(step.source)
     if is_loopback(source) or not is_private(*parse_address(source)):
         return None
+    untracked = [item for item in case.path.steps if item.leg == REQUEST and item.action == "notrack"]
+    if untracked:
+        return Suspect(
+            "tracking_off",
+            f"A rule in {place_of(untracked[0])} exempts the request from connection tracking, so no rule translates "
+            f"its source: it leaves the host with {source}, to which machines outside have no route",
+            BEYOND,
+            remediation=Remediation(f"Remove the rule, or have it leave out Docker's networks: {untracked[0].rule}"),
+        )
     if case.is_nat_flushed:
         return Suspect(
             "rules_flushed",

@@ -13,6 +13,8 @@ from tests.integration.diagnosis.fault import NOTHING_COMES, TIMED_OUT, UNREACHA
 from tests.integration.diagnosis.questions import BY_NAME, EGRESS, PUBLISHED
 from tests.integration.diagnosis.scene import GATEWAY, UNUSED, Scene
 
+CLIENT_AGAIN = "ip address add 10.77.1.3/24 brd + dev eth0"
+"""The second container of the network app has this address."""
 RESOLVER_FILE = "/etc/resolv.conf"
 
 
@@ -113,4 +115,27 @@ FAULTS = (
     ),
     Fault("resolver of the container dead", "resolver_dead", BY_NAME, resolver_of_the_container_dead, NOTHING_COMES),
     Fault("name server outside dead", "upstream_dns_dead", BY_NAME, name_server_silent),
+    Fault(
+        "address gone inside",
+        "address_missing_in_container",
+        EGRESS,
+        inside("client", "ip address flush dev eth0", f"{CLIENT_AGAIN}; ip route add default via {GATEWAY} dev eth0"),
+        seen=NOTHING_COMES,
+        long=True,
+    ),
+    Fault(
+        "black hole inside",
+        "route_missing_in_container",
+        EGRESS,
+        inside("client", "ip route add blackhole 203.0.113.0/24", "ip route delete blackhole 203.0.113.0/24"),
+        seen=(UNREACHABLE,),
+        long=True,
+    ),
+    Fault(
+        "default route gone inside of who answers",
+        "default_route_missing",
+        PUBLISHED,
+        inside("web", "ip route delete default", f"ip route add default via {GATEWAY} dev eth0"),
+        long=True,
+    ),
 )

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.differential.namespaces import socket_in
-from tests.integration.diagnosis.breaking import both, commands, rule, settings_of_all_interfaces, sysctl
-from tests.integration.diagnosis.fault import NOTHING_COMES, UNREACHABLE, Fault
+from tests.integration.diagnosis.breaking import Break, both, commands, rule, settings_of_all_interfaces, sysctl
+from tests.integration.diagnosis.fault import NOTHING_COMES, REFUSED, UNREACHABLE, Fault
 from tests.integration.diagnosis.questions import DATAGRAM, EGRESS, EGRESS6, LARGE, PUBLISHED, source_port
 from tests.integration.diagnosis.scene import APP, UDP_PORT, UNUSED, Scene
 from tests.lab.network import Space
@@ -32,6 +32,7 @@ ROUTED_APART = both(
 )
 
 
+ROUTER = "$(ip route show default | cut -d' ' -f3)"
 FORGET = f"conntrack -D -p udp --orig-port-dst {UDP_PORT}"
 
 SSH_UNTRACKED = both(
@@ -54,6 +55,22 @@ def router_drops_large_packets(scene: Scene) -> Iterator[None]:
         yield
     finally:
         scene.lab.outside.net(["nsenter", f"--net={lan.path}", "nft", "delete", "table", "bridge", f"narrow{place}"])
+
+
+def outside_machine(what: str) -> Break:
+    """A machine on the internet treats connections from this host so, in the words of nft."""
+
+    @contextmanager
+    def broken(scene: Scene) -> Iterator[None]:
+        table = f"closed{scene.host.host_name.place}"
+        chain = f"chain c {{ type filter hook input priority 0; ip saddr {scene.host.address} tcp dport 80 {what}; }};"
+        try:
+            scene.lab.internet.net(["nft", f"table ip {table} {{ {chain} }}"])
+            yield
+        finally:
+            scene.lab.internet.net(["nft", "delete", "table", "ip", table])
+
+    return broken
 
 
 @contextmanager
@@ -199,4 +216,40 @@ FAULTS = (
     Fault("MTU black hole on the way", "mtu_black_hole", LARGE, router_drops_large_packets),
     Fault("stale entry of a UDP flow", "stale_conntrack", DATAGRAM, flow_to_a_container_that_is_gone, NOTHING_COMES),
     Fault("connection tracking is full", "conntrack_full", EGRESS, table_full, prepared=SSH_UNTRACKED, long=True),
+    Fault(
+        "connection tracking forgets at once",
+        "conntrack_timeout_zero",
+        EGRESS,
+        sysctl("net.netfilter.nf_conntrack_tcp_timeout_syn_sent", "0"),
+        long=True,
+    ),
+    Fault(
+        "marked packets are routed nowhere",
+        "policy_route",
+        EGRESS,
+        both(
+            rule("-t mangle PREROUTING -i app0 -j MARK --set-mark 9"),
+            commands("ip rule add fwmark 9 blackhole pref 90", "ip rule delete pref 90"),
+        ),
+        long=True,
+    ),
+    Fault(
+        "wrong fixed neighbour for the router",
+        "permanent_neighbour",
+        EGRESS,
+        commands(
+            f"ip neigh replace {ROUTER} lladdr 02:00:00:00:00:01 dev eth0 nud permanent",
+            f"ip neigh delete {ROUTER} dev eth0",
+        ),
+        long=True,
+    ),
+    Fault("machine outside says nothing", "target_silent", EGRESS, outside_machine("drop"), long=True),
+    Fault(
+        "machine outside refuses",
+        "target_refuses",
+        EGRESS,
+        outside_machine("reject with tcp reset"),
+        seen=(REFUSED,),
+        long=True,
+    ),
 )

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from tests.integration.diagnosis.breaking import both, commands, rule, rules_changed
+from tests.integration.diagnosis.breaking import both, commands, neighbours_forgotten, rule, rules_changed
 from tests.integration.diagnosis.fault import ANSWERED_BY_ANOTHER, NOTHING_COMES, REFUSED, Fault
-from tests.integration.diagnosis.questions import EGRESS, NEIGHBOUR, PUBLISHED, TO_NEIGHBOUR
+from tests.integration.diagnosis.questions import BY_NAME, EGRESS, NEIGHBOUR, PUBLISHED, TO_NEIGHBOUR
 from tests.integration.diagnosis.scene import APP, PORT, UNUSED
 
 DNAT = f"-t nat PREROUTING -p tcp --dport {PORT} -m addrtype --dst-type LOCAL -j DNAT --to-destination"
 RIVAL = "10.77.2.2"
 """The first container of the network other."""
 FLUSHED = "for table in raw mangle nat filter; do iptables -t $table -F; iptables -t $table -X; done"
+DROP_OF_A_BRIDGE = "table bridge other { chain f { type filter hook forward priority 0; policy drop; }; }"
 DROP_OF_ANOTHER = "table inet other { chain f { type filter hook forward priority 10; policy drop; }; }"
 
 FAULTS = (
@@ -115,6 +116,28 @@ FAULTS = (
         "rule_drops_request",
         NEIGHBOUR,
         rule("FORWARD -i app0 -o app0 -j DROP"),
+        long=True,
+    ),
+    Fault(
+        "rule of raw takes the network out of connection tracking",
+        "tracking_off",
+        EGRESS,
+        rule("-t raw PREROUTING -i app0 -j CT --notrack"),
+        long=True,
+    ),
+    Fault(
+        "a bridge table drops all that is switched",
+        "bridge_rule_drops",
+        NEIGHBOUR,
+        both(commands(f"nft '{DROP_OF_A_BRIDGE}'", "nft delete table bridge other"), neighbours_forgotten),
+        seen=NOTHING_COMES,
+        long=True,
+    ),
+    Fault(
+        "rule of FORWARD drops questions for names",
+        "rule_drops_request",
+        BY_NAME,
+        rule("FORWARD -i app0 -p udp --dport 53 -j DROP"),
         long=True,
     ),
 )

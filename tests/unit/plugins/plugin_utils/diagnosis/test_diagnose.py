@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Conntrack,
     Ipsec,
     IpsecPolicy,
+    Neighbour,
     PolicyRule,
     Route,
     TrackedFlow,
@@ -186,6 +188,39 @@ def with_isolated_ports() -> HostSnapshot:
     return with_links(lambda link: replace(link, isolated=True) if link.peer_nsid is not None else link)
 
 
+def without_address_inside() -> HostSnapshot:
+    """Of web, with which its routes went."""
+    return inside(lambda space: without_default(replace(space, links=[_bare(link) for link in space.links])))
+
+
+def _bare(link: Any) -> Any:
+    return link if link.name == "lo" else replace(link, addresses=[])
+
+
+def with_bridge_policy() -> HostSnapshot:
+    host = docker_host()
+    snapshot = host.snapshot()
+    assert snapshot.ruleset is not None
+    chain = {
+        "family": "bridge", "table": "other", "name": "f", "handle": 1, "type": "filter", "hook": "forward", "prio": 0,
+        "policy": "drop",
+    }  # fmt: skip
+    listed = {"nftables": [{"table": {"family": "bridge", "name": "other", "handle": 2}}, {"chain": chain}]}
+    return replace(snapshot, ruleset=replace(snapshot.ruleset, nft_json=json.dumps(listed)))
+
+
+def with_fixed_router() -> Case:
+    """What the host sends to its router has a hardware address that was set by hand."""
+    snapshot = docker_host().snapshot()
+    fixed = replace(snapshot, neighbours=[Neighbour("192.0.2.1", 2, "02:00:00:00:00:01")])
+    return traced(probed(case_of(fixed, OUT), TIMED_OUT), "left", end_device="eth0")
+
+
+def with_wrong_name_server() -> Case:
+    case = case_of(docker_host().snapshot(), Question("web", "172.18.0.99", "udp", 53))
+    return replace(case, name="db.example")
+
+
 def dropped_from_its_link() -> Case:
     case = probed(case_of(unplugged(), OUT), TIMED_OUT)
     (veth,) = (link.name for link in case.snapshot.links if link.peer_nsid == 0)
@@ -298,6 +333,14 @@ PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
     ("policy_route", with_policy_rule, OUT, "unreachable"),
     ("policy_route", with_policy_table, OUT, TIMED_OUT),
     ("interface_down_in_container", without_link_inside, OUT, "unreachable"),
+    ("address_missing_in_container", without_address_inside, OUT, "unreachable"),
+    ("bridge_rule_drops", with_bridge_policy, PEER, TIMED_OUT),
+    (
+        "tracking_off",
+        lambda: with_rule("raw", "PREROUTING", f"-i {BRIDGE} -j CT --notrack"),
+        OUT,
+        TIMED_OUT,
+    ),
     ("wrong_gateway_in_container", with_wrong_gateway, OUT, TIMED_OUT),
     ("bridge_port_blocked", with_isolated_ports, PEER, TIMED_OUT),
     (
@@ -401,6 +444,8 @@ SEEN: list[tuple[str, str, Callable[[], Case]]] = [
     ),
     ("rules_in_container", "likely", lambda: probed(case_of(inside(with_own_rules), OUT), TIMED_OUT)),
     ("veth_detached", "certain", dropped_from_its_link),
+    ("permanent_neighbour", "possible", with_fixed_router),
+    ("resolver_dead", "likely", with_wrong_name_server),
     ("arp_off_in_container", "likely", deaf_to_the_host),
     (
         "neighbour_unresolved",
