@@ -113,9 +113,10 @@ def controller(fresh_host: Host, tmp_path: Path) -> Controller:
 
 
 def faults(done: PlaybookResult) -> list[tuple[str, str]]:
-    """What failed, but for gates that closed."""
+    """What failed, but for gates that closed, and for what an example wants to fail for: a connection on this host."""
     bad = [task for task in done.tasks if task.outcome in ("failed", "ignored", "unreachable")]
-    return [(task.task, str(task.result.get("msg"))) for task in bad if task.action != GATES]
+    wanted = [task for task in bad if task.action == GATES or task.result.get("failed_when_result")]
+    return [(task.task, str(task.result.get("msg"))) for task in bad if task not in wanted]
 
 
 def refused(done: PlaybookResult) -> dict[str, Any]:
