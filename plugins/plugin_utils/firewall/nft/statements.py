@@ -429,7 +429,7 @@ def _written(body: Body) -> object:
 
 
 def _is_condition(node: object) -> bool:
-    return not (isinstance(node, dict) and set(node) <= set(_COUNTING))
+    return not (isinstance(node, dict) and all(kind in _COUNTING for kind in node))
 
 
 def _flow(dummy: str, __: Body, at: StatementContext) -> list[Statement]:
