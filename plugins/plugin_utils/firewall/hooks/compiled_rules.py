@@ -198,16 +198,9 @@ class Compiler:
         key = (statement.fields, id(statement.entries))
         known = self._lookups.get(key)
         if known is None:
-            known = self._lookups[key] = _lookup(statement, self._around)
+            entries: tuple[tuple[Test, Any], ...] = statement.entries
+            known = self._lookups[key] = Lookup(statement.fields, entries, self._around)
         return known
-
-
-def _lookup(statement: VerdictMap | MarkMap | NatMap, around: Surroundings) -> AnyLookup:
-    if isinstance(statement, VerdictMap):
-        return Lookup(statement.fields, statement.entries, around)
-    if isinstance(statement, MarkMap):
-        return Lookup(statement.fields, statement.entries, around)
-    return Lookup(statement.fields, statement.entries, around)
 
 
 def open_condition(program: Program, flight: Flight) -> str | None:

@@ -62,6 +62,17 @@ def test_a_file_comes_back_and_the_next_change_is_the_first_again(book: Book, fi
     assert change(book).plan().outline.actions == []
 
 
+@pytest.mark.parametrize(
+    "text", ['{"log-opts": {"splunk-token": "abcdef"}}', "Environment=HTTPS_PROXY=http://user:abcdef@proxy.example\n"]
+)
+def test_secrets_are_not_in_what_would_change(book: Book, file: Path, text: str) -> None:
+    put(file, text)
+    book.change({file: None})
+    (diff,) = change(book).plan().outline.diffs
+    assert diff.after
+    assert "abcdef" not in diff.after
+
+
 def test_what_is_gone_and_what_stays_is_said(book: Book, file: Path) -> None:
     book.change({file: "ours\n"}, ports=to_plain([GONE]), networks=[{"name": "shop", "before": None, "after": {}}])
     outline = change(book).plan().outline
