@@ -465,7 +465,7 @@ def test_each_fault_of_ipv6_fails_its_layer(fresh_host: Host) -> None:
 
 
 STATE = r"""
-ps -e -o comm= | grep -vE 'kworker|^(ps|sh|grep|sort|sshd.*|systemd.*|\(sd-pam\)|find|xargs|cat|.udev-worker.)$' |
+ps -e -o comm= | grep -vE 'kworker|^(ps|sh|grep|sort|sshd.*|systemd.*|\(sd-pam\)|find|xargs|cat|uniq|.udev-worker.)$' |
     sort | uniq -c
 ss --all --numeric --no-header --packet; ls /run/docker/netns; ip rule; ip route show table all | grep -v fe80 | sort
 ip -o link | sed 's/@.*//' | sort; nft list ruleset 2>/dev/null | sed 's/packets.*bytes [0-9]*//'
