@@ -12,14 +12,10 @@ import errno
 import os
 import socket
 import struct
-from typing import Callable, Optional, TypeVar
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.events import with_port
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.identity import ECHO, TOKEN, Identity
-
-T = TypeVar("T")
-InNamespace = Callable[[Callable[[], socket.socket]], socket.socket]
-"""Makes a socket in the namespace of the origin."""
 
 # linux/tcp.h
 _TCP_REPAIR, _TCP_REPAIR_QUEUE, _TCP_QUEUE_SEQ = 19, 20, 21
@@ -50,16 +46,18 @@ def family_of(address: str) -> int:
 class SocketProbe:
     """One that the kernel sends for a socket."""
 
-    def __init__(self, make: InNamespace, protocol: str, destination: str, port: int, source: str) -> None:
-        """Make and bind the socket; nothing is sent. source is an address, or empty for the kernel's choice.
+    def __init__(self, protocol: str, destination: str, port: int, source: str) -> None:
+        """Make and bind the socket in this thread's namespace, whose it stays; nothing is sent.
+
+        source is an address, or empty for the kernel's choice.
 
         Raises OSError: ENETUNREACH where there is no route, EADDRNOTAVAIL where the source is not the origin's.
         """
         self.identity = Identity(6 if ":" in destination else 4, protocol, new_token(protocol))
         self._target = (destination, port)
-        self.address = source or _chosen_source(make, destination)
+        self.address = source or _chosen_source(destination)
         """The source address."""
-        self._socket = make(lambda: _new_socket(self.identity))
+        self._socket = _new_socket(self.identity)
         try:
             self._socket.setblocking(False)
             if protocol == "tcp":
@@ -166,10 +164,10 @@ def _new_socket(identity: Identity) -> socket.socket:
     return socket.socket(family, socket.SOCK_RAW, number)
 
 
-def _chosen_source(make: InNamespace, destination: str) -> str:
+def _chosen_source(destination: str) -> str:
     """The address that the kernel would choose. To connect a datagram socket sends nothing."""
     family = family_of(destination)
-    with make(lambda: socket.socket(family, socket.SOCK_DGRAM)) as asking:
+    with socket.socket(family, socket.SOCK_DGRAM) as asking:
         asking.connect((destination, _DISCARD))
         return str(asking.getsockname()[0])
 

@@ -115,34 +115,32 @@ def _made(question: Question, pid: Optional[int]) -> tuple[Optional[Probe], str]
     try:
         if question.origin.kind == OUTSIDE:
             return InjectedProbe(question.origin.name, *words), ""
-        probe = SocketProbe(_in_namespace(pid), *words)
+        if pid is None:
+            return SocketProbe(*words), ""
+        # To enter a namespace takes a thread: once is enough.
+        probe, problem = in_namespace(pid, lambda: _made_inside(question, words))
     except CannotInjectError as error:
         return None, f"no packet from outside can be made: {error}; set wait to follow real traffic"
     except OSError as error:
         raise CannotTraceError(f"no probe could be sent from {question.origin}: {error.strerror or error}") from error
-    if pid is not None and question.mode != LIVE:
-        _require_veth(pid, probe, question.destination)
-    return probe, ""
-
-
-def _in_namespace(pid: Optional[int]) -> Callable[[Callable[[], socket.socket]], socket.socket]:
-    if pid is None:
-        return lambda make: make()
-    return lambda make: in_namespace(pid, make)
-
-
-def _require_veth(pid: int, probe: SocketProbe, destination: str) -> None:
-    """Close a probe that would not come to the hooks at which it is dropped, and say so."""
-    try:
-        way = in_namespace(pid, lambda: way_out(probe.address, destination))
-        problem = "" if way.is_seen else f"it leaves by {way.device} ({way.kind or 'a device of hardware'})"
-    except OSError as error:
-        problem = f"its way out is not known: {error.strerror or error}"
     if problem:
         probe.close()
         raise CannotTraceError(
             f"no dry probe was sent, since it might leave the host past all of its hooks: {problem}; use mode: live"
         )
+    return probe, ""
+
+
+def _made_inside(question: Question, words: tuple[str, str, int, str]) -> tuple[SocketProbe, str]:
+    """A probe of the namespace that this thread is in, and why it would not come to the hooks where it is dropped."""
+    probe = SocketProbe(*words)
+    if question.mode == LIVE:
+        return probe, ""
+    try:
+        way = way_out(probe.address, question.destination)
+    except OSError as error:
+        return probe, f"its way out is not known: {error.strerror or error}"
+    return probe, "" if way.is_seen else f"it leaves by {way.device} ({way.kind or 'a device of hardware'})"
 
 
 @dataclass
