@@ -92,7 +92,9 @@ def _judge_ipv4(context: AuditContext) -> list[Verdict]:
     if not networks:
         return [not_applicable(resources.host(snapshot), "There is no IPv4 bridge network that is not internal")]
     present = {link.name for link in snapshot.links}
-    bridges = {network.bridge or "": network.name for network in networks if network.bridge in present}
+    # The engine lists its networks in another order each time.
+    ordered = sorted(networks, key=lambda network: network.name)
+    bridges = {network.bridge or "": network.name for network in ordered if network.bridge in present}
     uplinks = [link.name for link in outer_links(snapshot, 4)]
     keys = {name: sysctl_key(4, name, "forwarding") for name in [*uplinks, *bridges]}
     read = {key: snapshot.sysctls[key] for key in [_IPV4_SYSCTL, *keys.values()] if key in snapshot.sysctls}

@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import DROPPED_BY_RULE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    OUTSIDE,
     PROXY_REQUEST,
     REQUEST,
     PathStep,
@@ -198,15 +199,23 @@ def _of_people(case: Case, step: PathStep) -> Suspect | None:
         f"docker_user_drops_{words.way}",
         f"{upper(words.where)} {words.verb} {words.what}: {step.rule}",
         RULE,
-        remediation=_narrow(step),
+        remediation=_narrow(case, step),
     )
 
 
-def _narrow(step: PathStep) -> Remediation:
+def _narrow(case: Case, step: PathStep) -> Remediation:
+    source, destination = (_end(case, text) for text in (step.source, step.destination))
     return Remediation(
-        f"Decide whether {step.source} may reach {step.destination}. If so, remove the rule{_removal(step)}; or insert "
+        f"Decide whether {source} may reach {destination}. If so, remove the rule{_removal(step)}; or insert "
         "one before it that accepts the connection" + _ESTABLISHED.get(step.leg, "")
     )
+
+
+def _end(case: Case, endpoint: str) -> str:
+    """An end of a packet; a machine outside that the question does not name has an address that was made up."""
+    packet = case.packet
+    is_made_up = packet.origin.kind == OUTSIDE and not packet.source
+    return "a machine outside" if is_made_up and address_in(endpoint) == case.path.first_source else endpoint
 
 
 def _removal(step: PathStep) -> str:
@@ -243,7 +252,7 @@ def _input(case: Case, step: PathStep) -> Suspect | None:
             f"input_drops_{words.way}",
             f"{by} before it reaches a program of the host{rule}",
             RULE,
-            remediation=_narrow(step),
+            remediation=_narrow(case, step),
         )
     return Suspect(
         "input_drops_proxy",
@@ -355,7 +364,7 @@ def _rule(case: Case, step: PathStep) -> Suspect | None:
         f"{upper(words.where)} {words.verb} {words.what}{text}",
         RULE,
         checks=("firewall.egress", "firewall.publish"),
-        remediation=_narrow(step),
+        remediation=_narrow(case, step),
     )
 
 

@@ -79,7 +79,7 @@ def _stop(path: Path, last: PathStep) -> str:
     refusal_arrives = path.observed in (REFUSED, CLOSED) and last.leg in (REPLY, PROXY_REPLY)
     if last is not path.steps[-1] or path.observed == ANSWERED or refusal_arrives or last.action == "deliver":
         return ""
-    return "? unknown" if path.verdict == UNKNOWN else f"X {last.action} ({last.place})"
+    return "? unknown" if path.verdict == UNKNOWN else f"X {last.action.replace('_', ' ')} ({last.place})"
 
 
 def _receiver(snapshot: HostSnapshot, path: Path) -> str:

@@ -59,12 +59,15 @@ class Report:
 def diagnosis_screen(report: Report, width: int) -> list[Line]:
     """Return the lines, none wider than width; what strangers chose is made safe for terminals."""
     found = report.found
-    lines = [Line(f"{safe(report.host)}: {safe(asked_in_words(found.packet, found.probes))}"), Line("")]
+    asked = asked_in_words(found.packet, found.probes)
+    lines = [Line(f"{safe(report.host)}: {safe(asked)}"), Line("")]
     lines += [Line(line, tone) for label, text, tone in _verdict(report) for line in _labelled(label, text, width)]
     lines += [Line("")] if found.probes else []
     known = " ".join(item.text for cause in found.causes[:1] for item in cause.evidence)
     lines += [Line(line) for probe in found.probes for line in _probe(probe, known, width)]
     lines += [Line("")]
+    if asked != str(found.packet):
+        lines += [Line(line) for line in _labelled("path of", str(found.packet), width)]
     lines += [Line(line) for leg, hops in report.hops for line in _labelled(leg, hops, width)]
     lines += [Line(line) for line in _labelled("kernel", kernel_in_words(found), width)]
     return lines
@@ -87,7 +90,7 @@ def _verdict(report: Report) -> Iterator[tuple[str, str, str]]:
             if command:
                 yield "run", command, ""
         for item in cause.evidence:
-            yield evidence_label(item), item.text, ""
+            yield evidence_label(item), _without_rule(item.text, cause.summary), ""
     for cause in found.causes[1 : 1 + _FURTHER]:
         yield "also " + cause.certainty, cause.summary, ""
     if len(found.causes) > 1 + _FURTHER:
@@ -95,6 +98,12 @@ def _verdict(report: Report) -> Iterator[tuple[str, str, str]]:
     for number, text in enumerate(found.undetermined):
         label = "undetermined" if found.verdict == UNDETERMINED else "not looked at"
         yield label if number == 0 else "", text, "unknown"
+
+
+def _without_rule(text: str, summary: str) -> str:
+    """A piece of evidence without the rule that the summary has already."""
+    head, dummy, rule = text.partition(": ")
+    return head if rule and summary.endswith(rule) else text
 
 
 def evidence_label(item: Evidence) -> str:

@@ -47,18 +47,34 @@ def _names_unanswered(scene: Scene) -> Iterator[None]:
         yield
 
 
-FAULTS: dict[str, tuple[Callable[[Scene], Broken], ...]] = {
+@dataclass(frozen=True)
+class Shown:
+    """What is broken for one screen."""
+
+    broken: Callable[[Scene], Broken]
+    userland_proxy: bool = True
+    """Of the host."""
+
+
+def _of_catalogue(cause: str) -> Callable[[Scene], Broken]:
+    return next(fault.broken for fault in OF_BRIDGES if fault.cause == cause)
+
+
+FAULTS: dict[str, tuple[Shown, ...]] = {
     "container-cannot-reach-outside.md": (
-        next(fault.broken for fault in OF_BRIDGES if fault.cause == "gateway_address_missing"),
-        settings_of_all_interfaces("echo 0 > /proc/sys/net/ipv4/ip_forward"),
+        Shown(_of_catalogue("gateway_address_missing")),
+        Shown(settings_of_all_interfaces("echo 0 > /proc/sys/net/ipv4/ip_forward")),
     ),
     "outside-cannot-reach-container.md": (
-        rule(f"DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport {PORT} -j DROP"),
+        Shown(rule(f"DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport {PORT} -j DROP")),
     ),
-    "container-cannot-reach-published-port.md": (rule(f"INPUT -p tcp --dport {PORT} -j DROP"),),
-    "containers-cannot-reach-each-other.md": (as_it_is, moved("quiet", "mover", "rival")),
-    "slow-or-hanging-tls.md": (router_drops_large_packets,),
-    "name-is-not-resolved.md": (_names_unanswered,),
+    "container-cannot-reach-published-port.md": (
+        Shown(rule(f"INPUT -p tcp --dport {PORT} -j DROP")),
+        Shown(_of_catalogue("hairpin_off"), userland_proxy=False),
+    ),
+    "containers-cannot-reach-each-other.md": (Shown(as_it_is), Shown(moved("quiet", "mover", "rival"))),
+    "slow-or-hanging-tls.md": (Shown(router_drops_large_packets),),
+    "name-is-not-resolved.md": (Shown(_names_unanswered),),
 }
 """Of each page, what is broken for its transcripts, in their order."""
 
@@ -74,7 +90,7 @@ class Transcript:
     text: str
 
     @property
-    def broken(self) -> Callable[[Scene], Broken]:
+    def fault(self) -> Shown:
         return FAULTS[self.page][self.number]
 
     def __str__(self) -> str:
@@ -105,7 +121,7 @@ def manual_commands() -> list[str]:
 def shown(scene: Scene, transcript: Transcript) -> str:
     """The screen that the playbook prints while the host is broken, with the names that pages have."""
     book, *words = shlex.split(transcript.command.removeprefix(_COMMAND))
-    with tempfile.TemporaryDirectory(prefix="dockernet-lab-") as folder, transcript.broken(scene):
+    with tempfile.TemporaryDirectory(prefix="dockernet-lab-") as folder, transcript.fault.broken(scene):
         options = [*words, "-e", f"output_dir={folder}"]
         done = ansible_playbook(book, scene.host.identity, limit=[scene.host.name], options=options)
         screen = done.out.replace(folder, "dockernet-diagnosis")
@@ -137,19 +153,27 @@ def written(transcript: Transcript, screen: str) -> None:
     page.write_text(_FENCE.sub(changed, text), encoding="utf-8")
 
 
+def screens(scene: Scene, wanted: Sequence[Transcript]) -> Iterator[tuple[Transcript, str]]:
+    """What is printed for each, on a host that is reset and made healthy; first those of a host with docker-proxy."""
+    built: bool | None = None
+    for transcript in sorted(wanted, key=lambda item: not item.fault.userland_proxy):
+        if transcript.fault.userland_proxy is not built:
+            built = transcript.fault.userland_proxy
+            scene.host.reset()
+            scene.build(userland_proxy=built)
+        yield transcript, shown(scene, transcript)
+
+
 def main() -> int:
     """Write all transcripts, or those of the pages that are named."""
-    wanted: Sequence[str] = sys.argv[1:]
+    names = sys.argv[1:]
     lab = Lab.open()
     host = lab.host(KIND)
     with file_lock(lab.identity.state / "busy" / host.name):
-        host.reset()
-        scene = Scene(host, lab)
-        scene.build(userland_proxy=True)
-        for transcript in transcripts():
-            if not wanted or transcript.page in wanted:
-                written(transcript, shown(scene, transcript))
-                print(f"{transcript}: written")
+        wanted = [item for item in transcripts() if not names or item.page in names]
+        for transcript, screen in screens(Scene(host, lab), wanted):
+            written(transcript, screen)
+            print(f"{transcript}: written", flush=True)
     return 0
 
 
