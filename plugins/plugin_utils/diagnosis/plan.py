@@ -52,8 +52,9 @@ def probe_tasks(case: Case, service: str) -> list[ProbeTask]:
     packet = case.packet
     tasks = []
     if packet.origin.kind != OUTSIDE:
-        first = _probe(packet.destination, packet.port, service or packet.protocol)
-        tasks.append(ProbeTask(_sender(packet.origin), [first], tells_process=case.asked is None))
+        protocol = service or packet.protocol
+        wanted = [_probe(to, packet.port, protocol) for to in (packet.destination, *_names(case))]
+        tasks.append(ProbeTask(_sender(packet.origin), wanted, tells_process=case.asked is None))
     asked = case.asked
     address = address_of_asked(case)
     if asked is None or not address or packet.protocol == "icmp" or asked == case.asking:
@@ -64,6 +65,22 @@ def probe_tasks(case: Case, service: str) -> list[ProbeTask]:
     inside = [_probe(place, port, packet.protocol) for place in (address, _LOOPBACK[family_of(address)])]
     tasks.append(ProbeTask(_sender(Origin(CONTAINER, asked.name)), inside, TARGET_LAYER, tells_process=True))
     return tasks
+
+
+def _names(case: Case) -> list[str]:
+    """The name of the container that is asked, where Docker's resolver knows it: on a network that both are on.
+
+    Programs ask for each other by name, and a name that is not resolved is as bad as an address that does not answer.
+    """
+    asking, asked = case.asking, case.container(case.wanted)
+    if asking is None or asked is None or asking == asked or case.packet.protocol == "icmp":
+        return []
+    shared = {end.network_id for end in asking.endpoints} & {
+        end.network_id for end in asked.endpoints if case.packet.destination in (end.address, end.address6)
+    }
+    # On the default network there is no such resolver.
+    named = [item for item in case.snapshot.networks if item.id in shared and not item.is_default_bridge]
+    return [asked.name] if named else []
 
 
 def address_of_asked(case: Case) -> str:

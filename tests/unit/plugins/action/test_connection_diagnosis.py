@@ -68,7 +68,7 @@ class FakeHost:
     def _probe(self, arguments: Mapping[str, Any], item: Mapping[str, Any]) -> Probe:
         origin = arguments["from"].removeprefix("container ")
         target = str(item["to"])
-        address = target if target[:1].isdigit() else "203.0.113.9"
+        address = target if target[:1].isdigit() else {"db": "172.18.0.3"}.get(target, "203.0.113.9")
         return Probe(origin, target, item["protocol"], item.get("port", 0), address, self._observed)
 
     def run(self, **options: Any) -> dict[str, Any]:
@@ -252,3 +252,22 @@ def test_a_reading_that_fails_is_the_result() -> None:
 def test_a_host_that_answers_with_something_else_fails() -> None:
     with pytest.raises(AnsibleActionFail, match="did not answer like"):
         FakeHost(read={WIRE: "x"}).run(**OUT)
+
+
+def test_a_container_is_asked_by_its_name_as_well_where_the_resolver_knows_it() -> None:
+    host = FakeHost()
+    result = host.run(**{"from": "web", "to": "db", "port": 5432})
+    assert [item["to"] for item in host.asked[1][1]["probes"]] == ["172.18.0.3", "db"]
+    assert result["diagnosis"]["verdict"] == "no_fault"
+
+
+def test_a_name_of_a_container_that_is_not_resolved_is_a_fault_though_its_address_answers() -> None:
+    failed = ProbeLayer(NAME, "db", FAILED, "ECONNREFUSED")
+    asked = [NameserverAnswer("127.0.0.11", "resolver", "web", "db. A", FAILED, "ECONNREFUSED")]
+    probes = [
+        Probe("web", "172.18.0.3", "tcp", 5432, "172.18.0.3", "answered"),
+        Probe("web", "db", "tcp", 5432, "", "unreachable", [failed], nameservers=asked),
+    ]
+    host = FakeHost(probe={"probes": [to_plain(item) for item in probes], "process": None})
+    causes = host.run(**{"from": "web", "to": "db", "port": 5432})["diagnosis"]["causes"]
+    assert [(item["cause"], item["certainty"]) for item in causes] == [("resolver_dead", "certain")]
