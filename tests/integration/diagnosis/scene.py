@@ -75,6 +75,8 @@ class Scene:
         install_readers(self.host)
         self.host.deploy(Scenario(NETWORKS, self.workloads))
         wait_for_ipv6(self.host, "six")
+        tentative = ["ip", "-6", "address", "show", "dev", "dual0", "tentative"]
+        self.host.wait_for(lambda: not self.host.net(tentative).out.strip(), 60, "addresses of dual0 to be in use")
         # A table stays, empty, where a rule was in it.
         for table in ("raw", "mangle"):
             for verb in ("-I", "-D"):
