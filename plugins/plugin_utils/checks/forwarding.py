@@ -190,7 +190,11 @@ def _judge_ipv6(context: AuditContext) -> list[Verdict]:
     remediation = Remediation("Turn IPv6 forwarding on, now and at boot", "ip_forward", args)
     return [
         failed(
-            resource, f"{_IPV6_SYSCTL}=0: the host forwards no IPv6, which {names} need", evidence, impact, remediation
+            resource,
+            f"{_IPV6_SYSCTL}=0: the host forwards no IPv6, which is needed by {names}",
+            evidence,
+            impact,
+            remediation,
         )
     ]
 

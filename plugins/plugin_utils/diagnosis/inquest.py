@@ -44,6 +44,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.quest
     wanted_container,
     with_address,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import (
     BadPacketError,
@@ -177,7 +178,7 @@ def _compared(case: Case) -> Comparison | None:
         return traced
     if case.path.verdict == UNKNOWN or case.is_predicted_well:
         return traced
-    difference = f"the prediction is {case.path.observed} ({case.path.reason}), and a real connection was answered"
+    difference = f"it was predicted that it {in_words(case.path.observed)} ({case.path.reason}), and a real connection was answered"
     return Comparison(agree=False, difference=difference, predicted_step=case.decided_at)
 
 

@@ -109,7 +109,7 @@ def translation(case: Case, step: PathStep, stage: str) -> Suspect | None:
     where = f"{upper(_place(rule))} translates the destination to {rule.destination}"
     wanted = case.container(case.wanted) or case.publisher
     repair = Remediation(
-        f"Remove the rule, or correct its destination{_removal(rule)}. Rules of dockerd itself are recreated when the "
+        f"Remove the rule, or correct its destination{removal(rule)}. Rules of dockerd itself are recreated when the "
         "container that publishes the port restarts"
     )
     if owner is None or not owner.running:
@@ -206,7 +206,7 @@ def _of_people(case: Case, step: PathStep) -> Suspect | None:
 def _narrow(case: Case, step: PathStep) -> Remediation:
     source, destination = (_end(case, text) for text in (step.source, step.destination))
     return Remediation(
-        f"Decide whether {source} may reach {destination}. If so, remove the rule{_removal(step)}; or insert "
+        f"Decide whether {source} may reach {destination}. If so, remove the rule{removal(step)}; or insert "
         "one before it that accepts the connection" + _ESTABLISHED.get(step.leg, "")
     )
 
@@ -218,7 +218,7 @@ def _end(case: Case, endpoint: str) -> str:
     return "a machine outside" if is_made_up and address_in(endpoint) == case.path.first_source else endpoint
 
 
-def _removal(step: PathStep) -> str:
+def removal(step: PathStep) -> str:
     """The command that removes a rule, behind a colon; empty where neither its text nor a handle makes one."""
     *layout, family, table = step.table.split()
     if step.rule.startswith("-A "):

@@ -268,8 +268,7 @@ def _deaf_container(case: Case) -> Iterator[Suspect]:
         if layer is not None and probe.origin == HOST and probe.address in addresses:
             yield Suspect(
                 "arp_off_in_container",
-                f"Container {asked.name} does not say that {probe.address} is its address (ARP): the host delivers "
-                "nothing to it",
+                f"Container {asked.name} does not answer ARP for {probe.address}: the host delivers nothing to it",
                 BEHIND_RULES,
                 (_saw(probe, layer),),
                 ("network.endpoint",),
@@ -511,8 +510,8 @@ def _target(case: Case) -> Iterator[Suspect]:
     if fixed is not None:
         yield Suspect(
             "permanent_neighbour",
-            f"{fixed.address} has a fixed entry in the neighbour table of {device}: where {fixed.mac} is not its "
-            "hardware address, what is sent by it is lost",
+            f"{fixed.address} has a fixed entry in the neighbour table of {device}: if {fixed.mac} is not its "
+            "hardware address, what is sent to it is lost",
             BEYOND,
             evidence,
             remediation=Remediation(f"Delete the entry if it is wrong: ip neigh del {fixed.address} dev {device}"),

@@ -42,6 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspe
     ROUTING,
     SENDER,
     Suspect,
+    upper,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import is_for_name_server
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPV6, TRANSPORTS
@@ -113,7 +114,7 @@ def _tracking(case: Case) -> Iterator[Suspect]:
             "Raise the limit, now and at boot (sysctl -w net.netfilter.nf_conntrack_max=NUMBER), and find out what "
             "opens so many connections (conntrack -S, conntrack -L)"
             if is_full
-            else "Restore the timeout's default (sysctl)"
+            else "Restore the default of that sysctl, now and at boot"
         ),
         decides=True,
     )
@@ -125,7 +126,7 @@ def _stale_flow(case: Case) -> Iterator[Suspect]:
     for finding in case.related("conntrack.stale"):
         yield Suspect(
             "stale_conntrack",
-            f"{finding.summary}: who sends from the same port gets no answer",
+            f"{upper(finding.summary)}: who sends from the same port gets no answer",
             ANY_PLACE,
             (Evidence(CHECK, finding.summary, finding.check),),
             remediation=finding.remediation,

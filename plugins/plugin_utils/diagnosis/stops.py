@@ -187,7 +187,7 @@ def missing_route(case: Case, name: str) -> Suspect:
     if has_default or space is None:
         return Suspect(
             "route_missing_in_container",
-            f"Container {name} has no usable route to {case.packet.destination}: its own kernel refuses to send",
+            f"Container {name} has no usable route to {case.packet.destination}: the kernel refuses to send",
             SENDER,
             remediation=Remediation(f"Restart the container, which restores its routes: docker restart {name}"),
             layer="route",
@@ -255,7 +255,7 @@ def _route_of_host(case: Case, step: PathStep) -> Suspect | None:
     if step.place != "routing" or is_anothers or step.action in ("route", MISROUTED_STEP):
         return None
     if case.view.host.fib.has_custom_rules(family_of(address)):
-        return policy_route(f"{step.note}, by the host's policy rules")
+        return policy_route(f"{step.note}, to which a policy rule leads: {leg_in_words(step.leg)} ends there")
     return Suspect(
         "route_missing_on_host",
         f"{upper(step.note)}, so {leg_in_words(step.leg)} goes nowhere",
@@ -579,10 +579,10 @@ def _nothing_inside(case: Case, name: str) -> Suspect:
             layer="target",
         )
     others = sorted({item.port for item in space.listeners if item.protocol == case.packet.protocol} if space else ())
-    listens = f"; it listens on {', '.join(map(str, others[:5]))}" if others else ""
+    listens = f"; open are {', '.join(map(str, others[:5]))}" if others else ""
     return Suspect(
         "nothing_listens",
-        f"Nothing in container {name} listens on {case.packet.protocol} port {port}{listens}: the kernel refuses",
+        f"Nothing in container {name} listens on {case.packet.protocol} port {port}: the connection is refused{listens}",
         BEHIND_RULES,
         checks=("publish.no-listener",),
         remediation=Remediation(
@@ -632,8 +632,19 @@ def _masquerade(case: Case, step: PathStep) -> Suspect | None:
         "outside have no route to answer it",
         BEYOND,
         checks=("firewall.flushed", "firewall.egress"),
-        remediation=_RESTART_DOCKERD,
+        remediation=_masquerading(case, source),
     )
+
+
+def _masquerading(case: Case, source: str) -> Remediation:
+    """The rule of the network that an address is of."""
+    program = "ip6tables" if case.family == 6 else "iptables"
+    for network in case.networks:
+        for item in network.subnets:
+            if item.subnet and in_subnet(source, item.subnet):
+                rule = f"{program} -t nat -A POSTROUTING -s {item.subnet} ! -o {network.bridge} -j MASQUERADE"
+                return Remediation(f"Restore the rule: {rule}. Or restart dockerd, which recreates all its rules")
+    return _RESTART_DOCKERD
 
 
 def _past_tracking(case: Case, step: PathStep) -> Suspect | None:

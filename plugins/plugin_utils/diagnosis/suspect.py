@@ -95,7 +95,7 @@ class Suspect:
     checks: tuple[str, ...] = ()
     """Checks whose failed findings on the path speak for it."""
     remediation: Remediation | None = None
-    """Where no finding has one."""
+    """Where no finding names a module that does it."""
     step: int | None = None
     layer: str = ""
     decides: bool = False
@@ -122,7 +122,9 @@ def weigh(case: Case, suspect: Suspect) -> Cause | None:
         return None
     certainty = _certainty(suspect, evidence, is_disputed=_is_disputed(case, suspect))
     remediations = [item.remediation for item in found if item.remediation is not None]
-    remediation = next(iter(remediations), suspect.remediation)
+    modules = [item for item in remediations if item.module]
+    # A check knows the host, and what is suspected the one connection: it is more exact, unless a module does it.
+    remediation = next(iter([*modules, *([suspect.remediation] if suspect.remediation else []), *remediations]), None)
     return Cause(suspect.cause, suspect.summary, certainty, evidence, remediation, suspect.step, suspect.layer)
 
 

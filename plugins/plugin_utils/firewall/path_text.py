@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     CONTAINER,
     DELIVERED,
     HOST,
+    NO_ANSWER,
     OUTSIDE,
     PROXY_REPLY,
     PROXY_REQUEST,
@@ -79,6 +80,8 @@ def _stop(path: Path, last: PathStep) -> str:
     refusal_arrives = path.observed in (REFUSED, CLOSED) and last.leg in (REPLY, PROXY_REPLY)
     if last is not path.steps[-1] or path.observed == ANSWERED or refusal_arrives or last.action == "deliver":
         return ""
+    if path.verdict == NO_ANSWER and last.place == "wire":
+        return "X no answer"
     return "? unknown" if path.verdict == UNKNOWN else f"X {last.action.replace('_', ' ')} ({last.place})"
 
 
