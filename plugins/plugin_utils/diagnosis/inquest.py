@@ -178,7 +178,8 @@ def _compared(case: Case) -> Comparison | None:
         return traced
     if case.path.verdict == UNKNOWN or case.is_predicted_well:
         return traced
-    difference = f"it was predicted that it {in_words(case.path.observed)} ({case.path.reason}), and a real connection was answered"
+    predicted = f"it was predicted that it {in_words(case.path.observed)} ({case.path.reason})"
+    difference = f"{predicted}, and a real connection was answered"
     return Comparison(agree=False, difference=difference, predicted_step=case.decided_at)
 
 

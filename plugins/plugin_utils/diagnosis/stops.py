@@ -582,7 +582,8 @@ def _nothing_inside(case: Case, name: str) -> Suspect:
     listens = f"; open are {', '.join(map(str, others[:5]))}" if others else ""
     return Suspect(
         "nothing_listens",
-        f"Nothing in container {name} listens on {case.packet.protocol} port {port}: the connection is refused{listens}",
+        f"Nothing in container {name} listens on {case.packet.protocol} port {port}: the connection is refused"
+        + listens,
         BEHIND_RULES,
         checks=("publish.no-listener",),
         remediation=Remediation(
