@@ -307,6 +307,14 @@ def family_of(address: str) -> int:
     return 6 if ":" in address else 4
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address."""
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
 def is_loopback(address: str) -> bool:
     """Whether it is an address of a machine itself."""
     try:

@@ -26,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, is_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison, Diagnosis
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import listing_of
@@ -213,13 +213,18 @@ def _case(snapshot: HostSnapshot, inquiry: Inquiry, name: str, seen: _Seen) -> C
         snapshot,
         packet,
         path,
-        probes=seen.probes,
+        probes=seen.probes if name else _telling(seen.probes, packet),
         process=seen.process,
         trace=seen.trace,
         wanted="" if name else wanted_container(snapshot, question),
         name=name,
         problems=seen.problems,
     )
+
+
+def _telling(probes: tuple[Probe, ...], packet: Packet) -> tuple[Probe, ...]:
+    """Without those by the name of a container that came to the address which another one has asked."""
+    return tuple(item for item in probes if item.address != packet.destination or is_address(item.target))
 
 
 def _case_of_sleeper(snapshot: HostSnapshot, name: str, packet: Packet) -> Case:

@@ -258,6 +258,7 @@ def test_a_container_is_asked_by_its_name_as_well_where_the_resolver_knows_it() 
     host = FakeHost()
     result = host.run(**{"from": "web", "to": "db", "port": 5432})
     assert [item["to"] for item in host.asked[1][1]["probes"]] == ["172.18.0.3", "db"]
+    assert "db" not in [item["target"] for item in result["diagnosis"]["probes"]]
     assert result["diagnosis"]["verdict"] == "no_fault"
 
 
