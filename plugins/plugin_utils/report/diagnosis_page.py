@@ -99,15 +99,13 @@ def _template() -> jinja2.Template:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters.update(remediation=remediation_in_words, label=evidence_label, probe=probe_in_words)
-    # A bar before and after would show what a name hides by characters that have no width.
-    environment.finalize = lambda value: (
-        safe(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-    )
+    # Characters that reorder or hide others are as harmful on a page as on a terminal.
+    environment.finalize = _harmless
     return environment.from_string(Path(__file__).with_name("diagnosis_page.html.j2").read_text(encoding="utf-8"))
 
 
 def _harmless(value: Any) -> Any:
-    return safe(value) if type(value) is str else value
+    return safe(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&])")

@@ -25,7 +25,7 @@ def words_in(node: ast.expr) -> Iterator[str]:
     elif isinstance(node, ast.IfExp):
         yield from itertools.chain(words_in(node.body), words_in(node.orelse))
     elif isinstance(node, ast.JoinedStr):
-        start = next(str(part.value) for part in node.values if isinstance(part, ast.Constant))
+        start, *dummy = (str(part.value) for part in node.values if isinstance(part, ast.Constant))
         yield from (f"{start}{way}" for way in WAYS)
 
 
