@@ -34,7 +34,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.plan 
     ALL_LAYERS,
     ProbeTask,
     probe_tasks,
-    trace_arguments,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.question import (
     Inquiry,
@@ -58,6 +57,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import hops_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import compare
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import probe_of
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ def plan_of(snapshot: HostSnapshot, inquiry: Inquiry, answers: Answers | None = 
         return _failure(error)
     # The probe that looked up the name has asked its address as well.
     tasks = probe_tasks(case, inquiry.service)[1 if name else 0 :]
-    return {"probes": [_plain_task(task) for task in tasks], "trace": trace_arguments(case)}
+    return {"probes": [_plain_task(task) for task in tasks], "trace": probe_of(case.view, case.packet)}
 
 
 def _plain_task(task: ProbeTask) -> dict[str, Any]:

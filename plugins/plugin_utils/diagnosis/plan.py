@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What is to be probed and traced for a question, once the host was read."""
+"""What is to be probed for a question, once the host was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     CONTAINER,
     HOST,
     OUTSIDE,
-    PROXY_REQUEST,
     Origin,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
@@ -23,7 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case 
     address_in,
     family_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import address_port
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import inner_port
 
 ALL_LAYERS = "all"
@@ -100,36 +98,3 @@ def _probe(to: str, port: int, protocol: str) -> dict[str, Any]:
 
 def _sender(origin: Origin) -> str:
     return HOST if origin.kind == HOST else f"{CONTAINER} {origin.name}"
-
-
-def trace_arguments(case: Case) -> dict[str, Any]:
-    """The options of kernel_trace that are numbers and devices of this question, in the names of the module."""
-    packet, path = case.packet, case.path
-    found: dict[str, Any] = {
-        "origin": _traced_origin(case),
-        "destination": packet.destination,
-        "protocol": packet.protocol,
-    }
-    if packet.port:
-        found["port"] = packet.port
-    # Outside there is no namespace that would choose one.
-    source = packet.source or (path.first_source if packet.origin.kind == OUTSIDE else "")
-    if source:
-        found["source"] = source
-    further = [step for step in path.steps if step.leg == PROXY_REQUEST][:1]
-    if further:
-        port = address_port(further[0].destination)
-        found["expected"] = [
-            {"destination": address_in(further[0].destination), **({"port": int(port)} if port.isdecimal() else {})}
-        ]
-    return found
-
-
-def _traced_origin(case: Case) -> dict[str, str]:
-    origin = case.packet.origin
-    if origin.kind == CONTAINER:
-        return {"kind": CONTAINER, "name": case.asking.id if case.asking is not None else origin.name}
-    if origin.kind == OUTSIDE:
-        devices = [step.incoming for step in case.path.steps if step.incoming]
-        return {"kind": OUTSIDE, "name": origin.name or (devices[0] if devices else "")}
-    return {"kind": HOST, "name": ""}

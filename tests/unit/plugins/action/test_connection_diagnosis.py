@@ -96,6 +96,8 @@ def test_it_reads_before_it_probes_and_probes_before_it_traces() -> None:
         "destination": "203.0.113.9",
         "protocol": "tcp",
         "port": 443,
+        "source": "",
+        "expected": [],
         "mode": "dry",
         "seconds": 5,
     }
