@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.action.diagnosis_report import report_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import DROPPED_BY_RULE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import ProbeLayer
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
@@ -97,6 +98,32 @@ def test_the_screen_has_cause_evidence_layers_devices_and_the_kernel() -> None:
     assert "passed process" in flat
     assert "failed target 172.18.16.2 TIMEOUT" in flat
     assert "dry trace: " in flat
+
+
+def test_what_to_do_comes_before_how_it_is_known_with_a_command_to_paste() -> None:
+    cause = Cause("foreign", "the cause", CERTAIN, [Evidence("probe", "seen")])
+    done: dict[str, dict[str, Any]] = {
+        "ip_forward": {"state": "present", "families": ["ipv4", "ipv6"]},
+        "bridge_network": {"name": "{{ 1 }}"},
+    }
+    shown = []
+    for module, arguments in done.items():
+        known = replace(cause, remediation=Remediation("Do it", module, arguments))
+        shown.append([line.text.strip() for line in diagnosis_screen(reported(blocked(), causes=[known]), 110)])
+    command = "ansible edge1 -b -m dockernet.baseline.ip_forward -a 'state=present families=ipv4,ipv6'"
+    assert shown[0][2:6] == [f"{label:<14}{text}" for label, text in _parts("the cause", command)]
+    # A template in a pasted command would be evaluated.
+    assert shown[1][3] == "remediation   Do it (module bridge_network with name: {{ 1 }})"
+
+
+def _parts(cause: str, command: str) -> list[tuple[str, str]]:
+    return [("certain", cause), ("remediation", "Do it"), ("run", command), ("probe", "seen")]
+
+
+def test_evidence_does_not_repeat_a_rule_of_the_summary() -> None:
+    cause = Cause("foreign", "Rule 1 drops it: -j DROP", CERTAIN, [Evidence("prediction", "Rule 1 drops: -j DROP")])
+    lines = [line.text.strip() for line in diagnosis_screen(reported(blocked(), causes=[cause]), 110)]
+    assert "prediction    Rule 1 drops" in lines
 
 
 def test_a_screen_is_one_screen_and_within_its_width() -> None:
