@@ -578,7 +578,14 @@ def _nothing_inside(case: Case, name: str) -> Suspect:
             remediation=Remediation(f"Configure the program in container {name} to listen on 0.0.0.0 (or ::)"),
             layer="target",
         )
-    others = sorted({item.port for item in space.listeners if item.protocol == case.packet.protocol} if space else ())
+    # What is on loopback is nothing to ask from elsewhere; Docker's own resolver is there, at 127.0.0.11.
+    others = sorted(
+        {
+            item.port
+            for item in (space.listeners if space is not None else ())
+            if item.protocol == case.packet.protocol and not is_loopback(item.address)
+        }
+    )
     listens = f"; open are {', '.join(map(str, others[:5]))}" if others else ""
     return Suspect(
         "nothing_listens",

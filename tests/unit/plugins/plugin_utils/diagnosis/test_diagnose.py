@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Conntrack,
     Ipsec,
     IpsecPolicy,
+    Listener,
     Neighbour,
     PolicyRule,
     Route,
@@ -391,6 +392,16 @@ def test_a_predicted_cause_is_likely_and_with_a_probe_that_agrees_certain(
         found = diagnose(probed(case, seen))
         assert (found.causes[0].cause, found.causes[0].certainty) == (cause, "certain"), found
         assert {item.kind for item in found.causes[0].evidence} >= {"prediction", "probe"}
+
+
+def test_ports_that_are_open_are_those_that_can_be_asked_from_elsewhere() -> None:
+    def resolver(space: Any) -> Any:
+        return replace(space, listeners=[*space.listeners, Listener("tcp", "127.0.0.11", 40293)])
+
+    (cause, *dummy) = diagnose(case_of(inside(resolver), Question("web", "db", port=81))).causes
+    assert cause.cause == "nothing_listens"
+    assert "open are " in cause.summary
+    assert "40293" not in cause.summary
 
 
 def layer(name: str, error: str, detail: str = "", target: str = "") -> ProbeLayer:
