@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     DELIVERED,
     HOST,
     OUTSIDE,
+    PROXY_REQUEST,
     REFUSED,
     TIMED_OUT,
     UNKNOWN,
@@ -32,7 +33,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Path,
     PathStep,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import Probe, ProbeLayer, ProcessState
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
+    PASSED,
+    SERVICE,
+    Probe,
+    ProbeLayer,
+    ProcessState,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -280,7 +287,14 @@ class Case:
 
     @property
     def was_answered(self) -> bool:
-        """Whether the connection itself was seen to work, by a probe or as a live trace followed it."""
+        """Whether the connection itself was seen to work, by a probe or as a live trace followed it.
+
+        docker-proxy accepts before it asks the container: where the container is predicted not to answer it, an open
+        connection proves nothing, and a service that answers does.
+        """
+        is_proxied = any(step.leg == PROXY_REQUEST for step in self.path.steps)
+        if is_proxied and self.packet.protocol == "tcp" and not self.is_predicted_well:
+            return layer_of(self.own_probe, SERVICE, PASSED) is not None
         by_trace = self.trace is not None and self.trace.observed == ANSWERED
         return by_trace or (self.own_probe is not None and self.own_probe.observed == ANSWERED)
 

@@ -83,8 +83,6 @@ def _as_predicted(case: Case, suspect: Suspect, step: PathStep) -> Suspect:
         evidence=(predicted(case), *suspect.evidence),
         step=case.decided_at,
         decides=True,
-        # docker-proxy accepts a connection before it has one to the container.
-        works_in_part=suspect.works_in_part or step.leg in (PROXY_REQUEST, PROXY_REPLY),
     )
 
 

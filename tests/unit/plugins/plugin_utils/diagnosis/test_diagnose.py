@@ -394,6 +394,17 @@ def test_a_predicted_cause_is_likely_and_with_a_probe_that_agrees_certain(
         assert {item.kind for item in found.causes[0].evidence} >= {"prediction", "probe"}
 
 
+def test_that_docker_proxy_accepts_proves_nothing_of_its_container() -> None:
+    host = with_rule("filter", "OUTPUT", f"-o {BRIDGE} -p tcp -m tcp --dport 80 -j DROP")
+    case = probed(case_of(host, Question("db", "web:80/tcp")), "answered")
+    found = diagnose(case)
+    assert not case.was_answered
+    assert (found.verdict, found.causes[0].certainty) == ("fault", "likely")
+    served = probed(case_of(host, Question("db", "web:80/tcp")), "answered", ProbeLayer("service", "web", PASSED))
+    assert served.was_answered
+    assert diagnose(served).verdict == "no_fault"
+
+
 def test_ports_that_are_open_are_those_that_can_be_asked_from_elsewhere() -> None:
     def resolver(space: Any) -> Any:
         return replace(space, listeners=[*space.listeners, Listener("tcp", "127.0.0.11", 40293)])
