@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PACKET_PROTOCOLS, READ_BY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.inquest import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.answers import (
     Answers,
     judge_all,
     plan_of,

@@ -19,6 +19,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import ANSWERED, UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import LAYERS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
+    CERTAINTIES,
+    Candidate,
+    end_in_words,
+    weigh,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
     CERTAIN,
@@ -31,23 +37,17 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     Diagnosis,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import asked_in_words
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import traced_stop
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.seen import seen
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.standing import standing
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import predicted_stop
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
-    CERTAINTIES,
-    Suspect,
-    end_in_words,
-    weigh,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.probe_causes import probe_causes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_causes import traced_stop
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.snapshot_causes import snapshot_causes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import predicted_stop
 
 _FAR = 1000
 
 
 def diagnose(case: Case) -> Diagnosis:
     """Why the connection does not work; the kernel is right where it and the prediction differ."""
-    causes = _ranked(case, [cause for suspect in _suspects(case) for cause in [weigh(case, suspect)] if cause])
+    causes = _ranked(case, [cause for candidate in _candidates(case) for cause in [weigh(case, candidate)] if cause])
     if _is_seen_to_fail(case) is not True:
         # Where nothing was seen to fail, what merely fits a failure explains none.
         causes = [cause for cause in causes if cause.certainty != POSSIBLE]
@@ -66,22 +66,22 @@ def diagnose(case: Case) -> Diagnosis:
     )
 
 
-def _suspects(case: Case) -> list[Suspect]:
-    """All suspects, what two kinds of evidence lead to once."""
+def _candidates(case: Case) -> list[Candidate]:
+    """All candidates, what two kinds of evidence lead to once."""
     predicted, traced = predicted_stop(case), traced_stop(case)
     found = [item for item in (traced, predicted) if item is not None]
-    return _merged([*found, *standing(case), *seen(case)])
+    return _merged([*found, *snapshot_causes(case), *probe_causes(case)])
 
 
-def _merged(suspects: list[Suspect]) -> list[Suspect]:
-    by_cause: dict[str, Suspect] = {}
-    for item in suspects:
+def _merged(candidates: list[Candidate]) -> list[Candidate]:
+    by_cause: dict[str, Candidate] = {}
+    for item in candidates:
         known = by_cause.get(item.cause)
         by_cause[item.cause] = item if known is None else _united(known, item)
     return list(by_cause.values())
 
 
-def _united(first: Suspect, second: Suspect) -> Suspect:
+def _united(first: Candidate, second: Candidate) -> Candidate:
     evidence = tuple(dict.fromkeys((*first.evidence, *second.evidence)))
     return replace(
         first,

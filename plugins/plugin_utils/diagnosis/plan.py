@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case 
     address_in,
     family_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import inner_port
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import inner_port
 
 ALL_LAYERS = "all"
 TARGET_LAYER = "target"

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     ProbeLayer,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import end_in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
     CERTAIN,
     LIKELY,
@@ -31,7 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     asked_in_words,
     remediation_and_command,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import end_in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented
 

@@ -34,7 +34,7 @@ def test_every_word_that_the_code_uses_is_in_the_table_and_no_other() -> None:
         word
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Suspect" and node.args
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Candidate" and node.args
         for word in words_in(node.args[0])
     }
     assert used == WORDS

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""A suspected cause, and how certain the evidence makes it."""
+"""A possible cause, and how certain the evidence makes it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ _SILENT = frozenset({TIMED_OUT, UNREACHABLE, NO_ANSWER})
 
 
 @dataclass(frozen=True)
-class Suspect:
+class Candidate:
     """A cause before the evidence is weighed."""
 
     cause: str
@@ -108,39 +108,41 @@ class Suspect:
     """Where what was seen fits other causes as well, the certainty that it cannot exceed."""
 
 
-def weigh(case: Case, suspect: Suspect) -> Cause | None:
+def weigh(case: Case, candidate: Candidate) -> Cause | None:
     """Return the cause with its certainty, or None where what was seen excludes it.
 
     Certain takes two kinds of evidence, one of them seen, or the kernel's own word; and nothing that speaks against it.
     """
-    if case.was_answered and not suspect.works_in_part:
+    if case.was_answered and not candidate.works_in_part:
         return None
-    found = case.related(*suspect.checks)
+    found = case.related(*candidate.checks)
     checked = tuple(Evidence(CHECK, item.summary, item.check) for item in found)
-    evidence = [*suspect.evidence, *_of_probe(case, suspect), *_of_trace(case, suspect), *checked]
+    evidence = [*candidate.evidence, *_of_probe(case, candidate), *_of_trace(case, candidate), *checked]
     if not evidence:
         return None
-    certainty = _certainty(suspect, evidence, is_disputed=_is_disputed(case, suspect))
+    certainty = _certainty(candidate, evidence, is_disputed=_is_disputed(case, candidate))
     remediations = [item.remediation for item in found if item.remediation is not None]
     modules = [item for item in remediations if item.module]
-    # A check knows the host, and what is suspected the one connection: it is more exact, unless a module does it.
-    remediation = next(iter([*modules, *([suspect.remediation] if suspect.remediation else []), *remediations]), None)
-    return Cause(suspect.cause, suspect.summary, certainty, evidence, remediation, suspect.step, suspect.layer)
+    # A check knows the host, and a candidate the one connection: it is more exact, unless a module does it.
+    remediation = next(
+        iter([*modules, *([candidate.remediation] if candidate.remediation else []), *remediations]), None
+    )
+    return Cause(candidate.cause, candidate.summary, certainty, evidence, remediation, candidate.step, candidate.layer)
 
 
-def _certainty(suspect: Suspect, evidence: list[Evidence], *, is_disputed: bool) -> str:
+def _certainty(candidate: Candidate, evidence: list[Evidence], *, is_disputed: bool) -> str:
     kinds = {item.kind for item in evidence}
     if is_disputed:
         return POSSIBLE
     is_agreed = len(kinds) > 1 and kinds & {TRACE, PROBE}
-    found = CERTAIN if suspect.named or is_agreed else LIKELY
-    return max(found, suspect.at_most, key=CERTAINTIES.index)
+    found = CERTAIN if candidate.named or is_agreed else LIKELY
+    return max(found, candidate.at_most, key=CERTAINTIES.index)
 
 
-def _of_probe(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
+def _of_probe(case: Case, candidate: Candidate) -> tuple[Evidence, ...]:
     """What the sender saw, for a cause that was predicted to have it see just that."""
     probe = case.own_probe
-    if probe is None or not suspect.decides or not _is_foreseen(case.path.observed, probe.observed):
+    if probe is None or not candidate.decides or not _is_foreseen(case.path.observed, probe.observed):
         return ()
     how = "" if case.path.observed == UNKNOWN else ", as predicted"
     target = str(case.packet).partition(" to ")[2]
@@ -168,11 +170,11 @@ def _is_foreseen(predicted: str, observed: str) -> bool:
     return predicted == observed or (predicted in _SILENT and observed in _SILENT)
 
 
-def _of_trace(case: Case, suspect: Suspect) -> tuple[Evidence, ...]:
+def _of_trace(case: Case, candidate: Candidate) -> tuple[Evidence, ...]:
     trace = case.trace
-    if trace is None or trace.end not in _FITTING[suspect.stage] or _says_nothing(case, trace):
+    if trace is None or trace.end not in _FITTING[candidate.stage] or _says_nothing(case, trace):
         return ()
-    if suspect.stage == RULE:
+    if candidate.stage == RULE:
         # Which rule it was is for who found it in the events.
         return ()
     return (Evidence(TRACE, upper(end_in_words(trace))),)
@@ -189,12 +191,12 @@ def end_in_words(trace: KernelTrace) -> str:
     return _ENDS.get(trace.end, trace.end).format(device=device)
 
 
-def _is_disputed(case: Case, suspect: Suspect) -> bool:
+def _is_disputed(case: Case, candidate: Candidate) -> bool:
     """Whether something that was seen speaks against it, and does not exclude it."""
     trace, probe = case.trace, case.own_probe
-    if trace is not None and trace.end in _AGAINST[suspect.stage] and not _says_nothing(case, trace):
+    if trace is not None and trace.end in _AGAINST[candidate.stage] and not _says_nothing(case, trace):
         return True
-    if probe is None or not suspect.decides or probe.observed in ("", UNKNOWN, ANSWERED):
+    if probe is None or not candidate.decides or probe.observed in ("", UNKNOWN, ANSWERED):
         return False
     if case.path.observed == UNKNOWN:
         return False

@@ -20,10 +20,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     REQUEST,
     PathStep,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import RULE, Candidate, upper
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import TRACE, Evidence
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import off_path
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import RULE, Suspect, upper
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misrouting_causes import off_path
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import (
     NATIVE_TABLE,
     USER_CHAIN,
@@ -40,14 +40,14 @@ _RESTART_DOCKERD = Remediation(
 )
 
 
-def rule_stop(case: Case, step: PathStep) -> Suspect | None:
+def rule_stop(case: Case, step: PathStep) -> Candidate | None:
     """The cause that a dropping rule or policy is; None for any other step."""
     if not step.chain or step.action not in _ENDING:
         return None
-    return next(suspect for kind in _KINDS for suspect in (kind(case, step),) if suspect is not None)
+    return next(candidate for kind in _KINDS for candidate in (kind(case, step),) if candidate is not None)
 
 
-def traced_stop(case: Case) -> Suspect | None:
+def traced_stop(case: Case) -> Candidate | None:
     """The cause that the kernel names: the rule whose verdict ended the traced packet; None where it names none."""
     seen = _traced_end(case)
     if seen is None:
@@ -56,13 +56,13 @@ def traced_stop(case: Case) -> Suspect | None:
     if decision is not None and is_same_rule(decision, seen):
         # Of what was predicted more is known.
         seen = decision
-    suspect = rule_stop(case, seen)
-    if suspect is None:
+    candidate = rule_stop(case, seen)
+    if candidate is None:
         return None
     words = f"{upper(_place(seen))} {'rejected' if seen.action == 'reject' else 'dropped'} the packet"
     # The prediction has the rule's text already.
     text = f"{words}: {seen.rule}" if seen.rule and seen is not decision else words
-    return replace(suspect, evidence=(Evidence(TRACE, text),), named=True)
+    return replace(candidate, evidence=(Evidence(TRACE, text),), named=True)
 
 
 def _traced_end(case: Case) -> PathStep | None:
@@ -93,7 +93,7 @@ def _is_rule(step: PathStep) -> bool:
     return bool(step.rule) or step.handle is not None
 
 
-def translation(case: Case, step: PathStep, stage: str) -> Suspect | None:
+def translation(case: Case, step: PathStep, stage: str) -> Candidate | None:
     """A destination that a rule translates to where nobody is, or to another container than the one that is meant.
 
     What ends the request behind that is a consequence.
@@ -115,14 +115,14 @@ def translation(case: Case, step: PathStep, stage: str) -> Suspect | None:
     if owner is None or not owner.running:
         whose = f"container {owner.name}, which does not run" if owner is not None else "no container of this host"
         summary = f"{where}, an address of {whose}: nothing answers there"
-        return Suspect("dnat_to_dead_address", summary, stage, checks=("firewall.stale",), remediation=repair)
+        return Candidate("dnat_to_dead_address", summary, stage, checks=("firewall.stale",), remediation=repair)
     if wanted is not None and owner.name != wanted.name:
         summary = f"{where}, which is container {owner.name} and not {wanted.name}"
-        return Suspect("dnat_to_wrong_container", summary, stage, checks=("firewall.stale",), remediation=repair)
+        return Candidate("dnat_to_wrong_container", summary, stage, checks=("firewall.stale",), remediation=repair)
     return None
 
 
-def _translated(case: Case, step: PathStep) -> Suspect | None:
+def _translated(case: Case, step: PathStep) -> Candidate | None:
     return translation(case, step, RULE)
 
 
@@ -156,13 +156,13 @@ def _words(step: PathStep) -> _Words:
     return _Words(what, "request" if is_request else "reply", where, "rejects" if step.action == "reject" else "drops")
 
 
-def _internal(case: Case, step: PathStep) -> Suspect | None:
+def _internal(case: Case, step: PathStep) -> Candidate | None:
     bridges = {network.bridge: network for network in case.snapshot.networks if network.internal and network.bridge}
     inside = [bridges[device] for device in (step.incoming, step.outgoing) if device in bridges]
     if not inside or not _is_of_docker(step) or step.incoming == step.outgoing:
         return None
     name = inside[0].name
-    return Suspect(
+    return Candidate(
         "internal_network",
         f"Network {name} is internal: dockerd's rules drop what enters or leaves it",
         RULE,
@@ -173,13 +173,13 @@ def _internal(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def _icc(case: Case, step: PathStep) -> Suspect | None:
+def _icc(case: Case, step: PathStep) -> Candidate | None:
     network = next((item for item in case.snapshot.networks if item.bridge and item.bridge == step.incoming), None)
     if network is None or network.icc or step.incoming != step.outgoing or not _is_rule(step):
         return None
     if not set(step.fields) <= {"iif", "oif"} or step.chain == USER_CHAIN:
         return None
-    return Suspect(
+    return Candidate(
         "icc_off",
         f"Network {network.name} has icc=false: dockerd's rule drops what its containers send each other",
         RULE,
@@ -191,11 +191,11 @@ def _icc(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def _of_people(case: Case, step: PathStep) -> Suspect | None:
+def _of_people(case: Case, step: PathStep) -> Candidate | None:
     if not _is_rule(step) or (step.table, step.chain) not in places_of_people(case.view.book):
         return None
     words = _words(step)
-    return Suspect(
+    return Candidate(
         f"docker_user_drops_{words.way}",
         f"{upper(words.where)} {words.verb} {words.what}: {step.rule}",
         RULE,
@@ -233,7 +233,7 @@ _ESTABLISHED = dict.fromkeys(
 )
 
 
-def _input(case: Case, step: PathStep) -> Suspect | None:
+def _input(case: Case, step: PathStep) -> Candidate | None:
     if step.place != "input":
         return None
     port = address_port(step.destination)
@@ -248,13 +248,13 @@ def _input(case: Case, step: PathStep) -> Suspect | None:
     words = _words(step)
     by, rule = f"{upper(words.where)} {words.verb} {words.what}", f": {step.rule}" if step.rule else ""
     if proxy is None or words.way == "reply":
-        return Suspect(
+        return Candidate(
             f"input_drops_{words.way}",
             f"{by} before it reaches a program of the host{rule}",
             RULE,
             remediation=_narrow(case, step),
         )
-    return Suspect(
+    return Candidate(
         "input_drops_proxy",
         f"{by} before it reaches docker-proxy, which serves port {proxy.host_port} on this path{rule}",
         RULE,
@@ -270,12 +270,12 @@ def _program(case: Case) -> str:
     return "ip6tables" if case.family == 6 else "iptables"
 
 
-def _flushed(case: Case, step: PathStep) -> Suspect | None:
+def _flushed(case: Case, step: PathStep) -> Candidate | None:
     """A policy that drops since the rules that accept before it are gone."""
     if _is_rule(step) or not case.is_flushed:
         return None
     words = _words(step)
-    return Suspect(
+    return Candidate(
         "rules_flushed",
         f"dockerd's rules are missing, so nothing accepts {words.what} before the policy of {step.chain} drops it",
         RULE,
@@ -284,11 +284,11 @@ def _flushed(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def _policy(case: Case, step: PathStep) -> Suspect | None:
+def _policy(case: Case, step: PathStep) -> Candidate | None:
     if _is_rule(step):
         return None
     words = _words(step)
-    return Suspect(
+    return Candidate(
         f"policy_drops_{words.way}",
         f"The policy of chain {step.chain} ({step.table}) drops {words.what}: no rule before it accepts it",
         RULE,
@@ -310,7 +310,7 @@ def _acceptance(step: PathStep) -> str:
     return f"nft insert rule {family} {table} {step.chain} {words} saddr {source} {words} daddr {destination} accept"
 
 
-def _isolation(case: Case, step: PathStep) -> Suspect | None:
+def _isolation(case: Case, step: PathStep) -> Candidate | None:
     """A rule of dockerd's own: networks that it isolates, ports that nothing publishes."""
     if not _is_of_docker(step):
         return None
@@ -320,7 +320,7 @@ def _isolation(case: Case, step: PathStep) -> Suspect | None:
     between = coming and going and coming != going
     asking, target = case.asking, case.asked
     if between or (asking is not None and target is not None and asking != target and not _shared(case)):
-        return Suspect(
+        return Candidate(
             "networks_isolated",
             f"dockerd isolates the networks of the two ends: {words.where} {words.verb} {words.what}",
             RULE,
@@ -329,7 +329,7 @@ def _isolation(case: Case, step: PathStep) -> Suspect | None:
                 f"docker network connect {_network_of(case, target)} {asking.name if asking else 'CONTAINER'}"
             ),
         )
-    return Suspect(
+    return Candidate(
         "port_not_published",
         f"Port {address_port(step.destination) or 'asked'}/{case.packet.protocol} of {address_in(step.destination)} is "
         f"not published: {words.where}, of dockerd, {words.verb} {words.what}",
@@ -356,10 +356,10 @@ def _shared(case: Case) -> bool:
     return any(end.network_id in ids for end in second.endpoints)
 
 
-def _rule(case: Case, step: PathStep) -> Suspect | None:
+def _rule(case: Case, step: PathStep) -> Candidate | None:
     words = _words(step)
     text = f": {step.rule}" if step.rule else ""
-    return Suspect(
+    return Candidate(
         f"rule_drops_{words.way}",
         f"{upper(words.where)} {words.verb} {words.what}{text}",
         RULE,

@@ -25,6 +25,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     REQUEST,
     PathStep,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
+    BEHIND_RULES,
+    BEYOND,
+    ROUTING,
+    SENDER,
+    Candidate,
+    predicted,
+    upper,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
     address_in,
@@ -33,21 +42,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case 
     is_loopback,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misrouting_causes import (
     detached,
     overlap,
     policy_route,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_stops import rule_stop, translation
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
-    BEHIND_RULES,
-    BEYOND,
-    ROUTING,
-    SENDER,
-    Suspect,
-    predicted,
-    upper,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_causes import rule_stop, translation
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_private, parse_address
@@ -66,7 +66,7 @@ def leg_in_words(leg: str) -> str:
     return _LEGS.get(leg, leg)
 
 
-def predicted_stop(case: Case) -> Suspect | None:
+def predicted_stop(case: Case) -> Candidate | None:
     """What ends the path as it was predicted; None where it ends nowhere, or that is not known."""
     step = case.decision
     if step is None:
@@ -75,22 +75,22 @@ def predicted_stop(case: Case) -> Suspect | None:
     return _as_predicted(case, found, step)
 
 
-def _as_predicted(case: Case, suspect: Suspect, step: PathStep) -> Suspect:
+def _as_predicted(case: Case, candidate: Candidate, step: PathStep) -> Candidate:
     return replace(
-        suspect,
+        candidate,
         # What ends an answer, or the second connection, is behind all rules that the traced request meets.
-        stage=suspect.stage if step.leg == REQUEST else BEHIND_RULES,
-        evidence=(predicted(case), *suspect.evidence),
+        stage=candidate.stage if step.leg == REQUEST else BEHIND_RULES,
+        evidence=(predicted(case), *candidate.evidence),
         step=case.decided_at,
         decides=True,
     )
 
 
-def _paused(case: Case, step: PathStep) -> Suspect | None:
+def _paused(case: Case, step: PathStep) -> Candidate | None:
     asked = case.asked
     if asked is None or asked.status != "paused" or step.place != "socket":
         return None
-    return Suspect(
+    return Candidate(
         "process_paused",
         f"Container {asked.name} is paused: the kernel takes connections for it, and no program answers",
         BEHIND_RULES,
@@ -99,7 +99,7 @@ def _paused(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def _forwarding(case: Case, step: PathStep) -> Suspect | None:
+def _forwarding(case: Case, step: PathStep) -> Candidate | None:
     settings, family = case.view.settings, family_of(address_in(step.destination))
     key = settings.forwarding_key(family, step.incoming)
     if step.place != "routing" or step.action != "drop" or not step.note.startswith(key):
@@ -107,11 +107,13 @@ def _forwarding(case: Case, step: PathStep) -> Suspect | None:
     what = leg_in_words(step.leg)
     if family == 6:
         summary = f"{key}=0: the host forwards no IPv6, so {what} ends at the host"
-        return Suspect("ipv6_forwarding_off", summary, ROUTING, checks=("forwarding.ipv6",), remediation=_TURN_ON_IPV6)
+        return Candidate(
+            "ipv6_forwarding_off", summary, ROUTING, checks=("forwarding.ipv6",), remediation=_TURN_ON_IPV6
+        )
     checks = ("forwarding.ipv4",)
     if settings.number("net.ipv4.ip_forward") == 0:
         summary = f"net.ipv4.ip_forward=0: the host forwards no IPv4, so {what} ends at the host"
-        return Suspect("forwarding_off", summary, ROUTING, checks=checks, remediation=_TURN_ON_IPV4)
+        return Candidate("forwarding_off", summary, ROUTING, checks=checks, remediation=_TURN_ON_IPV4)
     summary = (
         f"{key}=0: the host forwards nothing that arrives on {step.incoming}, although net.ipv4.ip_forward=1, so "
         f"{what} ends there"
@@ -119,7 +121,7 @@ def _forwarding(case: Case, step: PathStep) -> Suspect | None:
     remediation = Remediation(
         f"Turn forwarding on for the interface, now and at boot (/etc/sysctl.d): sysctl -w {key}=1"
     )
-    return Suspect("interface_forwarding_off", summary, ROUTING, checks=checks, remediation=remediation)
+    return Candidate("interface_forwarding_off", summary, ROUTING, checks=checks, remediation=remediation)
 
 
 _TURN_ON_IPV4 = Remediation(
@@ -130,12 +132,12 @@ _TURN_ON_IPV6 = Remediation(
 )
 
 
-def _reverse_path(case: Case, step: PathStep) -> Suspect | None:
+def _reverse_path(case: Case, step: PathStep) -> Candidate | None:
     if step.place != "routing" or step.action != "drop":
         return None
     what = leg_in_words(step.leg)
     if step.note.startswith("rp_filter of "):
-        return Suspect(
+        return Candidate(
             "rp_filter",
             f"{step.note}: the reverse-path filter drops {what}",
             ROUTING,
@@ -146,7 +148,7 @@ def _reverse_path(case: Case, step: PathStep) -> Suspect | None:
             ),
         )
     if step.note.startswith("martian "):
-        return Suspect(
+        return Candidate(
             "martian_source",
             f"The kernel takes {what} for a {step.note}, and drops it",
             ROUTING,
@@ -155,7 +157,7 @@ def _reverse_path(case: Case, step: PathStep) -> Suspect | None:
     return None
 
 
-def _route_of_sender(case: Case, step: PathStep) -> Suspect | None:
+def _route_of_sender(case: Case, step: PathStep) -> Candidate | None:
     """Who sends has no route: the sender's own stack refuses."""
     if step.place != "routing" or step.action != "unreachable" or step.incoming:
         return None
@@ -166,7 +168,7 @@ def _route_of_sender(case: Case, step: PathStep) -> Suspect | None:
     return missing_route(case, container.name)
 
 
-def missing_route(case: Case, name: str) -> Suspect:
+def missing_route(case: Case, name: str) -> Candidate:
     """A container has no route: by the design of its network, or because it is gone."""
     container = case.container(name)
     ids = {end.network_id for end in container.endpoints} if container is not None else set()
@@ -183,14 +185,14 @@ def missing_route(case: Case, name: str) -> Suspect:
     length = "::/0" if case.family == 6 else "0.0.0.0/0"
     has_default = space is not None and any(route.destination in (length, "default") for route in space.routes)
     if has_default or space is None:
-        return Suspect(
+        return Candidate(
             "route_missing_in_container",
             f"Container {name} has no usable route to {case.packet.destination}: the kernel refuses to send",
             SENDER,
             remediation=Remediation(f"Restart the container, which restores its routes: docker restart {name}"),
             layer="route",
         )
-    return Suspect(
+    return Candidate(
         "default_route_missing",
         f"Container {name} has no default route: it reaches its own networks alone, not {case.packet.destination}",
         SENDER,
@@ -208,9 +210,9 @@ def _has_address(space: ContainerNamespace, family: int) -> bool:
     return any(family_of(text) == family and not text.startswith("fe80:") for text in texts)
 
 
-def address_missing(name: str, family: int) -> Suspect:
+def address_missing(name: str, family: int) -> Candidate:
     """A container without an address of the family that is asked."""
-    return Suspect(
+    return Candidate(
         "address_missing_in_container",
         f"Container {name} has no IPv{family} address: it reaches nothing by IPv{family}",
         SENDER,
@@ -220,9 +222,9 @@ def address_missing(name: str, family: int) -> Suspect:
     )
 
 
-def interface_down(name: str, what: str) -> Suspect:
+def interface_down(name: str, what: str) -> Candidate:
     """The one link of a container carries nothing."""
-    return Suspect(
+    return Candidate(
         "interface_down_in_container",
         f"{upper(what)}: the container reaches nothing",
         SENDER,
@@ -232,9 +234,9 @@ def interface_down(name: str, what: str) -> Suspect:
     )
 
 
-def internal_network(names: str, consequence: str) -> Suspect:
+def internal_network(names: str, consequence: str) -> Candidate:
     """A network that is isolated on purpose."""
-    return Suspect(
+    return Candidate(
         "internal_network",
         f"Network {names} is internal: {consequence}",
         SENDER,
@@ -246,7 +248,7 @@ def internal_network(names: str, consequence: str) -> Suspect:
     )
 
 
-def _route_of_host(case: Case, step: PathStep) -> Suspect | None:
+def _route_of_host(case: Case, step: PathStep) -> Candidate | None:
     address = address_in(step.destination)
     # Of what routing drops, a route that says so is the one thing that is a route's.
     is_anothers = step.action == "drop" and " is of the kind " not in step.note
@@ -254,7 +256,7 @@ def _route_of_host(case: Case, step: PathStep) -> Suspect | None:
         return None
     if case.view.host.fib.has_custom_rules(family_of(address)):
         return policy_route(f"{step.note}, to which a policy rule leads: {leg_in_words(step.leg)} ends there")
-    return Suspect(
+    return Candidate(
         "route_missing_on_host",
         f"{upper(step.note)}, so {leg_in_words(step.leg)} goes nowhere",
         ROUTING,
@@ -262,7 +264,7 @@ def _route_of_host(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def _misrouted(case: Case, step: PathStep) -> Suspect | None:
+def _misrouted(case: Case, step: PathStep) -> Candidate | None:
     if step.action != MISROUTED_STEP:
         return None
     down = bridge_down(case)
@@ -273,10 +275,10 @@ def _misrouted(case: Case, step: PathStep) -> Suspect | None:
     return overlap(step.note)
 
 
-def _ipsec(case: Case, step: PathStep) -> Suspect | None:
+def _ipsec(case: Case, step: PathStep) -> Candidate | None:
     if step.place != IPSEC:
         return None
-    return Suspect(
+    return Candidate(
         "ipsec_policy",
         f"{upper(step.note)}: {leg_in_words(step.leg)} is dropped",
         ROUTING,
@@ -287,12 +289,12 @@ def _ipsec(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def bridge_down(case: Case) -> Suspect | None:
+def bridge_down(case: Case) -> Candidate | None:
     """A bridge on the path that is down; None where each is up."""
     for network in case.networks:
         link = case.bridge_of(network)
         if link is not None and not link.up:
-            return Suspect(
+            return Candidate(
                 "bridge_down",
                 f"Bridge {link.name} of network {network.name} is down: its containers reach nothing, and are not "
                 "reached",
@@ -320,7 +322,7 @@ def _gateways(case: Case, network: Network) -> list[tuple[str, str]]:
     return found
 
 
-def missing_gateway(case: Case) -> Suspect | None:
+def missing_gateway(case: Case) -> Candidate | None:
     """A bridge without the address that its network's containers send to."""
     own = case.host_addresses
     for network in case.networks:
@@ -329,7 +331,7 @@ def missing_gateway(case: Case) -> Suspect | None:
             if link is None or gateway in own or family_of(gateway) != case.family or network.internal:
                 continue
             length = subnet.partition("/")[2]
-            return Suspect(
+            return Candidate(
                 "gateway_address_missing",
                 f"Bridge {link.name} has lost {gateway}, the gateway address of network {network.name}: its containers "
                 "have no way out",
@@ -342,7 +344,7 @@ def missing_gateway(case: Case) -> Suspect | None:
     return None
 
 
-def _neighbour(case: Case, step: PathStep) -> Suspect | None:
+def _neighbour(case: Case, step: PathStep) -> Candidate | None:
     if step.place != "bridge" or step.action not in (NOT_FOUND, BLOCKED_BY_BRIDGE):
         return None
     if step.action == BLOCKED_BY_BRIDGE:
@@ -351,9 +353,9 @@ def _neighbour(case: Case, step: PathStep) -> Suspect | None:
     return found or _unknown_neighbour(case, step)
 
 
-def _blocked(case: Case, step: PathStep) -> Suspect:
+def _blocked(case: Case, step: PathStep) -> Candidate:
     if step.note.startswith("hairpin mode of "):
-        return Suspect(
+        return Candidate(
             "hairpin_off",
             f"{upper(step.note)}, so the container does not reach its own published port",
             BEHIND_RULES,
@@ -365,8 +367,8 @@ def _blocked(case: Case, step: PathStep) -> Suspect:
     return _port_blocked(step.note, leg_in_words(step.leg))
 
 
-def _port_blocked(what: str, lost: str) -> Suspect:
-    return Suspect(
+def _port_blocked(what: str, lost: str) -> Candidate:
+    return Candidate(
         "bridge_port_blocked",
         f"{upper(what)}: {lost} does not pass the bridge",
         BEHIND_RULES,
@@ -375,7 +377,7 @@ def _port_blocked(what: str, lost: str) -> Suspect:
     )
 
 
-def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
+def _unknown_neighbour(case: Case, step: PathStep) -> Candidate:
     address = address_in(step.destination)
     if "does not learn the hardware address" in step.note:
         return unresolved(case, step.note, leg_in_words(step.leg))
@@ -390,7 +392,7 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
         loose = detached(case, owner)
         if loose is not None:
             return loose
-        return Suspect(
+        return Candidate(
             "endpoint_unreachable",
             f"{upper(step.note)}, although the engine gives it to container {owner}: its link or address is gone",
             BEHIND_RULES,
@@ -398,7 +400,7 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
             remediation=Remediation(f"Restart the container, which recreates its link: docker restart {owner}"),
         )
     if case.name and address == case.packet.destination:
-        return Suspect(
+        return Candidate(
             "resolver_dead",
             f"{upper(step.note)}, which the resolv.conf of {case.packet.origin} names: no name is resolved",
             BEHIND_RULES,
@@ -408,7 +410,7 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
             ),
             layer="name",
         )
-    return Suspect(
+    return Candidate(
         "address_without_container",
         f"{upper(step.note)}: no container has the address, so nothing answers",
         BEHIND_RULES,
@@ -416,7 +418,7 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Suspect:
     )
 
 
-def _wrong_gateway(case: Case, step: PathStep) -> Suspect | None:
+def _wrong_gateway(case: Case, step: PathStep) -> Candidate | None:
     """A route inside the container that asks, by an address that its gateway does not have."""
     space = case.space(case.asking)
     gateway = step.note.rpartition(" ")[2]
@@ -425,7 +427,7 @@ def _wrong_gateway(case: Case, step: PathStep) -> Suspect | None:
     if not any(gateway in route.gateways for route in space.routes) or gateway in case.host_addresses:
         return None
     name = case.asking.name
-    return Suspect(
+    return Candidate(
         "wrong_gateway_in_container",
         f"The route of container {name} to {case.packet.destination} has a wrong gateway: {gateway} answers on none of "
         "its networks",
@@ -436,10 +438,10 @@ def _wrong_gateway(case: Case, step: PathStep) -> Suspect | None:
     )
 
 
-def unresolved(case: Case, what: str, lost: str) -> Suspect:
+def unresolved(case: Case, what: str, lost: str) -> Candidate:
     """A hardware address that is not learnt."""
     if "rp_filter of " in what:
-        return Suspect(
+        return Candidate(
             "rp_filter",
             f"{upper(what)}: the reverse-path filter drops the question for it, so {lost} is not delivered",
             BEHIND_RULES,
@@ -450,7 +452,7 @@ def unresolved(case: Case, what: str, lost: str) -> Suspect:
             ),
         )
     if "(bridge " in what and what.endswith(" drops it"):
-        return Suspect(
+        return Candidate(
             "bridge_rule_drops",
             f"{upper(what)}, so {lost} is not delivered",
             BEHIND_RULES,
@@ -460,7 +462,7 @@ def unresolved(case: Case, what: str, lost: str) -> Suspect:
     if "bridge port" in what:
         return _port_blocked(what, lost)
     inside = any(f"container {item.name} does not answer" in what for item in case.ends)
-    return Suspect(
+    return Candidate(
         "arp_off_in_container" if inside else "neighbour_unresolved",
         f"{upper(what)}, so {lost} is not delivered",
         BEHIND_RULES,
@@ -469,19 +471,19 @@ def unresolved(case: Case, what: str, lost: str) -> Suspect:
     )
 
 
-def _socket(case: Case, step: PathStep) -> Suspect | None:
+def _socket(case: Case, step: PathStep) -> Candidate | None:
     if step.place != "socket":
         return None
     if step.action == "refuse":
         return nothing_listens(case, step.note)
     if step.action == "drop":
-        return Suspect(
+        return Candidate(
             "echo_ignored",
             f"{upper(step.note)}: echo requests get no answer, which says nothing of other traffic",
             BEHIND_RULES,
             remediation=Remediation("Ask by TCP, or set the named sysctl to 0"),
         )
-    return Suspect(
+    return Candidate(
         "port_only_reserved",
         f"{upper(step.note)}: the rules that lead to the container did not apply to the request",
         BEHIND_RULES,
@@ -497,20 +499,20 @@ _RESTART_DOCKERD = Remediation(
 )
 
 
-def nothing_listens(case: Case, what: str) -> Suspect:
+def nothing_listens(case: Case, what: str) -> Candidate:
     """A port without a socket: of the host, or of a container."""
     container, port = case.asked, case.packet.port
     on_host = what.endswith(f"of {case.view.host.label}")
     if on_host and case.publisher is not None:
         if case.is_flushed and not case.related("proxy.missing"):
-            return Suspect(
+            return Candidate(
                 "rules_flushed",
                 f"dockerd's rules are missing, so nothing leads port {port} to container {case.publisher.name}",
                 BEHIND_RULES,
                 checks=("firewall.flushed",),
                 remediation=_RESTART_DOCKERD,
             )
-        return Suspect(
+        return Candidate(
             "proxy_missing",
             f"docker-proxy for port {port} does not run, and no rule leads the port to container "
             f"{case.publisher.name} on this path: the connection is refused",
@@ -524,7 +526,7 @@ def nothing_listens(case: Case, what: str) -> Suspect:
     if elsewhere is not None:
         return elsewhere
     if on_host or container is None:
-        return Suspect(
+        return Candidate(
             "nothing_listens",
             f"{upper(what)}: the connection is refused",
             BEHIND_RULES,
@@ -537,7 +539,7 @@ def nothing_listens(case: Case, what: str) -> Suspect:
     return _nothing_inside(case, container.name)
 
 
-def _published_elsewhere(case: Case) -> Suspect | None:
+def _published_elsewhere(case: Case) -> Candidate | None:
     """A port of the host that a container publishes on other addresses than the one that is asked."""
     packet = case.packet
     for container in case.snapshot.containers:
@@ -546,7 +548,7 @@ def _published_elsewhere(case: Case) -> Suspect | None:
         ]
         if ports:
             addresses = ", ".join(dict.fromkeys(item.address or item.host_ip for item in ports))
-            return Suspect(
+            return Candidate(
                 "published_on_other_address",
                 f"Container {container.name} publishes port {packet.port} on {addresses} alone, not on "
                 f"{packet.destination}: the connection is refused",
@@ -560,14 +562,14 @@ def _published_elsewhere(case: Case) -> Suspect | None:
     return None
 
 
-def _nothing_inside(case: Case, name: str) -> Suspect:
+def _nothing_inside(case: Case, name: str) -> Candidate:
     port = inner_port(case)
     space = case.space(case.container(name))
     sockets = [item for item in space.listeners if item.port == port] if space is not None else []
     of_loopback = [item for item in sockets if item.protocol == case.packet.protocol and is_loopback(item.address)]
     if of_loopback:
         bound = of_loopback[0].address
-        return Suspect(
+        return Candidate(
             "listens_on_loopback",
             f"The program in container {name} listens on {bound}:{port} alone: connections to the container's address "
             "are refused",
@@ -585,7 +587,7 @@ def _nothing_inside(case: Case, name: str) -> Suspect:
         }
     )
     listens = f"; open are {', '.join(map(str, others[:5]))}" if others else ""
-    return Suspect(
+    return Candidate(
         "nothing_listens",
         f"Nothing in container {name} listens on {case.packet.protocol} port {port}: the connection is refused"
         + listens,
@@ -607,7 +609,7 @@ def inner_port(case: Case) -> int:
     return found[0] if found else case.packet.port
 
 
-def _masquerade(case: Case, step: PathStep) -> Suspect | None:
+def _masquerade(case: Case, step: PathStep) -> Candidate | None:
     """It left with an address that has no way back to it."""
     if case.path.verdict != NO_ANSWER or step.leg != REQUEST or step.place != "wire":
         return None
@@ -616,7 +618,7 @@ def _masquerade(case: Case, step: PathStep) -> Suspect | None:
         return None
     untracked = [item for item in case.path.steps if item.leg == REQUEST and item.action == "notrack"]
     if untracked:
-        return Suspect(
+        return Candidate(
             "tracking_off",
             f"A rule in {place_of(untracked[0])} exempts the request from connection tracking, so no rule translates "
             f"its source: it leaves the host with {source}, to which machines outside have no route",
@@ -624,7 +626,7 @@ def _masquerade(case: Case, step: PathStep) -> Suspect | None:
             remediation=Remediation(f"Remove the rule, or have it leave out Docker's networks: {untracked[0].rule}"),
         )
     if case.is_nat_flushed:
-        return Suspect(
+        return Candidate(
             "rules_flushed",
             f"dockerd's rules are missing: the request leaves the host with the source {source}, to which machines "
             "outside have no route",
@@ -632,7 +634,7 @@ def _masquerade(case: Case, step: PathStep) -> Suspect | None:
             checks=("firewall.flushed",),
             remediation=_RESTART_DOCKERD,
         )
-    return Suspect(
+    return Candidate(
         "masquerade_missing",
         f"The request leaves the host with the source {source}, which no rule translates (MASQUERADE): machines "
         "outside have no route to answer it",
@@ -653,7 +655,7 @@ def _masquerading(case: Case, source: str) -> Remediation:
     return _RESTART_DOCKERD
 
 
-def _past_tracking(case: Case, step: PathStep) -> Suspect | None:
+def _past_tracking(case: Case, step: PathStep) -> Candidate | None:
     """An answer that a bridge switches past the rules that would translate it back."""
     translated = any(item.action == "dnat" and item.leg == REQUEST for item in case.path.steps)
     if case.path.verdict != NO_ANSWER or step.leg != REPLY or not translated:
@@ -662,7 +664,7 @@ def _past_tracking(case: Case, step: PathStep) -> Suspect | None:
     key = f"net.bridge.bridge-nf-call-ip{'6' if case.family == 6 else ''}tables"
     if not switched or any(bridge.calls[case.family] for bridge in _bridges(case)):
         return None
-    return Suspect(
+    return Candidate(
         "bridge_netfilter_off",
         f"{key}=0: the bridge hands the answer to its own port past the host's rules, untranslated, so the sender does "
         "not know it",
@@ -677,16 +679,16 @@ def _bridges(case: Case) -> list[Bridge]:
     return [case.view.bridges[name] for name in named if name in case.view.bridges]
 
 
-def _stray_answer(case: Case, step: PathStep) -> Suspect | None:
+def _stray_answer(case: Case, step: PathStep) -> Candidate | None:
     """An answer that leaves by another way than the one that leads to who asks."""
     if step.leg != REPLY or step.place != "wire":
         return None
     return overlap(f"the answer to {address_in(step.destination)} leaves by {step.outgoing}: {case.path.reason}")
 
 
-def _other(case: Case, step: PathStep) -> Suspect:
+def _other(case: Case, step: PathStep) -> Candidate:
     """The reason as it is, where no name fits."""
-    return Suspect(
+    return Candidate(
         "stopped_on_path",
         f"{upper(case.path.reason)}",
         BEHIND_RULES if step.leg != REQUEST else ROUTING,
@@ -694,7 +696,7 @@ def _other(case: Case, step: PathStep) -> Suspect:
     )
 
 
-_KINDS: tuple[Callable[[Case, PathStep], Suspect | None], ...] = (
+_KINDS: tuple[Callable[[Case, PathStep], Candidate | None], ...] = (
     _paused,
     rule_stop,
     _ipsec,

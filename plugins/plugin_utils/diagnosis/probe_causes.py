@@ -37,6 +37,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     Probe,
     ProbeLayer,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
+    ANY_PLACE,
+    BEHIND_RULES,
+    BEYOND,
+    SENDER,
+    Candidate,
+    in_words,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
     address_in,
@@ -51,8 +59,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     PROBE,
     Evidence,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import detached
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misrouting_causes import detached
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import (
     address_missing,
     bridge_down,
     inner_port,
@@ -61,21 +69,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops
     missing_route,
     nothing_listens,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
-    ANY_PLACE,
-    BEHIND_RULES,
-    BEYOND,
-    SENDER,
-    Suspect,
-    in_words,
-)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 _EMBEDDED = "127.0.0.11"
 """Where Docker's own resolver listens inside a container."""
 
 
-def seen(case: Case) -> Iterator[Suspect]:
+def probe_causes(case: Case) -> Iterator[Candidate]:
     """All causes that what was seen speaks for, one after the other."""
     for kind in _KINDS:
         yield from kind(case)
@@ -86,13 +86,13 @@ def _saw(probe: Probe, layer: ProbeLayer) -> Evidence:
     return Evidence(PROBE, f"From {probe.origin}, layer {layer.layer}: {words}")
 
 
-def _processes(case: Case) -> Iterator[Suspect]:
+def _processes(case: Case) -> Iterator[Candidate]:
     state, asked = case.process, case.asked
     if state is None or asked is None or state.container not in ("", asked.name):
         return
     name = asked.name
     if state.state == "paused":
-        yield Suspect(
+        yield Candidate(
             "process_paused",
             f"Container {name} is paused: the kernel takes connections for it, and no program answers",
             BEHIND_RULES,
@@ -103,7 +103,7 @@ def _processes(case: Case) -> Iterator[Suspect]:
             works_in_part=True,
         )
     elif state.state == "stopped":
-        yield Suspect(
+        yield Candidate(
             "process_stopped",
             f"The processes of container {name} are stopped by a signal (SIGSTOP): the kernel takes connections for "
             "them, and no program answers",
@@ -115,7 +115,7 @@ def _processes(case: Case) -> Iterator[Suspect]:
             works_in_part=True,
         )
     elif state.state == "exited":
-        yield Suspect(
+        yield Candidate(
             "container_not_running",
             f"Container {name} does not run, so nothing answers",
             BEHIND_RULES,
@@ -126,7 +126,7 @@ def _processes(case: Case) -> Iterator[Suspect]:
         )
     full = [text for text in state.queue_full if text.rpartition(":")[2] == str(inner_port(case))]
     if full:
-        yield Suspect(
+        yield Candidate(
             "accept_queue_full",
             f"The program in container {name} accepts no connections on {full[0]}: its queue is full",
             BEHIND_RULES,
@@ -139,7 +139,7 @@ def _processes(case: Case) -> Iterator[Suspect]:
         )
 
 
-def _no_listener(case: Case) -> Iterator[Suspect]:
+def _no_listener(case: Case) -> Iterator[Candidate]:
     """A refusal by the container's own kernel, seen from inside it or by the sender."""
     asked = case.asked
     if asked is None:
@@ -161,7 +161,7 @@ def _no_listener(case: Case) -> Iterator[Suspect]:
         for item in on_loopback[:1]
     )
     is_inside = any(item.origin == asked.name for item in refused)
-    yield Suspect(
+    yield Candidate(
         found.cause,
         found.summary,
         BEHIND_RULES,
@@ -186,7 +186,7 @@ def _has_no_socket(case: Case) -> bool:
     )
 
 
-def _inside_sender(case: Case) -> Iterator[Suspect]:
+def _inside_sender(case: Case) -> Iterator[Candidate]:
     """The layers between a container's programs and the bridge."""
     probe, asking = case.own_probe, case.asking
     if probe is None or asking is None or probe.observed == ANSWERED:
@@ -201,7 +201,7 @@ def _inside_sender(case: Case) -> Iterator[Suspect]:
         yield replace(address_missing(name, case.family), evidence=(_saw(probe, layer),), named=True)
     if layer.layer == ROUTE:
         found = missing_route(case, name)
-        yield Suspect(
+        yield Candidate(
             found.cause, found.summary, SENDER, (_saw(probe, layer),), found.checks, found.remediation, layer=ROUTE,
             step=case.decided_at, named=layer.error in ("ENETUNREACH", "EHOSTUNREACH"),
         )  # fmt: skip
@@ -209,7 +209,7 @@ def _inside_sender(case: Case) -> Iterator[Suspect]:
         yield from _silent_gateway(case, probe, layer)
 
 
-def _without_link(case: Case, probe: Probe, layer: ProbeLayer) -> Suspect:
+def _without_link(case: Case, probe: Probe, layer: ProbeLayer) -> Candidate:
     """A link that carries nothing: its end on the host, or the bridge, is to blame where it is not as it should be."""
     known = detached(case, probe.origin) or bridge_down(case)
     if known is not None:
@@ -218,7 +218,7 @@ def _without_link(case: Case, probe: Probe, layer: ProbeLayer) -> Suspect:
     return replace(found, evidence=(_saw(probe, layer),), named=layer.error in ("ENETDOWN", "ENOLINK"))
 
 
-def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Suspect]:
+def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Candidate]:
     """A gateway whose hardware address a container does not learn, though the host's side is as it should be."""
     name = probe.origin
     missing = missing_gateway(case)
@@ -228,7 +228,7 @@ def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Sus
     text = layer.detail.lower()
     if "noarp" in text:
         asking = case.asking.pid if case.asking is not None else "PID"
-        yield Suspect(
+        yield Candidate(
             "arp_off_in_container",
             f"The interface of container {name} does no ARP (NOARP): it learns no address, and reaches nothing",
             SENDER,
@@ -242,7 +242,7 @@ def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Sus
             named=True,
         )
         return
-    yield Suspect(
+    yield Candidate(
         "neighbour_unresolved",
         f"Container {name} does not learn the hardware address of {layer.target or 'its gateway'}: what it sends goes "
         "nowhere",
@@ -257,7 +257,7 @@ def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Sus
     )
 
 
-def _deaf_container(case: Case) -> Iterator[Suspect]:
+def _deaf_container(case: Case) -> Iterator[Candidate]:
     """A container of which the host does not learn the hardware address, though its link is where it belongs."""
     asked = case.asked
     if asked is None or case.decision is not None or detached(case, asked.name) is not None:
@@ -266,7 +266,7 @@ def _deaf_container(case: Case) -> Iterator[Suspect]:
     for probe in case.probes:
         layer = layer_of(probe, NEIGHBOUR, FAILED)
         if layer is not None and probe.origin == HOST and probe.address in addresses:
-            yield Suspect(
+            yield Candidate(
                 "arp_off_in_container",
                 f"Container {asked.name} does not answer ARP for {probe.address}: the host delivers nothing to it",
                 BEHIND_RULES,
@@ -282,7 +282,7 @@ def _deaf_container(case: Case) -> Iterator[Suspect]:
             return
 
 
-def _names(case: Case) -> Iterator[Suspect]:
+def _names(case: Case) -> Iterator[Candidate]:
     """The resolver: Docker's own inside the container, or the servers that it asks."""
     for probe in case.probes:
         layer = layer_of(probe, NAME, FAILED)
@@ -290,7 +290,7 @@ def _names(case: Case) -> Iterator[Suspect]:
             continue
         what = case.name or probe.target
         if layer.error in ("NXDOMAIN", "NODATA"):
-            yield Suspect(
+            yield Candidate(
                 "name_unknown",
                 f"No name server knows an address for {what}: the answer is {layer.error}",
                 ANY_PLACE,
@@ -332,9 +332,9 @@ def _answers_of(probe: Probe, role: str) -> tuple[Evidence, ...]:
     return tuple(Evidence(PROBE, text) for text in dict.fromkeys(texts))
 
 
-def _dead_resolver(probe: Probe, layer: ProbeLayer) -> Suspect:
+def _dead_resolver(probe: Probe, layer: ProbeLayer) -> Candidate:
     refused = any(item.server == _EMBEDDED and item.error == "ECONNREFUSED" for item in probe.nameservers)
-    return Suspect(
+    return Candidate(
         "resolver_dead",
         f"Docker's resolver at {_EMBEDDED} does not answer in container {probe.origin}: no name is resolved",
         ANY_PLACE,
@@ -356,9 +356,9 @@ def _servers_of_its_own(case: Case, probe: Probe) -> list[str]:
     return [] if given.intersection(servers) or probe.origin == HOST else servers
 
 
-def _dead_servers(case: Case, probe: Probe, layer: ProbeLayer) -> Suspect:
+def _dead_servers(case: Case, probe: Probe, layer: ProbeLayer) -> Candidate:
     servers = ", ".join(_servers_of_its_own(case, probe))
-    return Suspect(
+    return Candidate(
         "resolver_dead",
         f"The resolv.conf of container {probe.origin} names {servers}, which does not answer: no name is resolved",
         ANY_PLACE,
@@ -372,12 +372,12 @@ def _dead_servers(case: Case, probe: Probe, layer: ProbeLayer) -> Suspect:
     )
 
 
-def _dead_upstream(case: Case, probe: Probe, layer: ProbeLayer, what: str) -> Suspect:
+def _dead_upstream(case: Case, probe: Probe, layer: ProbeLayer, what: str) -> Candidate:
     asked = [item.server for item in probe.nameservers if item.role == "upstream" and item.outcome == FAILED]
     asked = asked or [item.server for item in probe.nameservers if item.server != _EMBEDDED]
     servers = ", ".join(dict.fromkeys(asked)) or ", ".join(case.snapshot.nameservers[:3])
     server = servers.partition(",")[0] or "SERVER"
-    return Suspect(
+    return Candidate(
         "upstream_dns_dead",
         f"The name servers behind the resolver ({servers or 'not known'}) do not answer: {what} is not resolved",
         ANY_PLACE,
@@ -397,14 +397,14 @@ def _predicted_silence(case: Case) -> Iterator[Evidence]:
         yield Evidence(PREDICTION, f"The host lets the question to {case.packet.destination} pass and its answer back")
 
 
-def _sizes(case: Case) -> Iterator[Suspect]:
+def _sizes(case: Case) -> Iterator[Candidate]:
     if case.related("bridge.mtu"):
-        # It has a suspect of its own, to which the probe's evidence is added.
+        # It has a candidate of its own, to which the probe's evidence is added.
         return
     for probe in case.probes:
         layer = layer_of(probe, PATH_MTU, FAILED)
         if layer is not None:
-            yield Suspect(
+            yield Candidate(
                 "mtu_black_hole",
                 f"Large packets to {probe.target} are lost and no router says so: connections open and then hang",
                 ANY_PLACE,
@@ -420,13 +420,13 @@ def _sizes(case: Case) -> Iterator[Suspect]:
             return
 
 
-def _service(case: Case) -> Iterator[Suspect]:
+def _service(case: Case) -> Iterator[Candidate]:
     probe = case.own_probe
     layer = layer_of(probe, SERVICE, FAILED)
     if probe is None or layer is None:
         return
     if layer.error in ("TIMEOUT", "ETIMEDOUT"):
-        yield Suspect(
+        yield Candidate(
             "service_silent",
             f"The connection to {_where(probe)} opens, and the service says nothing",
             ANY_PLACE,
@@ -439,7 +439,7 @@ def _service(case: Case) -> Iterator[Suspect]:
             at_most=POSSIBLE,
         )
         return
-    yield Suspect(
+    yield Candidate(
         "wrong_service",
         f"What answers on {_where(probe)} is not the service that was asked for",
         ANY_PLACE,
@@ -457,7 +457,7 @@ def _where(probe: Probe) -> str:
     return f"{address} port {probe.port}" if probe.port else address
 
 
-def _target(case: Case) -> Iterator[Suspect]:
+def _target(case: Case) -> Iterator[Candidate]:
     """The host lets all pass, and who is asked does not answer."""
     probe, path = case.own_probe, case.path
     if probe is None or not case.is_predicted_well or path.responder is None:
@@ -482,7 +482,7 @@ def _target(case: Case) -> Iterator[Suspect]:
         return
     next_hop = layer_of(probe, NEXT_HOP, FAILED)
     if probe.observed in (REFUSED, CLOSED):
-        yield Suspect(
+        yield Candidate(
             "target_refuses",
             f"{where} refuses the connection: the packet left by {device} as {sent}, and the refusal came back",
             BEYOND,
@@ -495,7 +495,7 @@ def _target(case: Case) -> Iterator[Suspect]:
         )
         return
     if next_hop is not None:
-        yield Suspect(
+        yield Candidate(
             "next_hop_silent",
             f"The next hop {next_hop.target} does not answer, so what leaves by {device} goes nowhere",
             BEYOND,
@@ -508,7 +508,7 @@ def _target(case: Case) -> Iterator[Suspect]:
         )
     fixed = _fixed_neighbour(case, device, probe.address)
     if fixed is not None:
-        yield Suspect(
+        yield Candidate(
             "permanent_neighbour",
             f"{fixed.address} has a fixed entry in the neighbour table of {device}: if {fixed.mac} is not its "
             "hardware address, what is sent to it is lost",
@@ -520,7 +520,7 @@ def _target(case: Case) -> Iterator[Suspect]:
         )
     is_near = case.view.host.is_on_link(*parse_address(probe.address), device)
     how = f"it is on the link of {device}, where no machine answers for it" if is_near else "no answer came back"
-    yield Suspect(
+    yield Candidate(
         "target_silent",
         f"{where} does not answer: this host sends the packet by {device} as {sent}, and {how}",
         BEYOND,
@@ -549,7 +549,7 @@ def _failed_inside(probe: Probe) -> bool:
     return failed is not None and failed.layer in (INTERFACE, ADDRESS, ROUTE, NEIGHBOUR)
 
 
-def _silent_container(case: Case) -> Iterator[Suspect]:
+def _silent_container(case: Case) -> Iterator[Candidate]:
     """A container that the prediction reaches, and that does not answer: nothing that was read explains it."""
     probe, path = case.own_probe or case.silent_from_host, case.path
     is_container = path.responder is not None and path.responder.kind == "container"
@@ -557,7 +557,7 @@ def _silent_container(case: Case) -> Iterator[Suspect]:
         return
     if probe.observed not in (TIMED_OUT, UNREACHABLE) or _failed_inside(probe):
         return
-    yield Suspect(
+    yield Candidate(
         "container_silent",
         f"Container {path.answering_container} does not answer {probe.origin}, and no rule or setting that was read "
         "explains it",
@@ -569,7 +569,7 @@ def _silent_container(case: Case) -> Iterator[Suspect]:
     )
 
 
-_KINDS: tuple[Callable[[Case], Iterator[Suspect]], ...] = (
+_KINDS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     _processes,
     _no_listener,
     _inside_sender,

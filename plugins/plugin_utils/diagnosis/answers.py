@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, is_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison, Diagnosis
@@ -43,7 +44,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.quest
     wanted_container,
     with_address,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import (
     BadPacketError,

@@ -22,6 +22,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     PATH_MTU,
     ROUTE,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
+    ANY_PLACE,
+    BEHIND_RULES,
+    ROUTING,
+    SENDER,
+    Candidate,
+    upper,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, layers
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
     CERTAIN,
@@ -31,24 +39,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     PROBE,
     Evidence,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.off_path import detached, overlap
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.stops import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misrouting_causes import detached, overlap
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import (
     missing_gateway,
     unresolved,
-)
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
-    ANY_PLACE,
-    BEHIND_RULES,
-    ROUTING,
-    SENDER,
-    Suspect,
-    upper,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import is_for_name_server
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPV6, TRANSPORTS
 
 
-def standing(case: Case) -> Iterator[Suspect]:
+def snapshot_causes(case: Case) -> Iterator[Candidate]:
     """All that the snapshot shows of such causes, one after the other."""
     for kind in _KINDS:
         yield from kind(case)
@@ -58,14 +58,14 @@ def _read(text: str) -> tuple[Evidence, ...]:
     return (Evidence(PREDICTION, text),)
 
 
-def _rules_inside(case: Case) -> Iterator[Suspect]:
+def _rules_inside(case: Case) -> Iterator[Candidate]:
     for container in case.ends:
         space = case.space(container)
         tables = [table for table in space.tables if not is_for_name_server(space, table)] if space else []
         if not tables:
             continue
         name, named = container.name, ", ".join(tables)
-        yield Suspect(
+        yield Candidate(
             "rules_in_container",
             f"Container {name} has firewall rules of its own ({named}), which can drop what it sends or receives",
             SENDER if container is case.asking else BEHIND_RULES,
@@ -87,23 +87,23 @@ def _is_alone(case: Case) -> bool:
     return case.decision is None and (failed is None or failed.layer not in _BELOW_RULES)
 
 
-def _detached(case: Case) -> Iterator[Suspect]:
+def _detached(case: Case) -> Iterator[Candidate]:
     yield from (found for found in (detached(case, container.name) for container in case.ends) if found is not None)
 
 
-def _gateway(case: Case) -> Iterator[Suspect]:
+def _gateway(case: Case) -> Iterator[Candidate]:
     found = missing_gateway(case)
     if found is not None and case.decision is None:
         yield found
 
 
-def _tracking(case: Case) -> Iterator[Suspect]:
+def _tracking(case: Case) -> Iterator[Candidate]:
     number = TRANSPORTS.get(case.packet.protocol, ICMP if case.family == 4 else ICMPV6)
     why = case.view.settings.cannot_track(number)
     if not why:
         return
     is_full = "entries are in use" in why
-    yield Suspect(
+    yield Candidate(
         "conntrack_full" if is_full else "conntrack_timeout_zero",
         f"Connection tracking has no room: {why}, so new connections are dropped"
         if is_full
@@ -120,11 +120,11 @@ def _tracking(case: Case) -> Iterator[Suspect]:
     )
 
 
-def _stale_flow(case: Case) -> Iterator[Suspect]:
+def _stale_flow(case: Case) -> Iterator[Candidate]:
     if case.packet.protocol != "udp":
         return
     for finding in case.related("conntrack.stale"):
-        yield Suspect(
+        yield Candidate(
             "stale_conntrack",
             f"{upper(finding.summary)}: who sends from the same port gets no answer",
             ANY_PLACE,
@@ -136,7 +136,7 @@ def _stale_flow(case: Case) -> Iterator[Suspect]:
         )
 
 
-def _overlap(case: Case) -> Iterator[Suspect]:
+def _overlap(case: Case) -> Iterator[Candidate]:
     """A container's address that the host looks for elsewhere."""
     asked = case.asked
     goes_out = case.path.responder is not None and case.path.responder.kind == "outside"
@@ -149,13 +149,13 @@ def _overlap(case: Case) -> Iterator[Suspect]:
     )
 
 
-def _mtu(case: Case) -> Iterator[Suspect]:
+def _mtu(case: Case) -> Iterator[Candidate]:
     """A link that is narrower than what the endpoint sends."""
     measured = {layer.outcome for probe in case.probes for layer in probe.layers if layer.layer == PATH_MTU}
     if PASSED in measured:
         return
     for finding in case.related("bridge.mtu"):
-        yield Suspect(
+        yield Candidate(
             "mtu_black_hole",
             f"{finding.summary}: large packets are lost, so connections open and then hang",
             ANY_PLACE,
@@ -176,11 +176,11 @@ def _lost_size(case: Case) -> Iterator[Evidence]:
     )
 
 
-def _doubts(case: Case) -> Iterator[Suspect]:
+def _doubts(case: Case) -> Iterator[Candidate]:
     """What the evaluator leaves open, where it names a thing that can drop packets."""
     for doubt in case.path.undetermined:
         if "IPsec" in doubt:
-            yield Suspect(
+            yield Candidate(
                 "ipsec_policy",
                 f"An IPsec policy may take or block the packet: {doubt}",
                 ROUTING,
@@ -189,7 +189,7 @@ def _doubts(case: Case) -> Iterator[Suspect]:
                 at_most=POSSIBLE,
             )
         if "policy rule" in doubt:
-            yield Suspect(
+            yield Candidate(
                 "policy_route",
                 f"A policy rule of the host may send the packet elsewhere: {doubt}",
                 ROUTING,
@@ -200,7 +200,7 @@ def _doubts(case: Case) -> Iterator[Suspect]:
         if "the hardware address of" in doubt:
             yield replace(unresolved(case, doubt, "the packet"), evidence=_read(f"Not decided: {doubt}"))
         if "tc filter" in doubt or "queueing discipline" in doubt or "XDP program" in doubt:
-            yield Suspect(
+            yield Candidate(
                 "traffic_control",
                 f"A program or a filter at a device may drop the packet: {doubt}",
                 ANY_PLACE,
@@ -210,7 +210,7 @@ def _doubts(case: Case) -> Iterator[Suspect]:
             )
 
 
-def _other_answers(case: Case) -> Iterator[Suspect]:
+def _other_answers(case: Case) -> Iterator[Candidate]:
     """What answers is not what is meant."""
     who, wanted = case.path.responder, case.container(case.wanted) or case.publisher
     if who is None or wanted is None or not case.is_predicted_well:
@@ -222,7 +222,7 @@ def _other_answers(case: Case) -> Iterator[Suspect]:
     shared = case.container(who.name)
     if shared is not None and shared.netns == wanted.netns and wanted.netns is not None:
         return
-    yield Suspect(
+    yield Candidate(
         "wrong_service",
         f"{str(who).capitalize()} answers on {str(case.packet).partition(' to ')[2]}, not container {wanted.name}, "
         "which the question means",
@@ -236,7 +236,7 @@ def _other_answers(case: Case) -> Iterator[Suspect]:
     )
 
 
-_KINDS: tuple[Callable[[Case], Iterator[Suspect]], ...] = (
+_KINDS: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     _rules_inside,
     _detached,
     _gateway,

@@ -14,25 +14,25 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.suspect import (
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
     BEHIND_RULES,
     ROUTING,
     RULE,
     SENDER,
-    Suspect,
+    Candidate,
     upper,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
 
 
-def off_path(case: Case, step: PathStep) -> Suspect | None:
+def off_path(case: Case, step: PathStep) -> Candidate | None:
     """What brought a packet to a rule that drops it, and that belongs to another path."""
     found = _by_loose_link(case, step) or _led_away(case, step)
     return replace(found, stage=RULE) if found is not None else None
 
 
-def _by_loose_link(case: Case, step: PathStep) -> Suspect | None:
+def _by_loose_link(case: Case, step: PathStep) -> Candidate | None:
     for container in case.ends:
         loose = _loose_link(case, container)
         if loose is not None and loose[0] == step.incoming:
@@ -40,7 +40,7 @@ def _by_loose_link(case: Case, step: PathStep) -> Suspect | None:
     return None
 
 
-def _led_away(case: Case, step: PathStep) -> Suspect | None:
+def _led_away(case: Case, step: PathStep) -> Candidate | None:
     """A route that leads what is for a container of a bridge out by another device."""
     address = address_in(step.destination)
     owner = case.container(case.owner_of(address))
@@ -54,7 +54,7 @@ def _led_away(case: Case, step: PathStep) -> Suspect | None:
     return policy_route(what) if case.view.host.fib.has_custom_rules(family_of(address)) else overlap(what)
 
 
-def detached(case: Case, name: str) -> Suspect | None:
+def detached(case: Case, name: str) -> Candidate | None:
     """A link of a container whose end on the host is on no bridge; None where each is plugged in."""
     container = case.container(name)
     loose = _loose_link(case, container) if container is not None else None
@@ -62,7 +62,7 @@ def detached(case: Case, name: str) -> Suspect | None:
         return None
     veth, network = loose
     text = f"{veth} has no bridge as its master, and no port of {network.bridge} leads to container {name}"
-    return Suspect(
+    return Candidate(
         "veth_detached",
         f"{veth}, the host's end of the link of container {name}, is on no bridge: the container is cut off from "
         f"network {network.name}",
@@ -90,9 +90,9 @@ def _loose_link(case: Case, container: Container) -> tuple[str, Network] | None:
     return (loose[0], missing[0]) if loose and missing else None
 
 
-def policy_route(what: str) -> Suspect:
+def policy_route(what: str) -> Candidate:
     """A policy rule that leads to a table without the route that is needed."""
-    return Suspect(
+    return Candidate(
         "policy_route",
         f"{upper(what)}",
         ROUTING,
@@ -104,9 +104,9 @@ def policy_route(what: str) -> Suspect:
     )
 
 
-def overlap(what: str) -> Suspect:
+def overlap(what: str) -> Candidate:
     """Two networks claim an address."""
-    return Suspect(
+    return Candidate(
         "route_overlap",
         upper(what),
         BEHIND_RULES,
