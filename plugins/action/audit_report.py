@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_csv import audit_csv
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
@@ -31,12 +33,20 @@ _DETAILS: dict[str, Callable[[Audit, int], list[Line]]] = {
     "full": Audit.lines,
     "none": lambda audit, width: [],
 }
+_JSON = "json"
+_WRITERS: dict[str, tuple[str, Callable[[Audit, Gate], str]]] = {
+    "junit": ("xml", lambda audit, gate: junit(audit.suite(), gate)),
+    "csv": ("csv", audit_csv),
+}
+"""By format, how the names of its files end, and what makes their text; the document is written by itself."""
+_FORMATS = (_JSON, *_WRITERS)
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "result": {"type": "dict", "required": True},
     "fail_on": {"type": "str", "choices": list(LEVELS), "default": NEVER},
     "fail_on_unknown": {"type": "bool", "default": True},
     "fail_on_variable": {"type": "str", "default": VARIABLE},
     "output_dir": {"type": "str", "default": ""},
+    "formats": {"type": "list", "elements": "str", "choices": list(_FORMATS), "default": [_JSON, "junit"]},
     "detail": {"type": "str", "choices": list(_DETAILS), "default": "summary"},
     "width": {"type": "int", "default": 110},
 }
@@ -62,7 +72,7 @@ class ActionModule(ActionBase):
         known = audit.last_run
         if arguments["output_dir"]:
             try:
-                audit, answer["files"] = _write(audit, gate, arguments["output_dir"])
+                audit, answer["files"] = _write(audit, gate, arguments["output_dir"], arguments["formats"])
             except OSError as error:
                 return {**answer, "failed": True, "msg": f"output_dir: {error}"}
         # Not what the audit's own result has: Ansible prints the whole result where the gate fails.
@@ -79,16 +89,22 @@ def _verdict(audit: Audit, gate: Gate) -> dict[str, Any]:
     return {"msg": complaint, "unreachable" if audit.error_kind == UNREACHABLE else "failed": True}
 
 
-def _write(audit: Audit, gate: Gate, directory: str) -> tuple[Audit, dict[str, str]]:
+def _write(audit: Audit, gate: Gate, directory: str, formats: Sequence[str]) -> tuple[Audit, dict[str, str]]:
     """Write the files, and return their paths, and the audit, compared with the last run if the task had not done so.
 
     The document of a host that was audited may be there already, and was compared then, before it was written.
     """
-    paths = {kind: file_of(audit.host, folder_of(directory), kind) for kind in ("json", "xml")}
-    if audit.path != paths["json"]:
-        text = document_text(audit.document)
-        if not audit.error_kind:
-            audit = replace(audit, last_run=compare_with_last_run(paths["json"], text) or audit.last_run)
-        write_whole(paths["json"], text)
-    write_whole(paths["xml"], junit(audit.suite(), gate))
-    return audit, {kind: str(path) for kind, path in paths.items()}
+    folder = folder_of(directory)
+    written: dict[str, Path] = {}
+    if _JSON in formats:
+        written[_JSON] = file_of(audit.host, folder, _JSON)
+        if audit.path != written[_JSON]:
+            text = document_text(audit.document)
+            if not audit.error_kind:
+                audit = replace(audit, last_run=compare_with_last_run(written[_JSON], text) or audit.last_run)
+            write_whole(written[_JSON], text)
+    for name, (kind, text_of) in _WRITERS.items():
+        if name in formats:
+            written[kind] = file_of(audit.host, folder, kind)
+            write_whole(written[kind], text_of(audit, gate))
+    return audit, {kind: str(path) for kind, path in written.items()}

@@ -8,22 +8,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import BOOT, LINKS, NAMESPACES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.csv_text import csv_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented, table
 
 UNKNOWN = "unknown"
 _NONE = "-"
 """What an empty cell is on a terminal."""
-_FORMULA = "=+-@"
-"""A cell that begins with one of these is a formula to spreadsheets."""
 
 
 @dataclass(frozen=True)
@@ -86,22 +82,9 @@ def _table_lines(found: FactsTable, most: int, width: int) -> list[str]:
 
 
 def csv_text(found: FactsTable) -> str:
-    """Return a table as CSV (RFC 4180) in which no cell is a formula to a spreadsheet.
-
-    All cells are quoted, so that one with another separator in it stays one cell where that separator is expected.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    """Return a table as CSV in which no cell is a formula to a spreadsheet."""
     rows = [[UNKNOWN] * len(found.headings)] if found.rows is None else found.rows
-    writer.writerows([_plain(cell) for cell in row] for row in [found.headings, *rows])
-    return text.getvalue()
-
-
-def _plain(cell: str) -> str:
-    """A cell on one line; what a spreadsheet would take for a formula, full-width signs included, is no longer one."""
-    text = safe(cell)
-    first = unicodedata.normalize("NFKC", text.lstrip()[:1])
-    return f"'{text}" if first and first in _FORMULA else text
+    return csv_of([found.headings, *rows])
 
 
 def _text(value: Any) -> str:

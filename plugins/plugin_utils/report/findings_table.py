@@ -69,6 +69,11 @@ def is_waived(finding: Finding) -> bool:
     return finding.outcome == FAIL and finding.waiver is not None
 
 
+def counted_as(finding: Finding) -> str:
+    """Return what a finding is counted as: its outcome, and ``waived`` where it is waived; as summary_of() counts."""
+    return WAIVED if is_waived(finding) else finding.outcome
+
+
 def is_open(finding: Finding) -> bool:
     """Return whether something is to be done about a finding: it failed, or says what keeps it from being evaluated."""
     failed = finding.outcome == FAIL and not is_note(finding) and not is_waived(finding)

@@ -35,7 +35,7 @@ def folder_of(output_dir: str) -> Path:
 
 
 def file_of(host: str, folder: Path, kind: str) -> Path:
-    """Return the file of that kind, ``json`` or ``xml``, of a host."""
+    """Return the file of that kind, such as ``json``, of a host; its name ends in it."""
     return folder / f"{file_stem(host)}.{kind}"
 
 

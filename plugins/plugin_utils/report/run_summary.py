@@ -11,7 +11,7 @@ Hosts by state, failing checks, remediations, what changed since the last run, f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ _NAMES = 200
 """Cells of names of hosts in a message."""
 _REASONS = 10
 """Hosts of which it is said why the gate failed, at most."""
+_KINDS: Mapping[str, str] = {".json": "JSON", ".xml": "JUnit XML", ".csv": "CSV"}
+"""What files are, by how their names end."""
 
 
 @dataclass(frozen=True)
@@ -211,14 +213,21 @@ def _changes(runs: Sequence[HostRun], width: int) -> list[Line]:
 
 def _files(runs: Sequence[HostRun], width: int) -> list[Line]:
     folders: dict[str, set[str]] = {}
+    kinds: dict[str, set[str]] = {}
     for run in runs:
-        for path in run.files:
-            folders.setdefault(str(Path(path).parent), set()).add(run.host)
+        for path in map(Path, run.files):
+            folders.setdefault(str(path.parent), set()).add(run.host)
+            kinds.setdefault(str(path.parent), set()).add(path.suffix)
     return [
         Line(line)
         for folder, hosts in folders.items()
-        for line in indented("Files: ", f"{folder}: JSON and JUnit XML of {counted(len(hosts), 'host')}", width)
+        for line in indented("Files: ", f"{folder}: {_kinds(kinds[folder])} of {counted(len(hosts), 'host')}", width)
     ]
+
+
+def _kinds(endings: Container[str]) -> str:
+    *others, last = [name for ending, name in _KINDS.items() if ending in endings]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def no_docker_anywhere(runs: Sequence[HostRun], hosts: int) -> str:

@@ -35,6 +35,7 @@ OF_AUDITS = {
     "read_timeout": 7,
     "judge_timeout": 8,
     "output_dir": "audits",
+    "report_formats": ["json", "csv"],
     "table_width": 90,
 }
 """What is said once, each with another value than the default."""
@@ -44,7 +45,7 @@ CONCERNS: dict[str, set[str]] = {
     "networks": {"docker_host"},
     "prerequisites": set(),
 }
-NOT_OPTIONS = {"table_width", "output_dir"}
+NOT_OPTIONS = {"table_width", "output_dir", "report_formats"}
 """Of what is shown and written, not of the audit itself; the role harden writes both of its audits by audit_report."""
 OF_ONE_RUN = {"document_in", "output_dir", "snapshot", "snapshot_path"}
 """Options of the audit that say what becomes of its result."""

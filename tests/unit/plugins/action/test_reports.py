@@ -108,3 +108,34 @@ def test_an_audit_in_the_result_is_written_with_nothing_shown(
     written = json.loads(Path(told["files"]["json"]).read_text())
     assert written == json.loads(json.dumps(document_of(result)))
     assert Path(told["files"]["xml"]).exists()
+
+
+def test_the_files_are_those_of_the_formats_that_are_named(tmp_path: Path) -> None:
+    for formats in (["csv"], ["json", "csv", "junit"]):
+        folder = tmp_path / str(len(formats))
+        done = report(
+            audit_report,
+            "audit_report",
+            result=result_of(operators_host()),
+            output_dir=str(folder),
+            formats=formats,
+            detail="none",
+        )
+        endings = {"junit": "xml"}
+        paths = {endings.get(name, name): folder / f"edge1.{endings.get(name, name)}" for name in formats}
+        assert done["files"] == {kind: str(path) for kind, path in paths.items()}
+        assert set(folder.iterdir()) == set(paths.values())
+        assert {path.stat().st_mode & 0o777 for path in paths.values()} == {0o600}
+
+
+def test_a_host_that_was_not_audited_has_a_file_in_each_format(tmp_path: Path) -> None:
+    formats = audit_report._FORMATS
+    lost = {"unreachable": True, "msg": "no route"}
+    done = report(audit_report, "audit_report", result=lost, output_dir=str(tmp_path), formats=list(formats))
+    assert len(done["files"]) == len(formats)
+    assert all("edge1" in Path(path).read_text() for path in done["files"].values())
+
+
+def test_a_format_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AnsibleActionFail, match="value of formats must be one or more of: json, junit"):
+        report(audit_report, "audit_report", result={}, output_dir=str(tmp_path), formats=["pdf"])

@@ -27,7 +27,10 @@ def finding(check: str, outcome: str = "fail", severity: str = "low") -> Finding
 def run_of(host: str, *findings: Finding) -> HostRun:
     audit = Audit(host, DOCUMENT, findings)
     return HostRun.of(
-        audit, Gate("medium").complaint(findings), "gate passed (audit_fail_on: medium)", [f"/out/{host}.xml"]
+        audit,
+        Gate("medium").complaint(findings),
+        "gate passed (audit_fail_on: medium)",
+        [f"/out/{host}.json", f"/out/{host}.xml"],
     )
 
 
