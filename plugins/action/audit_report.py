@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import compare_with_last_run
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.prometheus import prometheus
 
 _DETAILS: dict[str, Callable[[Audit, int], list[Line]]] = {
     "summary": Audit.screen,
@@ -37,6 +38,7 @@ _JSON = "json"
 _WRITERS: dict[str, tuple[str, Callable[[Audit, Gate], str]]] = {
     "junit": ("xml", lambda audit, gate: junit(audit.suite(), gate)),
     "csv": ("csv", audit_csv),
+    "prometheus": ("prom", prometheus),
 }
 """By format, how the names of its files end, and what makes their text; the document is written by itself."""
 _FORMATS = (_JSON, *_WRITERS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import replace
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import AppliedWaiver
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_csv import COLUMNS, audit_csv
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.prometheus import prometheus
 
 from tests.unit.audits import audit_of, waiver
 from tests.unit.operators_host import operators_host
@@ -112,3 +115,79 @@ def test_no_cell_of_the_csv_is_a_formula_and_each_finding_is_a_line(name: str) -
     assert harmless(text)
     for cell in (cell for row in rows for cell in row.values()):
         assert unicodedata.normalize("NFKC", cell.lstrip()[:1]) not in tuple("=+-@")
+
+
+# ---- Prometheus ------------------------------------------------------------------------------------------------------
+
+_LABEL = r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"'
+_SAMPLE = re.compile(rf"([a-z_]+)\{{({_LABEL}(?:,{_LABEL})*)\}} (\d+)")
+Samples = dict[str, list[tuple[dict[str, str], int]]]
+
+
+def samples_in(text: str) -> Samples:
+    """What the text exposition format has, each metric once, with its HELP and TYPE before it; else an error."""
+    found: Samples = {}
+    assert text.endswith("\n")
+    lines = iter(text.removesuffix("\n").split("\n"))
+    name = ""
+    for line in lines:
+        if line.startswith("#"):
+            name = line.split(" ")[2]
+            assert line.startswith(f"# HELP {name} ")
+            assert next(lines) == f"# TYPE {name} gauge"
+            assert name not in found
+            found[name] = []
+            continue
+        sample = _SAMPLE.fullmatch(line)
+        assert sample, line
+        assert sample[1] == name
+        found[name].append(({key: unescaped(value) for key, value in re.findall(_LABEL, sample[2])}, int(sample[7])))
+    for samples in found.values():
+        assert len({tuple(labels.items()) for labels, dummy in samples}) == len(samples) > 0
+    return found
+
+
+def unescaped(value: str) -> str:
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], value)
+
+
+def test_prometheus_text_has_the_counts() -> None:
+    found = samples_in(prometheus(WITH_WAIVERS, GATE))
+    counts = {
+        (labels["check"], labels["severity"], labels["outcome"]): number
+        for labels, number in found["dockernet_findings"]
+    }
+    assert counts == counts_of(WITH_WAIVERS)
+    assert found["dockernet_gate_open"] == [({"host": "alpha"}, 0 if GATE.complaint(WITH_WAIVERS.findings) else 1)]
+    assert samples_in(prometheus(WITH_WAIVERS, Gate("none")))["dockernet_gate_open"][0][1] == 1
+    assert found["dockernet_audit_success"] == [({"host": "alpha"}, 1)]
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "seconds"),
+    [("2026-11-30T10:00:00+00:00", 1796032800), ("2026-11-30T10:00:00.5", 1796032800), ("", None), ("x", None)],
+)
+def test_prometheus_text_has_the_time_of_the_reading(taken_at: str, seconds: int | None) -> None:
+    document = {**WITH_WAIVERS.document, "host": {**WITH_WAIVERS.document["host"], "taken_at": taken_at}}
+    found = samples_in(prometheus(replace(WITH_WAIVERS, document=document), GATE))
+    samples = found.get("dockernet_audit_timestamp_seconds", [])
+    assert samples == ([] if seconds is None else [({"host": "alpha"}, seconds)])
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_prometheus_text_of_a_host_that_was_not_audited_has_no_time_and_a_closed_gate(kind: str) -> None:
+    closed = [({"host": "alpha"}, 0)]
+    assert samples_in(prometheus(LOST[kind], Gate("none"))) == {
+        "dockernet_audit_success": closed,
+        "dockernet_gate_open": closed,
+    }
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_breaks_the_prometheus_text_and_none_of_a_resource_is_a_label(name: str) -> None:
+    audit = hostile(name)
+    text = prometheus(audit, GATE)
+    assert harmless(text)
+    for samples in samples_in(text).values():
+        assert {labels["host"] for labels, dummy in samples} == {safe(name)}
+    assert prometheus(replace(audit, host="alpha"), GATE) == prometheus(replace(hostile("web"), host="alpha"), GATE)
