@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_csv import audit_csv
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_markdown import audit_markdown
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
@@ -39,6 +40,7 @@ _WRITERS: dict[str, tuple[str, Callable[[Audit, Gate], str]]] = {
     "junit": ("xml", lambda audit, gate: junit(audit.suite(), gate)),
     "csv": ("csv", audit_csv),
     "prometheus": ("prom", prometheus),
+    "markdown": ("md", audit_markdown),
 }
 """By format, how the names of its files end, and what makes their text; the document is written by itself."""
 _FORMATS = (_JSON, *_WRITERS)

@@ -13,7 +13,6 @@ characters escaped.
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.diagnosi
     layer_in_words,
     probe_in_words,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.markdown import escaped
 
 _VERDICTS = {FAULT: "fault", NO_FAULT: "no fault found"}
 _DECIDES = "=>"
@@ -108,32 +108,24 @@ def _harmless(value: Any) -> Any:
     return safe(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&])")
-
-
-def _escaped(text: str) -> str:
-    """Text on one line that means nothing to Markdown or to the HTML that it may hold."""
-    return _SPECIAL.sub(r"\\\1", " ".join(safe(text).split()))
-
-
 def diagnosis_markdown(report: Report) -> str:
     """Return the Markdown (CommonMark, with tables and Mermaid as GitHub and GitLab show them)."""
     found = report.found
-    asked = _escaped(asked_in_words(found.packet, found.probes))
-    lines = [f"# {_escaped(report.host)}: {asked}", "", f"**{_headline(found)}**", ""]
+    asked = escaped(asked_in_words(found.packet, found.probes))
+    lines = [f"# {escaped(report.host)}: {asked}", "", f"**{_headline(found)}**", ""]
     for number, cause in enumerate(found.causes, 1):
-        lines.append(f"{number}. *{cause.certainty}*: {_escaped(cause.summary)}")
-        lines += [f"   * {evidence_label(item)}: {_escaped(item.text)}" for item in cause.evidence]
+        lines.append(f"{number}. *{cause.certainty}*: {escaped(cause.summary)}")
+        lines += [f"   * {evidence_label(item)}: {escaped(item.text)}" for item in cause.evidence]
         if cause.remediation is not None:
-            lines.append(f"   * remediation: {_escaped(remediation_in_words(cause.remediation, report.host))}")
+            lines.append(f"   * remediation: {escaped(remediation_in_words(cause.remediation, report.host))}")
     if found.undetermined:
-        lines += ["", "Not looked at:", "", *(f"* {_escaped(text)}" for text in found.undetermined)]
+        lines += ["", "Not looked at:", "", *(f"* {escaped(text)}" for text in found.undetermined)]
     for probe in found.probes:
-        lines += ["", f"## Probe from {_escaped(probe_in_words(probe))}: {_escaped(probe.observed)}", ""]
+        lines += ["", f"## Probe from {escaped(probe_in_words(probe))}: {escaped(probe.observed)}", ""]
         lines += ["| | layer |", "|---|---|"]
-        lines += [f"| {layer.outcome} | {_escaped(layer_in_words(layer))} |" for layer in probe.layers]
-    lines += ["", "## The path", "", *(f"* {leg}: {_escaped(hops)}" for leg, hops in report.hops)]
-    lines += [f"* in the kernel: {_escaped(kernel_in_words(found))}", ""]
+        lines += [f"| {layer.outcome} | {escaped(layer_in_words(layer))} |" for layer in probe.layers]
+    lines += ["", "## The path", "", *(f"* {leg}: {escaped(hops)}" for leg, hops in report.hops)]
+    lines += [f"* in the kernel: {escaped(kernel_in_words(found))}", ""]
     if report.diagram:
         lines += ["```mermaid", report.diagram, "```", ""]
     # Indented code has no end that a text could bring about.
@@ -143,5 +135,5 @@ def diagnosis_markdown(report: Report) -> str:
 
 def _headline(found: Diagnosis) -> str:
     if found.causes:
-        return f"{_VERDICTS.get(found.verdict, found.verdict)}: {_escaped(found.causes[0].summary)}"
-    return _escaped(found.summary)
+        return f"{_VERDICTS.get(found.verdict, found.verdict)}: {escaped(found.causes[0].summary)}"
+    return escaped(found.summary)

@@ -51,7 +51,13 @@ _NAMES = 200
 """Cells of names of hosts in a message."""
 _REASONS = 10
 """Hosts of which it is said why the gate failed, at most."""
-_KINDS: Mapping[str, str] = {".json": "JSON", ".xml": "JUnit XML", ".csv": "CSV", ".prom": "Prometheus text"}
+_KINDS: Mapping[str, str] = {
+    ".json": "JSON",
+    ".xml": "JUnit XML",
+    ".csv": "CSV",
+    ".prom": "Prometheus text",
+    ".md": "Markdown",
+}
 """What files are, by how their names end."""
 
 

@@ -17,9 +17,11 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import AppliedWaiver
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_csv import COLUMNS, audit_csv
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_markdown import audit_markdown
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.prometheus import prometheus
+from markdown_it import MarkdownIt
 
 from tests.unit.audits import audit_of, waiver
 from tests.unit.operators_host import operators_host
@@ -191,3 +193,84 @@ def test_no_name_breaks_the_prometheus_text_and_none_of_a_resource_is_a_label(na
     for samples in samples_in(text).values():
         assert {labels["host"] for labels, dummy in samples} == {safe(name)}
     assert prometheus(replace(audit, host="alpha"), GATE) == prometheus(replace(hostile("web"), host="alpha"), GATE)
+
+
+# ---- Markdown --------------------------------------------------------------------------------------------------------
+
+
+def parsed(text: str) -> tuple[list[str], list[list[str]], set[str]]:
+    """Text of the paragraphs and headings, cells of the table's rows, and kinds of all elements, as rendered."""
+    prose, rows, kinds = [], [], set()
+    is_in_table = False
+    for token in MarkdownIt("commonmark", {"linkify": False}).enable("table").parse(text):
+        kinds.add(token.type)
+        if token.type in ("table_open", "table_close"):
+            is_in_table = token.type == "table_open"
+        if token.type == "tr_open":
+            rows.append([])
+        if token.type == "inline":
+            children = token.children or []
+            kinds |= {child.type for child in children if child.content != "<!-- -->"}
+            content = "".join(child.content for child in children if child.type != "html_inline")
+            (rows[-1] if is_in_table else prose).append(content)
+    return prose, rows, kinds
+
+
+PLAIN = {"text", "text_special", "strong_open", "strong_close", "inline"}
+PLAIN |= {f"{name}_{end}" for name in ("heading", "paragraph") for end in ("open", "close")}
+PLAIN |= {f"{name}_{end}" for name in ("table", "thead", "tbody", "tr", "th", "td") for end in ("open", "close")}
+
+
+def test_markdown_has_the_counts_the_gate_and_a_row_for_each_failure() -> None:
+    prose, (head, *rows), kinds = parsed(audit_markdown(WITH_WAIVERS, GATE))
+    counts = counts_of(WITH_WAIVERS)
+    open_ones = {key: number for key, number in counts.items() if key[2] in ("fail", "unknown")}
+    assert head == ["severity", "check", "resource", "what is so", "remediation"]
+    assert Counter((row[1].partition(" (CIS")[0], row[0]) for row in rows) == {
+        (check, "unknown" if outcome == "unknown" else severity): number
+        for (check, severity, outcome), number in open_ones.items()
+    }
+    by_outcome = Counter[str]()
+    for (dummy, dummy2, outcome), number in counts.items():
+        by_outcome[outcome] += number
+    assert f"{by_outcome['fail']} failed (" in prose[1]
+    for outcome, word in (("waived", "waived"), ("unknown", "unknown"), ("pass", "passed")):
+        assert f" {by_outcome[outcome]} {word}" in prose[1]
+    assert f"gate failed: {GATE.complaint(WITH_WAIVERS.findings)}" in prose[1]
+    assert "gate passed (audit_fail_on: none)" in parsed(audit_markdown(WITH_WAIVERS, Gate("none")))[0][1]
+    assert kinds <= PLAIN
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_markdown_says_why_a_host_was_not_audited(kind: str) -> None:
+    (title, reason), rows, kinds = parsed(audit_markdown(LOST[kind], GATE))
+    assert title == "alpha: not audited"
+    assert reason.endswith("no\\x1broute | <b>")
+    assert rows == []
+    assert kinds <= PLAIN
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_mean_nothing_in_markdown(name: str) -> None:
+    audit = hostile(name)
+    text = audit_markdown(audit, GATE)
+    prose, rows, kinds = parsed(text)
+    assert harmless(text)
+    assert kinds <= PLAIN
+    assert len(prose) == 2
+    assert len(rows) == len([item for item in audit.findings if item.waiver is None]) + 1
+    assert {len(row) for row in rows} == {5}
+    assert "@e" not in text
+
+
+@pytest.mark.parametrize("char", ["|", "@a", "é", "\x1b"])
+def test_markdown_fits_into_a_comment(char: str) -> None:
+    first = next(finding for finding in WITH_WAIVERS.findings if finding.outcome == "fail" and finding.remediation)
+    assert first.remediation
+    long = replace(first, summary=char * 9_000, remediation=replace(first.remediation, text=char * 9_000))
+    many = [replace(long, resource=replace(long.resource, name=char * 9_000)) for dummy in range(3_000)]
+    text = audit_markdown(replace(WITH_WAIVERS, host=char * 9_000, findings=many), GATE)
+    assert len(text) < 65_536
+    left = 3_000 - len(parsed(text)[1][1:])
+    assert 2_950 <= left < 2_999
+    assert text.endswith(f"... and {left} more findings, in the result document\n")
