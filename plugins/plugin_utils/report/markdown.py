@@ -12,7 +12,8 @@ import re
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&])")
+# The colon of an address, which would be a link without any brackets, too.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~&]|:(?=//))")
 # A backslash keeps no @ from naming a user who is then notified; a comment after it does, and shows nothing.
 _MENTION = re.compile(r"@(?=\w)")
 

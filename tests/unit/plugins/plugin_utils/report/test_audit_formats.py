@@ -200,7 +200,9 @@ def test_no_name_breaks_the_prometheus_text_and_none_of_a_resource_is_a_label(na
 
 def parsed(text: str) -> tuple[list[str], list[list[str]], set[str]]:
     """Text of the paragraphs and headings, cells of the table's rows, and kinds of all elements, as rendered."""
-    prose, rows, kinds = [], [], set()
+    prose: list[str] = []
+    rows: list[list[str]] = []
+    kinds: set[str] = set()
     is_in_table = False
     for token in MarkdownIt("commonmark", {"linkify": False}).enable("table").parse(text):
         kinds.add(token.type)
@@ -261,6 +263,7 @@ def test_names_mean_nothing_in_markdown(name: str) -> None:
     assert len(rows) == len([item for item in audit.findings if item.waiver is None]) + 1
     assert {len(row) for row in rows} == {5}
     assert "@e" not in text
+    assert "s://" not in text
 
 
 @pytest.mark.parametrize("char", ["|", "@a", "é", "\x1b"])
