@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import compare_with_last_run
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.prometheus import prometheus
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.sarif import sarif
 
 _DETAILS: dict[str, Callable[[Audit, int], list[Line]]] = {
     "summary": Audit.screen,
@@ -39,6 +40,7 @@ _JSON = "json"
 _WRITERS: dict[str, tuple[str, Callable[[Audit, Gate], str]]] = {
     "junit": ("xml", lambda audit, gate: junit(audit.suite(), gate)),
     "csv": ("csv", audit_csv),
+    "sarif": ("sarif", sarif),
     "prometheus": ("prom", prometheus),
     "markdown": ("md", audit_markdown),
 }

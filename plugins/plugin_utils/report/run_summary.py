@@ -55,6 +55,7 @@ _KINDS: Mapping[str, str] = {
     ".json": "JSON",
     ".xml": "JUnit XML",
     ".csv": "CSV",
+    ".sarif": "SARIF",
     ".prom": "Prometheus text",
     ".md": "Markdown",
 }

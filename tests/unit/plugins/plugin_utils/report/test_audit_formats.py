@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -21,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_ma
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.prometheus import prometheus
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.sarif import sarif
 from markdown_it import MarkdownIt
 
 from tests.unit.audits import audit_of, waiver
@@ -277,3 +279,118 @@ def test_markdown_fits_into_a_comment(char: str) -> None:
     left = 3_000 - len(parsed(text)[1][1:])
     assert 2_950 <= left < 2_999
     assert text.endswith(f"... and {left} more findings, in the result document\n")
+
+
+# ---- SARIF -----------------------------------------------------------------------------------------------------------
+
+_LEVEL = {"high": "error", "medium": "warning", "low": "note", "info": "note"}
+
+
+def run_in(text: str) -> dict[str, Any]:
+    """The one run of a log, which must have what SARIF 2.1.0 requires of it."""
+    log = json.loads(text)
+    assert text.isascii()
+    assert log["version"] == "2.1.0"
+    assert log["$schema"].endswith("/sarif-schema-2.1.0.json")
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"] == "dockernet.baseline"
+    ids = [rule["id"] for rule in driver["rules"]]
+    assert len(set(ids)) == len(ids)
+    for rule in driver["rules"]:
+        assert rule["shortDescription"]["text"]
+        assert rule["help"]["text"]
+        assert rule["defaultConfiguration"]["level"] in ("error", "warning", "note")
+    for result in run["results"]:
+        assert ids[result["ruleIndex"]] == result["ruleId"]
+        assert result["kind"] in ("fail", "open")
+        assert result["level"] in (("error", "warning", "note") if result["kind"] == "fail" else ("none",))
+        assert result["message"]["text"]
+        (location,) = result["locations"]
+        assert re.fullmatch(r"[A-Za-z0-9._%-]+", location["physicalLocation"]["artifactLocation"]["uri"])
+        assert location["physicalLocation"]["region"]["startLine"] >= 1
+        assert location["logicalLocations"][0]["kind"] == "host"
+        for suppression in result.get("suppressions", []):
+            assert suppression["kind"] in ("inSource", "external")
+            assert suppression["status"] in ("accepted", "underReview", "rejected")
+            assert suppression["justification"]
+    assert all(isinstance(invocation["executionSuccessful"], bool) for invocation in run["invocations"])
+    return dict(run)
+
+
+def test_sarif_has_a_result_for_each_failure_and_a_suppression_for_each_waiver() -> None:
+    results = run_in(sarif(WITH_WAIVERS, GATE))["results"]
+    outcomes = {"fail": "fail", "open": "unknown"}
+    assert Counter(
+        (
+            result["ruleId"],
+            result["properties"]["severity"],
+            "waived" if result.get("suppressions") else outcomes[result["kind"]],
+        )
+        for result in results
+    ) == Counter(
+        {key: number for key, number in counts_of(WITH_WAIVERS).items() if key[2] not in ("pass", "not_applicable")}
+    )
+    for result in results:
+        expected = "none" if result["kind"] == "open" else _LEVEL[result["properties"]["severity"]]
+        assert result["level"] == expected
+    said = {item["justification"] for result in results for item in result.get("suppressions", [])}
+    assert said == {"known (ops, until 2026-12-31)"}
+    closing = [result for result in results if result["properties"]["gate"] in ("failed", "error")]
+    assert bool(closing) is bool(GATE.complaint(WITH_WAIVERS.findings))
+
+
+def test_rules_of_sarif_are_the_checks_of_the_audit() -> None:
+    rules = run_in(sarif(WITH_WAIVERS, GATE))["tool"]["driver"]["rules"]
+    assert [(rule["id"], rule["properties"]["severity"]) for rule in rules] == [
+        (check["id"], check["severity"]) for check in WITH_WAIVERS.document["checks"]
+    ]
+
+
+def test_what_is_unknown_is_open_and_its_rule_is_there_if_it_is_of_no_check() -> None:
+    finding = replace(WITH_WAIVERS.findings[0], check="audit.engine", outcome="unknown", waiver=None)
+    (result,) = run_in(sarif(replace(WITH_WAIVERS, findings=[finding]), GATE))["results"]
+    assert (result["ruleId"], result["kind"], result["level"]) == ("audit.engine", "open", "none")
+
+
+def test_fingerprints_of_sarif_differ_by_host_check_and_resource_alone() -> None:
+    def fingerprints(audit: Audit) -> list[str]:
+        found = run_in(sarif(audit, GATE))["results"]
+        assert all(len(set(result["partialFingerprints"].values())) == 1 for result in found)
+        return [next(iter(result["partialFingerprints"].values())) for result in found]
+
+    first = fingerprints(WITH_WAIVERS)
+    assert len(set(first)) == len(first) > 5
+    changed = [replace(item, summary="other", severity="low", evidence={}) for item in WITH_WAIVERS.findings]
+    assert fingerprints(replace(WITH_WAIVERS, findings=changed)) == first
+    assert set(fingerprints(replace(WITH_WAIVERS, host="beta"))).isdisjoint(first)
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_sarif_says_why_a_host_was_not_audited(kind: str) -> None:
+    run = run_in(sarif(LOST[kind], GATE))
+    assert run["results"] == []
+    (invocation,) = run["invocations"]
+    assert not invocation["executionSuccessful"]
+    (notification,) = invocation["toolExecutionNotifications"]
+    assert notification["level"] == "error"
+    assert notification["message"]["text"] == f"alpha: not audited ({kind}): no\\x1broute | <b>"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_neither_placeholders_nor_links_in_sarif(name: str) -> None:
+    audit = hostile(name)
+    run = run_in(sarif(audit, GATE))
+    assert len(run["results"]) == len(audit.findings)
+    for result in run["results"]:
+        text = result["message"]["text"]
+        assert harmless(text)
+        assert not re.search(r"(?<!\\)\]\(", text)
+        assert not re.search(r"[{}]", text.replace("{{", "").replace("}}", ""))
+        assert all(harmless(place["fullyQualifiedName"]) for place in result["locations"][0]["logicalLocations"])
+
+
+def test_a_host_whose_name_is_no_text_has_a_log() -> None:
+    run = run_in(sarif(replace(WITH_WAIVERS, host="\ud800"), GATE))
+    assert run["automationDetails"]["id"] == "dockernet.baseline/%5Cud800/"
+    assert run["results"]
