@@ -64,7 +64,7 @@ def sarif(audit: Audit, gate: Gate) -> str:
         "invocations": [_invocation(audit)],
         "results": [_result(audit.host, finding, numbers[finding.check], gate) for finding in shown],
     }
-    return json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}, indent=1) + "\n"
+    return json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}) + "\n"
 
 
 def _rule(check: str, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,8 +149,11 @@ def _level(severity: str) -> str:
 
 
 def _message(text: str) -> dict[str, str]:
-    """A message whose braces are no placeholder (3.11.5) and whose brackets are no link (3.11.6)."""
-    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "\\](")}
+    """A message whose braces are no placeholder (3.11.5) and whose brackets are no link (3.11.6).
+
+    A backslash before the bracket would not do where the text has one there already.
+    """
+    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}
 
 
 def _uri(text: str) -> str:

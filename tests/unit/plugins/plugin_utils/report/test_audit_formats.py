@@ -43,7 +43,7 @@ HOSTILE = (
     "back\\slash",
     "</script><script>alert(1)</script>",
     "a|b\n\n# head [link](https://example.org) ![i](x) `code` @everyone",
-    "{0} {x} [a](1)",
+    "{0} {x} [a](1) [b\\](https://example.org)",
     "n" * 3_000,
 )
 Count = Counter[tuple[str, str, str]]
@@ -385,7 +385,7 @@ def test_names_are_neither_placeholders_nor_links_in_sarif(name: str) -> None:
     for result in run["results"]:
         text = result["message"]["text"]
         assert harmless(text)
-        assert not re.search(r"(?<!\\)\]\(", text)
+        assert "](" not in text
         assert not re.search(r"[{}]", text.replace("{{", "").replace("}}", ""))
         assert all(harmless(place["fullyQualifiedName"]) for place in result["locations"][0]["logicalLocations"])
 
