@@ -26,12 +26,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     MEDIUM,
     UNKNOWN,
     Finding,
+    Resource,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable, safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import resource_text
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import ERROR, Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import file_stem
 
 VERSION = "2.1.0"
@@ -46,10 +47,14 @@ _HOST = "host"
 
 
 def sarif(audit: Audit, gate: Gate) -> str:
-    """Return the log, in ASCII, with one run; that of a host without an audit has the reason, and no result."""
-    shown = [finding for finding in audit.findings if finding.outcome in (FAIL, UNKNOWN)]
+    """Return the log, in ASCII, with one run; that of a host without an audit has one result, with the reason."""
+    shown = [(finding, gate.standing(finding).kind) for finding in audit.findings if finding.outcome in (FAIL, UNKNOWN)]
+    if audit.error_kind:
+        # Code scanning takes a run without results for one in which all is fixed, whatever its invocation says.
+        missing = Finding("audit", UNKNOWN, HIGH, Resource(_HOST, audit.host), _not_audited(audit))
+        shown = [(missing, ERROR)]
     checks = {check["id"]: check for check in audit.document.get("checks", [])}
-    checks |= {finding.check: {"severity": finding.severity} for finding in shown if finding.check not in checks}
+    checks |= {finding.check: {"severity": finding.severity} for finding, dummy in shown if finding.check not in checks}
     numbers = {check: number for number, check in enumerate(checks)}
     run = {
         "tool": {
@@ -62,7 +67,7 @@ def sarif(audit: Audit, gate: Gate) -> str:
         # Hosts are told apart by it: of two runs with the same one, code scanning takes the later one alone.
         "automationDetails": {"id": f"{_NAME}/{_uri(audit.host)}/"},
         "invocations": [_invocation(audit)],
-        "results": [_result(audit.host, finding, numbers[finding.check], gate) for finding in shown],
+        "results": [_result(audit.host, finding, numbers[finding.check], standing) for finding, standing in shown],
     }
     return json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}) + "\n"
 
@@ -86,7 +91,7 @@ def _rule(check: str, about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _result(host: str, finding: Finding, number: int, gate: Gate) -> dict[str, Any]:
+def _result(host: str, finding: Finding, number: int, standing: str) -> dict[str, Any]:
     resource, waiver = finding.resource, finding.waiver
     is_of_host = resource.kind == _HOST
     about = host if is_of_host else f"{resource_text(finding)} on {host}"
@@ -117,7 +122,7 @@ def _result(host: str, finding: Finding, number: int, gate: Gate) -> dict[str, A
         "properties": {
             "severity": finding.severity,
             "outcome": finding.outcome,
-            "gate": gate.standing(finding).kind,
+            "gate": standing,
             **({"cis": finding.cis} if finding.cis else {}),
         },
     }
@@ -134,8 +139,12 @@ def _place(name: str, kind: str, path: str) -> dict[str, str]:
 def _invocation(audit: Audit) -> dict[str, Any]:
     if not audit.error_kind:
         return {"executionSuccessful": True}
-    reason = _message(safe(f"{audit.host}: not audited ({audit.error_kind}): {audit.error}"))
+    reason = _message(safe(f"{audit.host}: {_not_audited(audit)}"))
     return {"executionSuccessful": False, "toolExecutionNotifications": [{"level": "error", "message": reason}]}
+
+
+def _not_audited(audit: Audit) -> str:
+    return f"not audited ({audit.error_kind}): {audit.error}"
 
 
 def _fingerprint(host: str, finding: Finding) -> str:
