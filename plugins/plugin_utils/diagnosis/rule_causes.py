@@ -204,7 +204,10 @@ def _of_people(case: Case, step: PathStep) -> Candidate | None:
 
 
 def _narrow(case: Case, step: PathStep) -> Remediation:
-    source, destination = (_end(case, text) for text in (step.source, step.destination))
+    # The port of the end that asks is one of chance.
+    is_request = step.leg in (REQUEST, PROXY_REQUEST)
+    source = _end(case, address_in(step.source) if is_request else step.source)
+    destination = _end(case, step.destination if is_request else address_in(step.destination))
     return Remediation(
         f"Decide whether {source} may reach {destination}. If so, remove the rule{removal(step)}; or insert "
         "one before it that accepts the connection" + _ESTABLISHED.get(step.leg, "")

@@ -537,6 +537,16 @@ def test_the_rule_that_the_kernel_names_is_certain_where_something_else_was_pred
     assert [item.kind for item in found.causes[0].evidence] == ["trace"]
 
 
+def test_who_asks_is_named_without_the_port_that_its_kernel_chose() -> None:
+    dropped = case_of(with_rule("filter", "DOCKER-USER", "-o eth0 -j DROP"), OUT)
+    event = drop_event(dropped)
+    address = event.source.partition(":")[0]
+    case = traced(healthy(OUT), "dropped_by_rule", replace(event, source=f"{address}:46027"))
+    (cause,) = diagnose(case).causes
+    assert cause.remediation is not None
+    assert f"whether {address} may reach" in cause.remediation.text
+
+
 def test_a_prediction_that_the_kernel_contradicts_is_no_more_than_possible() -> None:
     predicted = case_of(with_sysctls(net__ipv4__ip_forward="0"), OUT)
     found = diagnose(traced(probed(predicted, TIMED_OUT), "left", end_device="eth0"))
