@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNREACHABLE,
     Packet,
     Path,
+    split_end,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
@@ -25,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import align
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import probe_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex, split_end
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex
 
 from tests.integration.snapshots import PLACE, install_readers, read_host
 from tests.lab.host import Host

@@ -175,17 +175,27 @@ class Path:
     @property
     def first_source(self) -> str:
         """The source address with which the packet set out."""
-        return _address(self.steps[0].source) if self.steps else ""
+        return address_in(self.steps[0].source) if self.steps else ""
 
     @property
     def sent_as(self) -> str:
         """The source address with which the request left the host; empty if it did not."""
         sent = [step for step in self.steps if step.leg == REQUEST and step.place == "wire" and step.action == "send"]
-        return _address(sent[-1].source) if sent else ""
+        return address_in(sent[-1].source) if sent else ""
 
 
-def _address(text: str) -> str:
-    """Without the port."""
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    return text.partition(":")[0] if text.count(":") == 1 else text
+def split_end(end: str) -> tuple[str, Optional[int]]:
+    """Address and port of a packet's end as steps and events have it: ``192.0.2.1:80``, ``[2001:db8::1]:80``."""
+    if end.startswith("["):
+        address, dummy, port = end[1:].partition("]")
+    elif end.count(":") == 1:
+        address, dummy, port = end.partition(":")
+    else:
+        address, port = end, ""
+    port = port.lstrip(":")
+    return address, int(port) if port.isdecimal() else None
+
+
+def address_in(end: str) -> str:
+    """The address alone."""
+    return split_end(end)[0]

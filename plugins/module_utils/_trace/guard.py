@@ -25,7 +25,7 @@ class Undo:
     """One thing to take back."""
 
     what: str
-    """In words, for whoever has to do it where it fails."""
+    """In words, for the operator who has to do it where it fails."""
     call: Callable[[], None]
     """Raises OSError."""
 

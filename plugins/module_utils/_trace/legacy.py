@@ -53,7 +53,7 @@ def set_logger(version: int, name: str) -> None:
 
 
 def restore_logger(version: int, name: str) -> None:
-    """Set it to what it was, unless somebody else has changed it since. Raises OSError."""
+    """Set it to what it was, unless another program has changed it since. Raises OSError."""
     if logger(version) == LOGGER:
         set_logger(version, name)
 

@@ -32,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
     Path,
     PathStep,
+    address_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     PASSED,
@@ -307,13 +308,6 @@ def layers(probe: Probe, name: str) -> Iterator[ProbeLayer]:
 def layer_of(probe: Probe | None, name: str, outcome: str) -> ProbeLayer | None:
     """The first layer of a probe with that name and outcome."""
     return None if probe is None else next((item for item in layers(probe, name) if item.outcome == outcome), None)
-
-
-def address_in(endpoint: str) -> str:
-    """The address of ``192.0.2.1:80``, ``[2001:db8::1]:80`` or of an address alone."""
-    if endpoint.startswith("["):
-        return endpoint[1:].partition("]")[0]
-    return endpoint.partition(":")[0] if endpoint.count(":") == 1 else endpoint
 
 
 def family_of(address: str) -> int:

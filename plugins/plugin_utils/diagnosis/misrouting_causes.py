@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep, address_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
     BEHIND_RULES,
@@ -22,7 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candi
     Candidate,
     upper,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
 
 

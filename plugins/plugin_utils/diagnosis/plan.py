@@ -16,10 +16,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     HOST,
     OUTSIDE,
     Origin,
+    address_in,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
-    address_in,
     family_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import inner_port

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     REFUSED,
     TIMED_OUT,
     UNREACHABLE,
+    address_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     ADDRESS,
@@ -47,7 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candi
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
-    address_in,
     is_loopback,
     layer_of,
 )

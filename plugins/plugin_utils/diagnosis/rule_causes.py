@@ -19,9 +19,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     PROXY_REQUEST,
     REQUEST,
     PathStep,
+    address_in,
+    split_end,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import RULE, Candidate, upper
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, address_in, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import TRACE, Evidence
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misrouting_causes import off_path
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import (
@@ -239,12 +241,12 @@ _ESTABLISHED = dict.fromkeys(
 def _input(case: Case, step: PathStep) -> Candidate | None:
     if step.place != "input":
         return None
-    port = address_port(step.destination)
+    port = split_end(step.destination)[1]
     proxy = next(
         (
             item
             for item in case.snapshot.proxies
-            if (item.protocol, str(item.host_port)) == (case.packet.protocol, port or str(case.packet.port))
+            if (item.protocol, item.host_port) == (case.packet.protocol, port or case.packet.port)
         ),
         None,
     )
@@ -334,7 +336,7 @@ def _isolation(case: Case, step: PathStep) -> Candidate | None:
         )
     return Candidate(
         "port_not_published",
-        f"Port {address_port(step.destination) or 'asked'}/{case.packet.protocol} of {address_in(step.destination)} is "
+        f"Port {split_end(step.destination)[1] or 'asked'}/{case.packet.protocol} of {address_in(step.destination)} is "
         f"not published: {words.where}, of dockerd, {words.verb} {words.what}",
         RULE,
         checks=("firewall.publish",),
@@ -377,13 +379,6 @@ def _is_of_docker(step: PathStep) -> bool:
     # Layouts up to 27 have rules for each network in FORWARD itself, releases from 28 on drops in raw.
     by_bridge = step.table.endswith(" raw") and step.chain == "PREROUTING" and "! -i br-" in step.rule
     return _is_rule(step) and (native or by_chain or by_bridge or "! -i docker0" in step.rule)
-
-
-def address_port(endpoint: str) -> str:
-    """The port of ``192.0.2.1:80``; empty where it has none."""
-    if endpoint.startswith("["):
-        return endpoint.rpartition("]:")[2] if "]:" in endpoint else ""
-    return endpoint.partition(":")[2] if family_of(address_in(endpoint)) == 4 else ""
 
 
 _KINDS = (off_path, _translated, _internal, _of_people, _icc, _input, _flushed, _policy, _isolation, _rule)

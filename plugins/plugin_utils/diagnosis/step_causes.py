@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     REPLY,
     REQUEST,
     PathStep,
+    address_in,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
     BEHIND_RULES,
@@ -36,7 +37,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candi
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
-    address_in,
     family_of,
     in_subnet,
     is_loopback,

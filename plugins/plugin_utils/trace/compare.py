@@ -42,6 +42,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNREACHABLE,
     Path,
     PathStep,
+    address_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
@@ -65,7 +66,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_wor
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import (
     RuleIndex,
     TracedStep,
-    address_of,
     is_legacy,
     settled,
     traced_steps,
@@ -289,8 +289,8 @@ class _Comparing:
         foretold, trace = steps[-1], self._trace
         if trace.end_destination and trace.end_destination != foretold.destination:
             return f"predicted is the destination {foretold.destination}; in the kernel {self._ended}"
-        source = address_of(foretold.source)
-        if trace.end_source and address_of(trace.end_source) != source:
+        source = address_in(foretold.source)
+        if trace.end_source and address_in(trace.end_source) != source:
             return f"predicted is the source {source}; in the kernel {self._ended}"
         return ""
 

@@ -17,7 +17,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
     WAITED,
     KernelTrace,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, OUTSIDE, Packet, Path
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    CONTAINER,
+    OUTSIDE,
+    Packet,
+    Path,
+    split_end,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import departure
@@ -27,7 +33,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_wor
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import (
     RuleIndex,
     settled,
-    split_end,
     traced_steps,
 )
 

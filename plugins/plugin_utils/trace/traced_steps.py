@@ -235,19 +235,3 @@ def _with_addresses_after(steps: Sequence[TracedStep]) -> list[TracedStep]:
             step = replace(step, source=later.source, destination=later.destination)
         found.append(replace(traced, step=step))
     return found[::-1]
-
-
-def split_end(end: str) -> tuple[str, int | None]:
-    """Address and port of a packet's end as steps and events have it: ``192.0.2.1:80``, ``[2001:db8::1]:80``."""
-    if end.startswith("["):
-        address, dummy, port = end[1:].partition("]:")
-    elif end.count(":") == 1:
-        address, dummy, port = end.partition(":")
-    else:
-        address, port = end, ""
-    return address, int(port) if port.isdecimal() else None
-
-
-def address_of(end: str) -> str:
-    """The address alone."""
-    return split_end(end)[0]
