@@ -38,7 +38,7 @@ BUDGETS = {
     "audit_summary": OF_REPORTS,
 }
 """Files and bytes that a module may send to a host."""
-MOST_FILES = 282
+MOST_FILES = 320
 """In plugins/, 220 of them for the audit and for changes: a file is what a reader looks for by its name."""
 
 MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("*.py"))

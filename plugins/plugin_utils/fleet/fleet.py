@@ -1,0 +1,104 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""What a run came to on all hosts, and what earlier runs left of them: what every report of a fleet is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
+
+NEW = "new"
+"""It failed in no earlier run, or the host was not audited before."""
+REGRESSED = "regressed"
+"""It failed in an earlier run, then it did not, and now it fails again."""
+UNCHANGED = "unchanged"
+"""It failed in the run before, too."""
+
+FindingKey = tuple[str, str]
+"""A check, and its resource in words."""
+
+
+@dataclass(frozen=True)
+class FindingAge:
+    """Since when a finding is open: failed or unknown, and not waived."""
+
+    status: str
+    """``new``, ``regressed`` or ``unchanged``."""
+    since: str
+    """When the first of the runs in a row that found it read the host, ISO 8601 in UTC."""
+
+
+@dataclass(frozen=True)
+class FixedFinding:
+    """A finding that was open in the run before, and is not any more."""
+
+    check: str
+    resource: str
+    severity: str
+
+
+@dataclass(frozen=True)
+class FleetHost:
+    """One host of the run."""
+
+    audit: Audit
+    """With its document, or why there is none."""
+    closed: str = ""
+    """Why its gate is closed; empty where it is open."""
+    ages: Mapping[FindingKey, FindingAge] = field(default_factory=dict)
+    """Of its open findings, where there is a history."""
+    fixed: Sequence[FixedFinding] = ()
+    reachability_changes: Sequence[str] = ()
+    """What became reachable since the run before, and what no longer is, in words."""
+
+
+@dataclass(frozen=True)
+class VanishedHost:
+    """A host of an earlier run that is not part of this one."""
+
+    host: str
+    last_seen: str
+    """When it was last read, ISO 8601 in UTC."""
+    state: str
+    """What it was then: its highest severity, ``well``, ``unreachable`` or ``failed``."""
+
+
+@dataclass(frozen=True)
+class RunTotals:
+    """A run in numbers: a point of a trend."""
+
+    run: str
+    """Its id."""
+    started_at: str
+    """ISO 8601 in UTC."""
+    hosts: int
+    states: Mapping[str, int]
+    """Hosts by highest open severity, ``unknown``, ``well``, ``unreachable``, ``failed`` or ``without docker``."""
+    findings: Mapping[str, int]
+    """Open findings by severity, and ``unknown``, ``waived``."""
+    gate_closed: int = 0
+    """Hosts."""
+    new: int = 0
+    fixed: int = 0
+    regressed: int = 0
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """A run over all hosts, and what is kept of earlier ones."""
+
+    hosts: Iterable[FleetHost]
+    """In the order of names. Each walk reads the documents anew, so that one is in memory at a time."""
+    totals: RunTotals
+    trend: Sequence[RunTotals] = ()
+    """Earlier runs and this one, oldest first."""
+    vanished: Sequence[VanishedHost] = ()
+    problems: Sequence[str] = ()
+    """Documents that could not be read, and why."""
+    title: str = "Docker host networks"
