@@ -1,13 +1,19 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Traces on a lab host, and what the kernel counted meanwhile: each rule that a packet met has one packet more."""
+"""Traces on a lab host, and what the kernel counted meanwhile: each rule that a packet met has one packet more.
+
+Other packets are counted, too: containers of networks with IPv6 look for routers for minutes after their start, and a
+bridge has the rules of IPv6 see what it floods.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
@@ -15,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
 
 from tests.integration.snapshots import PLACE, install_readers
 from tests.lab.host import Host
+from tests.lab.proc import LabError
 
 PROGRAM = """
 import json, sys
@@ -37,6 +44,8 @@ DEFAULTS = {
 }
 Rule = tuple[str, str, int]
 """Table, chain, and handle of a rule, or its number in a table of iptables-legacy."""
+QUIET_WITHIN = 90.0
+"""Seconds within which a host has some in which no packet passes its rules but the one that is traced."""
 
 
 def program(host: Host, origin: str, options: dict[str, Any], before: str = "") -> str:
@@ -63,16 +72,41 @@ def trace(host: Host, origin: str, options: dict[str, Any], before: str = "") ->
     return from_plain(KernelTrace, json.loads(done.out))
 
 
-def traced_and_counted(host: Host, origin: str, options: dict[str, Any]) -> tuple[KernelTrace, Counter[Rule]]:
-    """One trace, and how many packets more each rule that counts has after it."""
-    earlier = counted(host)
-    found = trace(host, origin, options)
-    later = counted(host)
-    more = {rule: later[rule] - earlier.get(rule, 0) for rule in later}
-    return found, Counter({rule: number for rule, number in more.items() if number})
+def require_what_was_counted(host: Host, origin: str, options: dict[str, Any]) -> KernelTrace:
+    """A trace whose events are of the rules that counted one packet more, each as often.
+
+    A rule that counted more than the trace says may have been met by another packet: then it is made again, until it
+    has the rules to itself. A rule that is in the trace and counted less was not met, whatever else happened.
+    """
+    version = ipaddress.ip_address(options["destination"]).version
+    seen: list[str] = []
+
+    def traced_alone() -> KernelTrace | None:
+        earlier = _of_version(counted(host), version)
+        found = trace(host, origin, options)
+        assert found.complete, found.problem
+        assert found.left_behind == []
+        later = _of_version(counted(host), version)
+        risen = Counter({rule: more for rule in later if (more := later[rule] - earlier.get(rule, 0))})
+        met = _rules_met(found, later)
+        assert met <= risen, f"events of rules that did not count them, {met - risen}: {found}"
+        seen[:] = [f"counted and not traced: {risen - met}: {found}"]
+        return found if met == risen else None
+
+    try:
+        alone: KernelTrace = host.wait_for(traced_alone, QUIET_WITHIN, "a trace without packets beside it")
+    except LabError as error:
+        raise AssertionError(f"{error}; {seen[0]}") from error
+    return alone
 
 
-def rules_met(found: KernelTrace, counting: set[Rule]) -> Counter[Rule]:
+def _of_version(counters: Mapping[Rule, int], version: int) -> dict[Rule, int]:
+    """Without the rules of tables that see packets of the other version of IP alone."""
+    other = "ip6" if version == 4 else "ip"
+    return {rule: packets for rule, packets in counters.items() if other not in rule[0].split()[:-1]}
+
+
+def _rules_met(found: KernelTrace, counting: Mapping[Rule, int]) -> Counter[Rule]:
     """How many events a trace has of each rule that counts."""
     events = [event for event in found.events if event.kind == "rule"]
     rules = [(event.table, event.chain, event.handle or event.number or 0) for event in events]

@@ -10,19 +10,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
 
-from tests.integration.kernel_traces import (
-    counted,
-    options_of,
-    pid_of,
-    rules_met,
-    trace,
-    traced_and_counted,
-)
+from tests.integration.kernel_traces import options_of, pid_of, require_what_was_counted, trace
 from tests.integration.snapshots import PLACE, install_readers
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.fixtures import hosts_beside
@@ -42,20 +33,6 @@ SCENARIO = Scenario(
         Workload("db", ["back"], serve=[5432]),
     ],
 )
-ATTEMPTS = 4
-"""Other packets of a host are counted, too, though there are few."""
-
-
-def require_what_was_counted(host: Host, origin: str, options: dict[str, Any]) -> KernelTrace:
-    """A trace whose events are of the rules that counted one packet more, each as often."""
-    for dummy in range(ATTEMPTS):
-        found, risen = traced_and_counted(host, origin, options)
-        met = rules_met(found, set(counted(host)))
-        if met == risen:
-            assert found.complete, found.problem
-            assert found.left_behind == []
-            return found
-    raise AssertionError(f"events of {met}, counted {risen}: {found}")
 
 
 def tables_of_traces(host: Host) -> list[str]:
