@@ -22,6 +22,9 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def safe(text: str) -> str:
     r"""Return text on one line, with all that a terminal would act on or hide written as an escape such as ``\x1b``."""
+    # What Python takes for printable has none of these, and most texts are.
+    if text.isprintable():
+        return text
     return "".join(_escape(char) if unicodedata.category(char) in _UNSAFE else char for char in text)
 
 
