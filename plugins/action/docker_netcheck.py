@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sources_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, stamped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
     NoAnswerError,
@@ -65,6 +66,9 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         options, policy = self._options()
         seconds = seconds_of(options)
+        saves = options["snapshot"] == SAVE
+        if options["output_dir"] and options["document_in"] == FILE and not saves:
+            _begin(options["output_dir"], task_vars or {})
         # They go as they came: paths are the host's.
         to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
         answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=to_read, task_vars=task_vars)
@@ -72,7 +76,6 @@ class ActionModule(ActionBase):
             return answer
         packed = answer.pop(WIRE, None)
         host = str((task_vars or {})["inventory_hostname"])
-        saves = options["snapshot"] == SAVE
         judge = _as_saved(options["snapshot_path"]) if saves else _audit(policy, options, host)
         hand_over = _as_text if options["document_in"] == FILE and not saves else dict
         try:
@@ -114,7 +117,7 @@ def _as_text(found: dict[str, Any]) -> dict[str, Any]:
         "used_waivers": waiver_lines(found["waivers"], used=True),
         "unused_waivers": waiver_lines(found["waivers"], used=False),
         "defects": found["defects"],
-        _TEXT: document_text(document_of(found)),
+        _TEXT: document_text(stamped(document_of(found))),
     }
 
 
@@ -123,6 +126,14 @@ def _folder(output_dir: str) -> Path:
     if output_dir:
         return folder_of(output_dir)
     return Path(cast(Any, constants).DEFAULT_LOCAL_TMP) / "dockernet-audits"
+
+
+def _begin(output_dir: str, task_vars: dict[str, Any]) -> None:
+    """Leave the manifest, for all hosts of the play at once. Raises AnsibleActionFail where it cannot be written."""
+    try:
+        begin_run(folder_of(output_dir), task_vars)
+    except OSError as error:
+        raise AnsibleActionFail(f"output_dir: {error}") from error
 
 
 def _written(found: dict[str, Any], path: Path) -> dict[str, Any]:

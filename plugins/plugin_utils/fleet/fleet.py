@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 
 NEW = "new"
-"""It failed in no earlier run, or the host was not audited before."""
+"""It failed in no earlier run, or the host was not audited before. What was unknown then counts as new, too."""
 REGRESSED = "regressed"
 """It failed in an earlier run, then it did not, and now it fails again."""
 UNCHANGED = "unchanged"
@@ -26,7 +26,7 @@ FindingKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class FindingAge:
-    """Since when a finding is open: failed or unknown, and not waived."""
+    """Since when a finding fails."""
 
     status: str
     """``new``, ``regressed`` or ``unchanged``."""
@@ -36,7 +36,7 @@ class FindingAge:
 
 @dataclass(frozen=True)
 class FixedFinding:
-    """A finding that was open in the run before, and is not any more."""
+    """A finding that failed in the run before, was not waived, and does not fail any more."""
 
     check: str
     resource: str
@@ -52,7 +52,7 @@ class FleetHost:
     closed: str = ""
     """Why its gate is closed; empty where it is open."""
     ages: Mapping[FindingKey, FindingAge] = field(default_factory=dict)
-    """Of its open findings, where there is a history."""
+    """Of its findings that failed and are not waived, where there is a history."""
     fixed: Sequence[FixedFinding] = ()
     reachability_changes: Sequence[str] = ()
     """What became reachable since the run before, and what no longer is, in words."""

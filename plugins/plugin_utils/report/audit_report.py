@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import decoder_of, from_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, UNKNOWN, Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    HIGH,
+    INFO,
+    LOW,
+    MEDIUM,
+    UNKNOWN,
+    Finding,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import counts_in_words, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK, WITHOUT_DOCKER
@@ -41,6 +49,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     Line,
     findings_table,
+    group_of,
+    is_waived,
     sections,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
@@ -71,6 +81,10 @@ _BRIEF_ROWS = 4
 
 UNREACHABLE = "unreachable"
 FAILED = "failed"
+WELL = "well"
+NO_DOCKER = "without docker"
+STATES = (UNREACHABLE, FAILED, HIGH, MEDIUM, UNKNOWN, LOW, INFO, WELL, NO_DOCKER)
+"""What a host is to a summary, worst first."""
 
 _PROGRAMS = "sudo|su|doas|dzdo|pbrun|pfexec|pmrun|ksu|machinectl"
 # The first that matches what Ansible, the shell of the host or the program says; a group has the program.
@@ -129,7 +143,7 @@ class Audit:
         if kind:
             become = become_failure(host, result)
             # A host that does not let the audit become root was reached.
-            return cls._without(host, FAILED, become) if become else cls._without(host, kind, failure_of(result))
+            return cls.not_audited(host, FAILED, become) if become else cls.not_audited(host, kind, failure_of(result))
         path = result.get("document_path")
         if not isinstance(path, str):
             if set(KEYS) <= set(result):
@@ -146,11 +160,12 @@ class Audit:
     def from_document(cls, host: str, document: Mapping[str, Any]) -> Audit:
         """Read the document of a host that was audited. Raises DecodeError."""
         if not document["findings"]:
-            return cls._without(host, FAILED, "the audit ran no check")
+            return cls.not_audited(host, FAILED, "the audit ran no check")
         return cls(host, document, [from_plain(Finding, finding) for finding in document["findings"]])
 
     @classmethod
-    def _without(cls, host: str, kind: str, reason: str) -> Audit:
+    def not_audited(cls, host: str, kind: str, reason: str) -> Audit:
+        """Return what stands for the audit of a host without one."""
         return cls(host, not_audited(host, kind, reason), error_kind=kind, error=reason)
 
     def complaint(self, gate: Gate) -> str:
@@ -172,6 +187,21 @@ class Audit:
     def is_without_docker(self) -> bool:
         """Whether there is no Docker Engine, so that no check applies."""
         return not self.error_kind and self.document["platform"]["state"] in WITHOUT_DOCKER
+
+    @property
+    def state(self) -> str:
+        """The worst of it, one of STATES: why there was no audit, its highest open severity, or that all is well."""
+        if self.error_kind:
+            return self.error_kind
+        if self.is_without_docker:
+            return NO_DOCKER
+        # Unknown may be anything; what is waived is well.
+        groups = {
+            UNKNOWN if finding.outcome == UNKNOWN else group_of(finding)
+            for finding in self.findings
+            if (finding.outcome in (FAIL, UNKNOWN) and not is_waived(finding))
+        }
+        return min(groups, key=STATES.index, default=WELL)
 
     def suite(self) -> Suite:
         """Return it as a test suite."""

@@ -22,7 +22,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
     FAILED,
     MARGIN,
+    NO_DOCKER,
+    STATES,
     UNREACHABLE,
+    WELL,
     Audit,
     remediation_lines,
 )
@@ -36,13 +39,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
     rows_of,
     shortened,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line, is_open
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line, is_open
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun, run_change_lines
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells, indented, wrap
 
-_WELL = "well"
-_WITHOUT = "without docker"
 _CHECKS = 15
 """Rows of failing checks at most."""
 _REMEDIATIONS = 16
@@ -84,6 +85,8 @@ class HostRun:
     is_without_docker: bool = False
     note: str = ""
     """What is to be known of its platform."""
+    state: str = WELL
+    """See Audit."""
 
     @classmethod
     def of(cls, audit: Audit, closed: str, passed: str = "", files: Sequence[str] = ()) -> HostRun:
@@ -101,6 +104,7 @@ class HostRun:
             audit.label,
             audit.is_without_docker,
             "" if audit.error_kind or audit.is_without_docker else str(audit.document["platform"]["note"]),
+            audit.state,
         )
 
     @classmethod
@@ -116,26 +120,14 @@ class HostRun:
         files = [str(path) for path in (report.get("files") or {}).values()]
         return cls.of(audit, closed, "" if closed else said, files)
 
-    @property
-    def state(self) -> str:
-        """The worst of it: why there was no audit, a group of check_rows, or that all is well."""
-        if self.error_kind:
-            return self.error_kind
-        if self.is_without_docker:
-            return _WITHOUT
-        # Unknown may be anything; what is waived is well.
-        groups = [row.group for row in self.rows if row.group != WAIVED]
-        return min(groups, key=_ORDER.index, default=_WELL)
-
 
 _STATES = {
     UNREACHABLE: "UNREACHABLE",
     FAILED: "NOT AUDITED",
     **LABELS,
-    _WELL: "NOTHING FAILED",
-    _WITHOUT: "NOT APPLICABLE",
+    WELL: "NOTHING FAILED",
+    NO_DOCKER: "NOT APPLICABLE",
 }
-_ORDER = (UNREACHABLE, FAILED, "high", "medium", "unknown", "low", "info", _WELL, _WITHOUT)
 
 
 def run_summary(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
@@ -155,7 +147,7 @@ def _states(runs: Sequence[HostRun], width: int) -> list[Line]:
     hosts: dict[tuple[str, str], list[str]] = {}
     for run in runs:
         hosts.setdefault((run.state, run.label if run.is_without_docker else ""), []).append(run.host)
-    ordered = sorted(hosts.items(), key=lambda item: _ORDER.index(item[0][0]))
+    ordered = sorted(hosts.items(), key=lambda item: STATES.index(item[0][0]))
     rows = [Row(state, counted(len(names), "host"), label, names) for (state, label), names in ordered]
     return [*row_lines(rows, width, _STATES), *_platforms(runs, width)]
 

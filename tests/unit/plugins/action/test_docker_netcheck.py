@@ -16,9 +16,10 @@ from ansible_collections.dockernet.baseline.plugins.action import audit_report, 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import read_manifest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
 
-from tests.unit.audits import waiver
+from tests.unit.audits import problems, waiver
 from tests.unit.plugins.action.conftest import action_with
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -175,6 +176,9 @@ def test_the_document_goes_to_a_file_and_little_is_returned(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
     returned = run(Told(), waivers=waivers)
     told = json.loads(path.read_text())
+    assert problems(told) == []
+    # In a file alone: which run it is of.
+    assert told.pop("run")["id"]
     for document in (returned, told):
         del document["timings"]
     assert told == {key: returned[key] for key in told}
@@ -197,7 +201,11 @@ def test_a_document_that_cannot_be_written_fails_the_task(tmp_path: Path) -> Non
 @pytest.mark.parametrize("answer", [{"failed": True, "msg": "no"}, {"unreachable": True, "msg": "no route"}])
 def test_a_host_without_an_answer_has_no_file(tmp_path: Path, answer: dict[str, Any]) -> None:
     assert run(Told(answer), document_in="file", output_dir=str(tmp_path)) == answer
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("*.json")) == []
+    # Though the run was about it.
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None
+    assert manifest.hosts == ["alpha"]
 
 
 def test_what_was_saved_only_has_no_file(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""The manifest of a run: which hosts it is about. It lies beside their documents, and each of these names its run.
+
+So documents that an earlier run left are told from those of this one, and a host of which the run left none is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from ansible import constants
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import write_whole
+
+NAME = "dockernet.baseline.run"
+VERSION = 1
+RUN = "run"
+"""The key of a document that names its run."""
+FOLDER = "fleet"
+"""The directory below the documents for what is of all hosts. No file of a host has this name: each has an ending."""
+_FILE = "run.json"
+_LARGEST = 1 << 24
+"""Bytes of a manifest: 100,000 names of 150 bytes."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A run of ansible-playbook into one directory."""
+
+    run: str
+    """Its id."""
+    started_at: str
+    """ISO 8601 in UTC, by the clock of the controller."""
+    controller: str
+    hosts: list[str] = field(default_factory=list)
+    """As the inventory calls them: all hosts of its plays."""
+
+
+class ManifestError(ValueError):
+    """A manifest that is none; the message says in what."""
+
+
+def run_id() -> str:
+    """Return the id of this run of Ansible, the same in each of its processes and of no other run."""
+    return _id_of(_scratch())
+
+
+def stamped(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document that names this run, and when it was written, by the clock of the controller."""
+    return {**document, RUN: {"id": run_id(), "written_at": now()}}
+
+
+def now() -> str:
+    """Return the time, ISO 8601 in UTC."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def begin_run(folder: Path, task_vars: Mapping[str, Any]) -> None:
+    """Leave the manifest of the play that a task is of in a directory, once: all of its workers call this.
+
+    Hosts of an earlier play of the same run stay in it. Raises OSError.
+    """
+    hosts: Sequence[str] = task_vars.get("ansible_play_hosts_all") or [str(task_vars["inventory_hostname"])]
+    mark = hashlib.sha256("\0".join([str(folder), *hosts]).encode("utf-8", "backslashreplace")).hexdigest()
+    try:
+        Path(_scratch(), f"dockernet-run-{mark}").mkdir()
+    except FileExistsError:
+        return
+    before = None
+    with contextlib.suppress(OSError, ManifestError):
+        before = read_manifest(folder)
+    is_this = before is not None and before.run == run_id()
+    known = before.hosts if before is not None and is_this else []
+    began = before.started_at if before is not None and is_this else now()
+    content = {
+        "document": {"name": NAME, "version": VERSION},
+        "run": run_id(),
+        "started_at": began,
+        "controller": socket.gethostname(),
+        "hosts": sorted({*known, *hosts}),
+    }
+    write_whole(folder / FOLDER / _FILE, json.dumps(content, indent=1) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest in a directory of documents; None where there is none. Raises OSError, ManifestError."""
+    try:
+        data = read_regular(folder / FOLDER / _FILE, _LARGEST).data
+    except FileNotFoundError:
+        return None
+    try:
+        content = json.loads(data)
+        header = content.get("document") if isinstance(content, dict) else None
+        if header != {"name": NAME, "version": VERSION}:
+            raise ManifestError(f"{FOLDER}/{_FILE} is no manifest of a run, version {VERSION}")
+        return from_plain(Manifest, content)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{FOLDER}/{_FILE}: {str(error)[:200]}") from None
+
+
+def _scratch() -> str:
+    """The directory that Ansible makes for one run, and removes at its end."""
+    return str(cast(Any, constants).DEFAULT_LOCAL_TMP)
+
+
+@cache
+def _id_of(scratch: str) -> str:
+    return hashlib.sha256(f"{socket.gethostname()} {scratch}".encode()).hexdigest()[:16]
