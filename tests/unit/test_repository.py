@@ -166,6 +166,7 @@ FORBIDDEN_IMPORTS = {
         *OF_HOSTS,
         "ansible",
     ],
+    "plugin_utils/reach": ["plugin_utils.checks", "plugin_utils.policy", "plugin_utils.report", *OF_HOSTS, "ansible"],
     "plugin_utils/checks": ["plugin_utils.policy", "plugin_utils.report", *OF_HOSTS, "ansible", "subprocess", "socket"],
     "plugin_utils/policy": ["plugin_utils.report", *OF_HOSTS],
     # Text to rules, rules to one hook, hooks to a datapath, datapaths to a matrix: each asks those before it alone.

@@ -53,6 +53,19 @@ class Destination:
     """``CONTAINER:PORT/PROTOCOL`` each."""
     host_ports: list[int] = field(default_factory=list)
     """For published ports the host's port of each member, in the same order."""
+    networks: list[str] = field(default_factory=list)
+    """For ports of containers the network on which each member has the address that is asked, in the same order."""
+    family: int = 4
+    """Of the addresses: 4 or 6."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Containers and ports; each of the ones asks for each of the others."""
+
+    origins: list[str]
+    destinations: list[str]
+    """``CONTAINER:PORT/PROTOCOL`` each."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,21 @@ class Cell:
     """One of these packets: packet_trace says which way it takes."""
     instead: str = ""
     """Who answers the example in place of the one that is asked; empty where that one does, or nobody."""
+    pairs: list[Pairs] = field(default_factory=list)
+    """Who of the origin asks for what of the destination, where another cell has the same place and another end."""
+
+
+@dataclass(frozen=True)
+class ContainerPlace:
+    """Where a running container is."""
+
+    name: str
+    namespace: str
+    """The container that ports are named after, where several share a network namespace."""
+    networks: list[str] = field(default_factory=list)
+    """The bridge networks that it is connected to."""
+    read: bool = True
+    """Whether its namespace was read; else what it listens on is not known."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +129,10 @@ class Matrix:
     exposures: list[Exposure] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """What was not read, so that nothing or not all could be told."""
+    containers: list[ContainerPlace] = field(default_factory=list)
+    """All that run in namespaces of their own."""
+    left_out: list[str] = field(default_factory=list)
+    """Parts of the questions of which not all were answered: who asks for what."""
 
     def cell(self, origin: int, destination: int, relation: str = "") -> Optional[Cell]:
         """The cell at a place, None if there is none."""

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""What failed since the last run, and what no longer fails, by the document that the last run left of a host; as lines.
+"""What changed since the last run, by the document that it left of a host: findings, and what is reached; as lines.
 
 That document is only compared, and nothing depends on it. It may have been changed, cut off, or written by another
 release: whatever is wrong with it is a problem that is named, and no failure.
@@ -34,11 +34,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import NOT_COMPARED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import flows_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import (
     ONE_LINE,
     Row,
     counted,
+    enumerated,
     row_lines,
     shortened,
 )
@@ -48,6 +52,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
     rank,
     resource_text,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import GAP
 
 _SECONDS = 20.0
 """For reading and comparing one. It takes milliseconds."""
@@ -60,6 +65,12 @@ _LONGEST = 200
 
 _NEW, _FIXED, _UNCOMPARED = "new", "fixed", "not compared"
 _LABELS = {_NEW: "NEW", _FIXED: "FIXED", _UNCOMPARED: "NOT COMPARED"}
+_REACHED = 20
+"""Changes of reachability that are kept."""
+_REACHED_OF_RUN = 200
+"""Those of a run for programs, each with its hosts."""
+_REACHED_OF_HOST = 4
+"""Of them lines for one host."""
 _OF_HOST = 3
 """Rows of each kind for one host."""
 _OF_RUN = 6
@@ -92,6 +103,10 @@ class LastRun:
     """What failed and does not, or is no longer there."""
     not_compared: list[str] = field(default_factory=list)
     """Checks with a failure in one run that the other did not evaluate."""
+    reachability: list[str] = field(default_factory=list)
+    """What became reachable and what no longer is, in words; what other machines reach first."""
+    more_reachability: int = 0
+    """How many more such changes there are."""
     problem: str = ""
     """Why nothing was compared."""
 
@@ -136,12 +151,20 @@ class _Audit:
     findings: list[Finding]
 
 
-def _read(path: Path) -> _Audit:
+@dataclass(frozen=True)
+class _Document:
+    """The same, and who reaches what, which is read where it is needed."""
+
+    audit: _Audit
+    reachability: Any
+
+
+def _read(path: Path) -> _Document:
     """Read the earlier document. Raises OSError, ValueError."""
     return _loaded(read_regular(path, LARGEST).data)
 
 
-def _loaded(content: str | bytes) -> _Audit:
+def _loaded(content: str | bytes) -> _Document:
     """Raises ValueError."""
     try:
         document = json.loads(content)
@@ -160,11 +183,12 @@ def _loaded(content: str | bytes) -> _Audit:
     for finding in audit.findings:
         if finding.outcome not in OUTCOMES or finding.severity not in SEVERITIES:
             raise ValueError(f"a finding has the outcome {finding.outcome!r} and the severity {finding.severity!r}")
-    return audit
+    return _Document(audit, document.get("reachability"))
 
 
-def _compared(before: _Audit, now: _Audit) -> LastRun:
+def _compared(earlier: _Document, later: _Document) -> LastRun:
     """Raises ValueError for documents that cannot be compared."""
+    before, now = earlier.audit, later.audit
     if before.host.inventory_name != now.host.inventory_name:
         raise ValueError(f"it is of the host {before.host.inventory_name}")
     read_then, read_now = _time(before.host.taken_at), _time(now.host.taken_at)
@@ -174,12 +198,27 @@ def _compared(before: _Audit, now: _Audit) -> LastRun:
         raise ValueError(f"it is of a later reading, of {before.host.taken_at}")
     new, unknown_then = _only_in(now.findings, before.findings)
     fixed, unknown_now = _only_in(before.findings, now.findings)
+    reached = _reached(earlier.reachability, later.reachability)
     return LastRun(
         read_then.astimezone(datetime.timezone.utc).isoformat(timespec="seconds"),
         _by_check(finding for finding in new if not is_waived(finding)),
         _by_check(fixed),
         sorted({*unknown_then, *unknown_now})[:_CHECKS],
+        reached[:_REACHED],
+        max(0, len(reached) - _REACHED),
     )
+
+
+def _reached(before: Any, now: Any) -> list[str]:
+    """Return the changes of reachability in words; none where the later document has none in detail to compare."""
+    try:
+        later = flows_of(now)
+    except ValueError:
+        return []
+    try:
+        return [change.words for change in compare(flows_of(before), later)]
+    except ValueError as error:
+        return [f"{NOT_COMPARED}: who reaches what, in the last run: {str(error)[:_LONGEST]}"]
 
 
 def _time(text: str) -> datetime.datetime | None:
@@ -242,14 +281,26 @@ def host_change_lines(last: LastRun | None, width: int) -> list[Line]:
         *_capped(_FIXED, [_row(_FIXED, change) for change in last.fixed], _OF_HOST),
         *([_uncompared(last.not_compared)] if last.not_compared else []),
     ]
-    return [host_change_line(last, width), *row_lines(rows, width, _LABELS, ONE_LINE)]
+    return [
+        host_change_line(last, width),
+        *row_lines(rows, width, _LABELS, ONE_LINE),
+        *_reachability_lines(last.reachability, last.more_reachability, _REACHED_OF_HOST, width),
+    ]
+
+
+def _reachability_lines(changes: Sequence[str], more: int, most: int, width: int) -> list[Line]:
+    """A line a change, as many as that, and how many there are besides."""
+    shown = changes[:most] if len(changes) + more > most else changes
+    left = len(changes) - len(shown) + more
+    last = [Line(f"{GAP}... and {counted(left, 'more change')} of reachability")] if left else []
+    return [*(Line(f"{GAP}{shortened(words, width - len(GAP), 1)}") for words in shown), *last]
 
 
 def host_change_line(last: LastRun, width: int) -> Line:
     """Return in one line how much changed on one host, or why that is not known."""
     if last.problem:
         return Line(shortened(f"Not compared with the last run: {last.problem}", width, 1))
-    amounts = _amounts(_findings(last.new), _findings(last.fixed))
+    amounts = _amounts(_findings(last.new), _findings(last.fixed), _reachability_changes(last))
     return Line(f"Since the last run, {_minute(last.taken_at)}: {amounts}")
 
 
@@ -267,13 +318,33 @@ def run_change_lines(runs: Mapping[str, LastRun], hosts: int, width: int) -> lis
         *_not_compared(problems),
     ]
     amounts = _amounts(
-        sum(_findings(last.new) for last in compared.values()), sum(_findings(last.fixed) for last in compared.values())
+        sum(_findings(last.new) for last in compared.values()),
+        sum(_findings(last.fixed) for last in compared.values()),
+        sum(_reachability_changes(last) for last in compared.values()),
     )
     times = sorted({_minute(last.taken_at) for last in compared.values()})
     since = times[0] if len(times) == 1 else f"{times[0]} to {times[-1]}" if times else ""
     of_hosts = "" if len(compared) == hosts else f" ({len(compared)} of {counted(hosts, 'host')} compared)"
     title = f"Since the last run, {since}: {amounts}{of_hosts}" if times else "Not compared with the last run:"
-    return [Line(title), *row_lines(rows, width, _LABELS, ONE_LINE)]
+    reached = [
+        f"{words} ({counted(len(names), 'host')}: {enumerated(names, width // 4)})"
+        for words, names in _reached_across_hosts(compared).items()
+    ]
+    more = sum(last.more_reachability for last in compared.values())
+    return [
+        Line(title),
+        *row_lines(rows, width, _LABELS, ONE_LINE),
+        *_reachability_lines(reached, more, _OF_RUN, width),
+    ]
+
+
+def _reached_across_hosts(compared: Mapping[str, LastRun]) -> dict[str, list[str]]:
+    """The changes of reachability with their hosts, those of most hosts first; what was not compared last."""
+    found: dict[str, list[str]] = {}
+    for host, last in compared.items():
+        for words in last.reachability:
+            found.setdefault(words, []).append(host)
+    return dict(sorted(found.items(), key=lambda item: (item[0].startswith(NOT_COMPARED), -len(item[1]))))
 
 
 def _not_compared(problems: Sequence[str]) -> list[Row]:
@@ -289,6 +360,10 @@ def plain_changes(runs: Mapping[str, LastRun]) -> dict[str, Any]:
         "compared": list(compared),
         "new": _plain(_across_hosts({host: last.new for host, last in compared.items()})),
         "fixed": _plain(_across_hosts({host: last.fixed for host, last in compared.items()})),
+        "reachability": [
+            {"change": words, "hosts": hosts}
+            for words, hosts in [*_reached_across_hosts(compared).items()][:_REACHED_OF_RUN]
+        ],
         "problems": [{"host": host, "problem": last.problem} for host, last in runs.items() if last.problem],
     }
 
@@ -355,8 +430,13 @@ def _findings(changes: Sequence[CheckChange]) -> int:
     return sum(change.findings for change in changes)
 
 
-def _amounts(new: int, fixed: int) -> str:
-    return f"{counted(new, 'new finding') if new else 'nothing new'}, {fixed or 'nothing'} fixed"
+def _reachability_changes(last: LastRun) -> int:
+    return sum(not words.startswith(NOT_COMPARED) for words in last.reachability) + last.more_reachability
+
+
+def _amounts(new: int, fixed: int, reached: int) -> str:
+    changes = f"; {counted(reached, 'change')} of reachability" if reached else ""
+    return f"{counted(new, 'new finding') if new else 'nothing new'}, {fixed or 'nothing'} fixed{changes}"
 
 
 def _minute(taken_at: str) -> str:

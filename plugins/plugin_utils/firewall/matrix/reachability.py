@@ -25,10 +25,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     PUBLISHED,
     SAME_NETWORK,
     Cell,
+    ContainerPlace,
     Destination,
     Exposure,
     Matrix,
     OriginGroup,
+    Pairs,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -41,6 +43,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     PARTS,
+    Answer,
     Answers,
     OriginClass,
     QuestionKey,
@@ -52,6 +55,8 @@ _EXPOSED = {
     LOOPBACK_LEAK: "open although published on loopback",
     DENIED_BY_HOST: "open although the host's own rules deny it",
 }
+_End = tuple[str, str, str]
+"""A verdict, what is observed, who answers instead."""
 _RELATIONS = {ITSELF: "itself", SAME_NETWORK: "same network", OTHER_NETWORK: "other network"}
 
 
@@ -59,24 +64,62 @@ def matrix_of(answers: Answers, exposed: Sequence[Exposed]) -> Matrix:
     """Who reaches what on a host, and what is open to machines outside."""
     places: dict[tuple[int, str], int] = {}
     destinations: list[Destination] = []
-    cells: dict[tuple[int, int, str, str, str, str], Cell] = {}
+    found: dict[tuple[int, int, str], dict[_End, list[Answer]]] = {}
     for answer in answers.answers:
         key, path = answer.key, answer.path
         place = (key.targets, answer.at)
         if place not in places:
             places[place] = len(destinations)
             destinations.append(_destination(answer.targets, key))
-        relation = answer.relation
-        how = (relation, path.verdict, path.observed)
-        cell = Cell(key.source, places[place], *how, path.reason, answer.packet, answer.instead)
-        cells.setdefault((key.source, places[place], *how, answer.instead), cell)
+        end = (path.verdict, path.observed, answer.instead)
+        ends = found.setdefault((key.source, places[place], answer.relation), {})
+        ends.setdefault(end, []).append(answer)
+    cells = [
+        _cell(where, end, members, is_one_of_several=len(ends) > 1)
+        for where, ends in found.items()
+        for end, members in ends.items()
+    ]
     groups = [_origin_group(origins) for origins in answers.sources]
     exposures = [
         Exposure(item.kind, item.uplink, item.labels, item.reason, item.example, list(item.at), list(item.not_at))
         for item in exposed
     ]
     problems = [text for text in (*answers.problems, answers.missing(*PARTS)) if text]
-    return Matrix(groups, destinations, list(cells.values()), exposures, problems)
+    containers = [place for origins in answers.sources for place in _container_places(origins)]
+    return Matrix(groups, destinations, cells, exposures, problems, containers, list(answers.left_out))
+
+
+def _cell(where: tuple[int, int, str], end: _End, answers: list[Answer], *, is_one_of_several: bool) -> Cell:
+    verdict, observed, instead = end
+    first = answers[0]
+    pairs: dict[tuple[str, ...], dict[str, None]] = {}
+    for answer in answers if is_one_of_several else ():
+        for namespaces, ports in answer.pairs():
+            asking = tuple(container.name for namespace in namespaces for container in namespace.containers)
+            pairs.setdefault(asking, {}).update(dict.fromkeys(port.label for port in ports))
+    return Cell(*where, verdict, observed, first.path.reason, first.packet, instead, _pairs(pairs))
+
+
+def _pairs(found: dict[tuple[str, ...], dict[str, None]]) -> list[Pairs]:
+    """Those that ask for the same together: there is one for each two networks."""
+    merged: dict[tuple[str, ...], list[str]] = {}
+    for asking, labels in found.items():
+        merged.setdefault(tuple(labels), []).extend(asking)
+    return [Pairs(asking, list(labels)) for labels, asking in merged.items()]
+
+
+def _container_places(origins: OriginClass) -> list[ContainerPlace]:
+    return [
+        ContainerPlace(
+            container.name,
+            namespace.name,
+            [attachment.net.network.name for attachment in namespace.attachments],
+            namespace.space is not None,
+        )
+        for namespaces in origins.namespaces.values()
+        for namespace in namespaces
+        for container in namespace.containers
+    ]
 
 
 def _origin_group(origins: OriginClass) -> OriginGroup:
@@ -89,14 +132,20 @@ def _origin_group(origins: OriginClass) -> OriginGroup:
 
 
 def _destination(targets: TargetClass, key: QuestionKey) -> Destination:
-    if targets.kind == BEYOND:
-        return Destination(targets.kind, f"machines outside (IPv{targets.family})", "", targets.protocol)
-    named = dict.fromkeys((item.label, item.host_port) for ports in targets.ports.values() for item in ports)
+    kind, protocol, family = targets.kind, targets.protocol, targets.family
+    if kind == BEYOND:
+        return Destination(kind, f"machines outside (IPv{family})", "", protocol, family=family)
+    ports = [item for ports in targets.ports.values() for item in ports]
+    if kind == INNER_PORT:
+        own = dict.fromkeys((item.label, item.net.network.name if item.net is not None else "") for item in ports)
+        members, networks = [label for label, dummy in own], [network for dummy, network in own]
+        return Destination(
+            kind, listed(members, 1), _own_address(targets), protocol, members, networks=networks, family=family
+        )
+    named = dict.fromkeys((item.label, item.host_port) for item in ports)
     members, host_ports = [label for label, dummy in named], [port for dummy, port in named]
-    if targets.kind == INNER_PORT:
-        return Destination(targets.kind, listed(members, 1), _own_address(targets), targets.protocol, members)
     name = f"{listed(members, 1)} (published on {_binding(targets.host_ip, host_ports)})"
-    return Destination(targets.kind, name, key.at[0], targets.protocol, members, host_ports)
+    return Destination(kind, name, key.at[0], protocol, members, host_ports, family=family)
 
 
 def _own_address(targets: TargetClass) -> str:
@@ -240,6 +289,8 @@ def _published_on(destination: Destination) -> str:
     return _HOST_PORT.sub(")", bracket + published) if destination.kind == PUBLISHED else ""
 
 
+ANSWERS = ("origins", "destinations", "cells", "containers", "left_out")
+"""What of a matrix the detail full has besides."""
 _MOST_NAMED = 5
 """Ports that are named where an exposure is told to people; the rest is counted."""
 
@@ -254,7 +305,7 @@ def reachability_of(matrix: Matrix, detail: str) -> dict[str, Any]:
     }
     if detail == FULL:
         whole = to_plain(matrix)
-        result.update({name: whole[name] for name in ("origins", "destinations", "cells")})
+        result.update({name: whole[name] for name in ANSWERS})
     return result
 
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     AppliedWaiver,
     Finding,
     Resource,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report import last_run
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
@@ -35,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run
 )
 
 from tests.unit.audits import audit_of
+from tests.unit.docker_host import WILDCARD, DockerHost
 from tests.unit.plugins.plugin_utils.report.lines import cells
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -286,5 +289,74 @@ def test_programs_get_the_same_by_check() -> None:
             },
         ],
         "fixed": [{"check": "c.low", "severity": "low", "hosts": [{"host": "web1", "findings": 2}]}],
+        "reachability": [],
         "problems": [{"host": "web3", "problem": "it is no JSON"}],
     }
+
+
+# ---- what is reached -------------------------------------------------------------------------------------------------
+
+
+WEB = PublishedPort("tcp", 80, WILDCARD, 8080)
+
+
+def reached(*published: PublishedPort, detail: str = FULL, taken_at: str = NOW) -> str:
+    """The text of a document of a host on which web is published so."""
+    host = DockerHost()
+    host.container("web", [host.network()], published, [("tcp", 80)])
+    document = audit_of(host.snapshot(), detail=detail)
+    about = {**document["host"], "inventory_name": "alpha", "taken_at": taken_at}
+    return document_text({**document, "host": about, "findings": []})
+
+
+def since(tmp_path: Path, before: str, now: str) -> LastRun:
+    path = tmp_path / "alpha.json"
+    path.write_text(before)
+    found = compare_with_last_run(path, now)
+    assert found is not None
+    return found
+
+
+def test_what_became_reachable_is_said_in_words_for_the_host_and_for_the_run(tmp_path: Path) -> None:
+    found = since(tmp_path, reached(taken_at=THEN), reached(WEB))
+    words = "new: outside and the host reach web:80/tcp at 127.0.0.1:8080"
+    assert words in found.reachability
+    assert (found.problem, found.more_reachability) == ("", 0)
+    changes = len(found.reachability)
+    lines = [line.text for line in host_change_lines(found, WIDTH)]
+    assert lines[0].endswith(f": nothing new, nothing fixed; {changes} changes of reachability")
+    assert f"  {words}" in lines
+    run = [line.text for line in run_change_lines({"alpha": found, "beta": found}, 2, WIDTH)]
+    assert f"; {2 * changes} changes of reachability" in run[0]
+    assert f"  {words} (2 hosts: alpha, beta)" in run
+    plain = plain_changes({"alpha": found, "beta": found})["reachability"]
+    assert {"change": words, "hosts": ["alpha", "beta"]} in plain
+
+
+def test_where_one_document_has_no_details_that_is_said_if_they_were_wanted(tmp_path: Path) -> None:
+    found = since(tmp_path, reached(detail=SUMMARY, taken_at=THEN), reached(WEB))
+    (words,) = found.reachability
+    assert words.startswith("not compared: who reaches what, in the last run: it has no reachability in detail full")
+    assert "change" not in host_change_lines(found, WIDTH)[0].text
+    assert since(tmp_path, reached(taken_at=THEN), reached(WEB, detail=SUMMARY)).reachability == []
+
+
+def test_of_many_changes_of_reachability_the_first_are_kept_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last_run, "_REACHED", 2)
+    found = since(tmp_path, reached(taken_at=THEN), reached(WEB))
+    assert len(found.reachability) == 2
+    assert found.more_reachability >= 1
+    lines = [line.text for line in host_change_lines(LastRun(THEN, reachability=["new: it"] * 9), WIDTH)]
+    assert lines[1:] == ["  new: it"] * 4 + ["  ... and 5 more changes of reachability"]
+    assert len(run_change_lines({"a": found}, 1, WIDTH)) == 1 + 2 + 1
+
+
+@pytest.mark.parametrize("spoiled", [{"cells": 5}, {"cells": [{"origin": 7}]}, [], "text", None])
+def test_no_earlier_reachability_does_harm(tmp_path: Path, spoiled: Any) -> None:
+    before = json.loads(reached(taken_at=THEN))
+    part = {**before["reachability"], **spoiled} if isinstance(spoiled, dict) else spoiled
+    found = since(tmp_path, document_text({**before, "reachability": part}), reached(WEB))
+    assert found.problem == ""
+    assert [words.partition(":")[0] for words in found.reachability] == ["not compared"]
