@@ -283,17 +283,16 @@ class _Session:
 
     def _followed_to_its_end(self, began: float, until: float) -> tuple[str, bool]:
         last = began
-        while True:
-            now = time.monotonic()
-            if self._is_over():
-                return self._observed(), True
-            quiet = self._quiet()
-            if now >= last + quiet:
-                return self._observed(), True
-            if now >= until:
-                return self._observed(), False
-            if self._wait(min(until, last + quiet) - now, None) and self._take():
+        while not self._is_over():
+            now, quiet = time.monotonic(), last + self._quiet()
+            # What has come while this process did not run is looked at before the silence is believed.
+            if self._wait(min(until, quiet) - now, None) and self._take():
                 last = time.monotonic()
+            elif now >= quiet:
+                break
+            if now >= until:
+                return self._observed(), now >= quiet
+        return self._observed(), True
 
     def _quiet(self) -> float:
         """Seconds without an event after which no more comes."""

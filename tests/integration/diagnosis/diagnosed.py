@@ -29,10 +29,10 @@ class Diagnosed:
     """For the reader of a test that fails."""
 
 
-def diagnosed(scene: Scene, question: Question) -> Diagnosed:
-    """As a user would have it, through Ansible."""
+def diagnosed(scene: Scene, question: Question, **options: int) -> Diagnosed:
+    """As a user would have it, through Ansible; with options of the module."""
     began = time.monotonic()
-    result = ansible_module(scene.host, MODULE, {**question.arguments, "probe_timeout": 1})
+    result = ansible_module(scene.host, MODULE, {**question.arguments, **options})
     found: dict[str, Any] = result.get("diagnosis") or {}
     causes = tuple((item["cause"], item["certainty"]) for item in found.get("causes", ()))
     text = str(result.get("listing") or result.get("msg"))

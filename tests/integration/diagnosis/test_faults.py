@@ -19,6 +19,7 @@ from tests.integration.diagnosis.fault import ANSWERED, TIMED_OUT, Fault, Questi
 from tests.integration.diagnosis.scene import Scene
 from tests.lab.host import Host
 from tests.lab.lab import Lab
+from tests.lab.proc import LabError
 from tests.lab.vantage import PATIENCE, SECONDS
 
 BUILT = "/srv/diagnosis-scene"
@@ -27,6 +28,7 @@ CONDITIONS: dict[str, list[str]] = {}
 """What the healthy scene of a host is like."""
 VERDICTS: dict[str, list[Verdict]] = {}
 """What was said of the faults that this run injected, by host."""
+RESTORED_WITHIN = 10.0
 LEAST = 0.95
 """The share of faults that are to be the first cause."""
 
@@ -58,9 +60,23 @@ def scene_of(engine_host: Host, lab: Lab) -> Iterator[SceneOf]:
 
     yield scene_with
     if wanted:
-        changed = set(condition(scene)) ^ set(CONDITIONS[engine_host.name])
-        assert not changed, "\n".join(sorted(changed))
+        require_condition(scene, CONDITIONS[engine_host.name])
         engine_host.write(BUILT, wanted)
+
+
+def require_condition(scene: Scene, expected: list[str]) -> None:
+    """That the host is as it was, or becomes it soon: neighbours are asked for, and processes end."""
+    changed: set[str] = set()
+
+    def is_as_before() -> bool:
+        changed.clear()
+        changed.update(set(condition(scene)) ^ set(expected))
+        return not changed
+
+    try:
+        scene.host.wait_for(is_as_before, RESTORED_WITHIN, "what a fault broke")
+    except LabError as error:
+        raise AssertionError("\n".join([str(error), *sorted(changed)])) from error
 
 
 def attempt(scene: Scene, question: Question, expected: tuple[str, ...] = (ANSWERED,)) -> str:
@@ -78,7 +94,7 @@ def test_a_fault_is_named_as_the_first_cause(scene_of: SceneOf, fault: Fault) ->
             assert attempt(scene, fault.question) == ANSWERED
             with fault.broken(scene):
                 seen = attempt(scene, fault.question, fault.seen)
-                verdict = Verdict(fault, diagnosed(scene, fault.question))
+                verdict = Verdict(fault, diagnosed(scene, fault.question, probe_timeout=1))
             assert seen in fault.seen
         assert attempt(scene, fault.question) == ANSWERED
     VERDICTS.setdefault(scene.host.name, []).append(verdict)

@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace, TraceEvent
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace import legacy, run
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.events import Headers, RawEvent
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.identity import Identity
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.injection import CannotInjectError
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.owner_table import BRIDGE, OWNER, Chain
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.question import question_of
@@ -101,6 +103,27 @@ def test_a_probe_that_no_hook_sees() -> None:
     assert (found.end, found.complete, found.problem, found.sent) == ("not_seen", True, "", "socket")
     assert found.source.startswith("127.0.0.1:")
     assert FakeTable.made == [(True, True)]
+
+
+def test_what_came_while_the_process_did_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class LateReader(FakeReader):
+        """Has an event of the probe when the time without one is over."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            os.write(self.writing, b"x")
+
+        def read(self) -> Iterator[bytes]:
+            yield os.read(self.reading, 1)
+
+    headers = Headers(4, "udp", "127.0.0.1", "127.0.0.1", bytes(8))
+    event = RawEvent("ip", "filter", "OUTPUT", "rule", "drop", "", 3, 1, headers, None, None, None, None, None)
+    monkeypatch.setattr(run, "trace_reader", LateReader)
+    monkeypatch.setattr(run, "parse_trace", lambda dummy: event)
+    monkeypatch.setattr(Identity, "is_request", lambda *dummy: True)
+    monkeypatch.setattr(run, "_NOTHING", 0.0)
+    found = traced()
+    assert (found.end, found.complete) == ("dropped_by_rule", True)
 
 
 def test_events_that_were_lost(monkeypatch: pytest.MonkeyPatch) -> None:
