@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, Origin, Packet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
@@ -166,3 +166,24 @@ def test_a_reset_meets_the_policies_of_its_route(host: Host, bridge_netfilter: s
     assert asked("timed out") == ("unknown" if bridge_netfilter == "1" else "timed out")
     host.run(["iptables", "-D", *RESET.split()])
     host.set_sysctl(key, before)
+
+
+@pytest.mark.parametrize("address", ["own", "container"])
+def test_what_output_translates_is_lost_before_the_table_filter_rejects_it(host: Host, address: str) -> None:
+    """A new destination makes the kernel look for a route and a policy at once, a new port for a policy alone."""
+    web = host.container("web").address("front")
+    to, port = (host.address, PORT) if address == "own" else (web, 8081)
+    rules = [f"OUTPUT -t nat -d {web} -p tcp --dport 8081 -j DNAT --to-destination {web}:80"]
+    rules += [f"OUTPUT -d {web} -p tcp --dport 80 -j REJECT --reject-with tcp-reset"]
+
+    def asked(expected: str) -> str:
+        assert host.tcp(to, port, enough(expected)) == expected
+        return predict(HostView.of(read_host(host)), Packet(Origin(HOST), to, "tcp", port)).observed
+
+    for rule in rules:
+        host.run(["iptables", "-A", *rule.split()])
+    assert asked("refused") == "refused"
+    policy(host, "src 0.0.0.0/0 dst 0.0.0.0/0 proto tcp dport 80 dir out action block")
+    assert asked("timed out") == "timed out"
+    for rule in rules:
+        host.run(["iptables", "-D", *rule.split()])

@@ -105,8 +105,7 @@ class HostPath:
         """What OUTPUT let pass; flight: as it came there."""
         if must_route_again(flight, passage):
             return self._send_elsewhere(after)
-        lost = lost_once_translated(self._leg, flight, after, flight.oif)
-        return [lost] if lost is not None else self.leave(after, decision)
+        return self.leave(after, decision)
 
     def _outgoing_route(self, flight: Flight) -> Decision:
         """The route of what the host itself sends.
@@ -125,7 +124,8 @@ class HostPath:
     def _lost_by_mark(self, before: Branch, flight: Flight, passage: Passage, after: Branch) -> LegResult | None:
         """A new mark without a way ends the packet behind the chain that set it (nf_route_table_hook4()).
 
-        No later chain of OUTPUT sees it, so none rejects or translates it.
+        So does an IPsec policy that takes what has the mark. No later chain of OUTPUT sees it, so none rejects or
+        translates it.
         """
         marked = routed_by_mark(flight, passage)
         if marked is None:
@@ -137,21 +137,32 @@ class HostPath:
             return None
         seen = passage._replace(steps=passage.steps[:marked])
         branch = before.passed(self._leg.name, flight, seen).carrying(sent)
-        branch = branch._replace(undetermined=after.undetermined)
-        return self._without_route(branch, decision) or kept_by_loopback(self._leg, branch, decision)
+        return self._not_sent_again(branch._replace(undetermined=after.undetermined), decision)
 
     def _lost_in_translation(self, before: Branch, flight: Flight, passage: Passage, after: Branch) -> LegResult | None:
         """A new destination without a way ends the packet there and then (nf_nat_ipv4_local_fn() of nf_nat_proto.c).
 
-        No later chain of OUTPUT sees it, so none rejects it.
+        So does an IPsec policy that takes what has the new destination, or a new port alone, for which no route is
+        looked for. No later chain of OUTPUT sees it, so none rejects it.
         """
-        if passage.flight.daddr == flight.daddr:
+        translated = passage.flight
+        if not _is_translated(flight, translated):
             return None
-        decision = self._route_again(passage.flight)
-        translated = next(place for place, step in enumerate(passage.steps, 1) if step.daddr == passage.flight.daddr)
-        seen = passage._replace(steps=passage.steps[:translated])
+        ends = translated.daddr, translated.dport
+        place = next(place for place, step in enumerate(passage.steps, 1) if (step.daddr, step.dport) == ends)
+        seen = passage._replace(steps=passage.steps[:place])
         branch = before.passed(self._leg.name, flight, seen)._replace(undetermined=after.undetermined)
-        return self._without_route(branch, decision) or kept_by_loopback(self._leg, branch, decision)
+        if translated.daddr == flight.daddr:
+            return lost_to_ipsec(self._leg, branch, flight.oif)
+        return self._not_sent_again(branch, self._route_again(translated))
+
+    def _not_sent_again(self, branch: Branch, decision: Decision) -> LegResult | None:
+        """The end of a packet where OUTPUT has the kernel look for a route again (ip_route_me_harder())."""
+        return (
+            self._without_route(branch, decision)
+            or kept_by_loopback(self._leg, branch, decision)
+            or lost_to_ipsec(self._leg, branch, outgoing_device(decision))
+        )
 
     def receive(self, branch: Branch, device: str) -> list[LegResult]:
         """A packet that came in by a device (ip_rcv(), ipv6_rcv())."""
@@ -217,18 +228,12 @@ class HostPath:
         return results
 
     def _send_elsewhere(self, branch: Branch) -> list[LegResult]:
-        """OUTPUT changed the destination or the mark (ip_route_me_harder()); a new port alone asks for no route."""
+        """OUTPUT changed the destination or the mark, and the packet was not lost there."""
         flight = branch.flight
         decision = self._route_again(flight)
-        lost = self._without_route(branch, decision)
-        if lost is not None:
-            return [lost]
+        if decision.kind == UNCERTAIN:
+            return [self._leg.undetermined(branch, decision.why)]
         routed = self._routed(branch, decision)
-        lost = kept_by_loopback(self._leg, routed, decision) or lost_to_ipsec(
-            self._leg, routed, outgoing_device(decision)
-        )
-        if lost is not None:
-            return [lost]
         if flight.family == 6 and decision.kind != LOCAL and is_loopback(6, flight.saddr):
             return self._leave_as_loopback(routed, decision)
         return self.leave(routed, decision)

@@ -28,11 +28,15 @@ PUBLISHED = Packet(Origin("outside", UPLINK), ADDRESS, "tcp", 8080)
 FROM_HOST = Packet(Origin("host"), "172.18.0.2", "tcp", 80)
 
 
-def made(*policies: IpsecPolicy, **other: list[str]) -> HostSnapshot:
+def host_with(*policies: IpsecPolicy, **other: list[str]) -> DockerHost:
     host = DockerHost(proxy=False)
     host.container("web", [host.network()], listen=[("tcp", 80)], publish=[PublishedPort("tcp", 80, ADDRESS, 8080)])
     host.ipsec = Ipsec(sorted(policies, key=lambda item: (item.priority, item.index)), **other)
-    return host.snapshot()
+    return host
+
+
+def made(*policies: IpsecPolicy, **other: list[str]) -> HostSnapshot:
+    return host_with(*policies, **other).snapshot()
 
 
 def path(packet: Packet, *policies: IpsecPolicy, **other: list[str]) -> Path:
@@ -72,6 +76,40 @@ def test_the_host_itself_is_told_at_once() -> None:
     found = path(FROM_HOST, IpsecPolicy("out", 4, ANY, OWN, "block"))
     assert (found.verdict, found.observed) == ("unreachable", "unreachable")
     assert not [hop for hop in found.steps if hop.place == "output"]
+
+
+BLOCK_HTTP = IpsecPolicy("out", 4, ANY, ANY, "block", protocol=6, destination_port=80, destination_port_mask=0xFFFF)
+OWN_PORT = Packet(Origin("host"), ADDRESS, "tcp", 8080)
+ANOTHER_PORT = Packet(Origin("host"), "172.18.0.2", "tcp", 8081)
+MARKED = replace(BLOCK_HTTP, destination_port_mask=0, mark=5, mask=0xFF)
+
+
+def rejected(packet: Packet, *policies: IpsecPolicy, **other: list[str]) -> Path:
+    """Of a host whose table filter rejects what it sends to port 80, and that translates or marks it before that."""
+    host = host_with(*policies, **other)
+    host.own_rules["mangle", "OUTPUT"] = ["-p tcp -m tcp --dport 80 -j MARK --set-xmark 0x5/0xffffffff"]
+    host.own_rules["nat", "OUTPUT"] = [
+        "-d 172.18.0.2/32 -p tcp -m tcp --dport 8081 -j DNAT --to-destination 172.18.0.2:80"
+    ]
+    host.own_rules["filter", "OUTPUT"] = ["-p tcp -m tcp --dport 80 -j REJECT --reject-with tcp-reset"]
+    return predict(HostView.of(host.snapshot()), packet)
+
+
+@pytest.mark.parametrize(
+    ("packet", "policy"), [(OWN_PORT, BLOCK_HTTP), (ANOTHER_PORT, BLOCK_HTTP), (FROM_HOST, MARKED)],
+    ids=["new destination", "new port", "new mark"],
+)  # fmt: skip
+def test_what_output_changes_is_lost_to_a_policy_before_any_later_rule(packet: Packet, policy: IpsecPolicy) -> None:
+    assert rejected(packet).observed == "refused"
+    found = rejected(packet, policy)
+    assert (found.verdict, found.observed) == ("dropped", "timed out")
+    assert found.steps[-1].place == "ipsec"
+    tables = {hop.table.split()[-1] for hop in found.steps if hop.place == "output" and hop.table}
+    assert "filter" not in tables
+    assert rejected(packet, replace(policy, action="allow", templates=TUNNEL)).observed == "unknown"
+    bridge = "net.ipv4.conf.br-000000000000.disable_xfrm"
+    assert rejected(packet, policy, exempt=[bridge]).observed == "refused"
+    assert rejected(packet, policy, exempt=["net.ipv4.conf.eth0.disable_xfrm"]).observed == "timed out"
 
 
 def test_what_a_tunnel_takes_is_open() -> None:
