@@ -15,17 +15,9 @@ from typing import Any
 
 from tests.lab.breaks import DAEMON_JSON, live_restore_on
 from tests.lab.host import Host
-from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.lab.scenario import NetworkSpec, Scenario, Workload, wait_for_ipv6
 
 Draw = random.Random
-
-
-# Interfaces with an address that waits to be confirmed, which it does for ever where there is no carrier.
-TENTATIVE = """
-for name in $(ip -6 -o address show tentative | cut -d ' ' -f 2 | sort -u); do
-    [ "$(cat "/sys/class/net/$name/carrier" 2>/dev/null)" != 1 ] || echo "$name"
-done
-"""
 
 
 @dataclass
@@ -51,7 +43,7 @@ class BrokenHost:
         host.deploy(self.scenario)
         for dummy, step in self.after:
             step(host)
-        host.wait_for(lambda: not host.run(TENTATIVE).out, 30, "addresses to settle")
+        wait_for_ipv6(host)
 
 
 def broken_host(seed: int, number: int) -> BrokenHost:

@@ -14,10 +14,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
 )
 
-from tests.integration.catalogue.scenario import PORT, make_healthy, wait_for_ipv6
+from tests.integration.catalogue.scenario import PORT, make_healthy
 from tests.lab.host import Host
 from tests.lab.lab import Lab
-from tests.lab.scenario import Scenario, Workload
+from tests.lab.scenario import Scenario, Workload, wait_for_ipv6
 from tests.lab.vantage import Vantage
 
 SECONDS = 1.5

@@ -46,16 +46,11 @@ from tests.lab.host import Host
 from tests.lab.identity import ROOT
 from tests.lab.lab import Lab
 from tests.lab.proc import LabError
+from tests.lab.scenario import wait_for_ipv6
 
 Tracing = Callable[[Host, HostSnapshot, Sequence[Packet]], Traces]
 Attempting = Callable[[Sequence[Attempt]], list[Outcome]]
 FAILING = ROOT / ".build" / "reachability"
-# Interfaces with an address that waits to be confirmed, which it does for ever where there is no carrier.
-TENTATIVE = """
-for name in $(ip -6 -o address show tentative | cut -d ' ' -f 2 | sort -u); do
-    [ "$(cat "/sys/class/net/$name/carrier" 2>/dev/null)" != 1 ] || echo "$name"
-done
-"""
 
 
 @dataclass
@@ -135,7 +130,7 @@ def _ask(lab: Lab, host: Host, outsiders: Sequence[Outsider], report: Report, tr
     for path in {host.path, *(place.path for place in containers)}:
         answer_soon(path)
     with Servers(servers(host, containers)):
-        host.wait_for(lambda: not host.run(TENTATIVE).out, 30, "addresses to settle")
+        wait_for_ipv6(host)
         host.run(["conntrack", "--flush"], check=False)
         report.snapshot = snapshot = read_host(host)
         probes = draw_probes(case.draw, lab, host, containers, outsiders)

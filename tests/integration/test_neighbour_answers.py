@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 
 from tests.differential.namespaces import answer_soon
 from tests.differential.reachability_machines import prepare
-from tests.integration.catalogue.scenario import configure, wait_for_ipv6
+from tests.integration.catalogue.scenario import configure
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 from tests.lab.lab import Lab
@@ -79,7 +79,6 @@ def host(fresh_host: Host, lab: Lab) -> Host:
     fresh_host.deploy(
         Scenario([NETWORK], [Workload("c1", ["apart"], publish=[f"{PORT}:80"]), Workload("c2", ["apart"])])
     )
-    wait_for_ipv6(fresh_host, "c1", "c2")
     for place in (fresh_host, fresh_host.container("c1"), fresh_host.container("c2")):
         answer_soon(place.path)
     return fresh_host

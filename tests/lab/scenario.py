@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from tests.lab.host import Host
 
 SERVERS_LIMIT = 20.0
+IPV6_LIMIT = 60.0
+"""The kernel confirms addresses when it finds time, and a busy machine has little."""
+# Without a carrier, as a bridge without a running container is, an interface never comes to confirm its address.
+TENTATIVE = """
+for name in $(ip -6 -o address show tentative | cut -d ' ' -f 2 | sort -u); do
+    [ "$(cat "/sys/class/net/$name/carrier" 2>/dev/null)" != 1 ] || echo "$name"
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,10 @@ class Scenario:
 
 
 def deploy(host: Host, wanted: Scenario) -> None:
-    """Make it all on the host. Raises when Docker refuses something or a server does not listen in time."""
+    """Make it all on the host. Raises when Docker refuses something or a server does not listen in time.
+
+    Addresses of IPv6 are in use then: until that packets are held back, and routes are missing.
+    """
     for network in wanted.networks:
         host.docker(*network_command(network))
     for container in wanted.containers:
@@ -65,6 +76,9 @@ def deploy(host: Host, wanted: Scenario) -> None:
     for container in wanted.containers:
         if container.serve:
             wait_for_servers(host, container)
+    with_ipv6 = {network.name for network in wanted.networks if network.ipv6_subnet}
+    if with_ipv6:
+        wait_for_ipv6(host, *(item.name for item in wanted.containers if with_ipv6.intersection(item.networks)))
 
 
 def network_command(network: NetworkSpec) -> list[str]:
@@ -99,3 +113,14 @@ def wait_for_servers(host: Host, container: Workload) -> None:
     seen = host.container(container.name)
     wanted = set(container.serve)
     wait_for(lambda: wanted <= seen.listening(), SERVERS_LIMIT, f"the servers of {container.name} on {host.name}")
+
+
+def wait_for_ipv6(host: Host, *containers: str) -> None:
+    """Until duplicate address detection (RFC 4862, 5.4) is over on the host, and in these containers on it."""
+    inside = [host.container(name) for name in containers]
+
+    def is_settled() -> bool:
+        waiting = any(item.net(["ip", "-6", "address", "show", "tentative"]).out.strip() for item in inside)
+        return not waiting and not host.run(TENTATIVE).out
+
+    wait_for(is_settled, IPV6_LIMIT, f"IPv6 addresses on {host.name} to be in use")

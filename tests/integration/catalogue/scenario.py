@@ -89,15 +89,3 @@ def make_healthy(host: Host) -> None:
         # dockerd did so for IPv4 when it turned forwarding on; IPv6 was on before.
         host.run(["ip6tables", "--policy", "FORWARD", "DROP"])
     host.deploy(Scenario([FRONT, BACK, DUAL, INNER], containers(host)))
-    wait_for_ipv6(host, "six")
-
-
-def wait_for_ipv6(host: Host, *names: str) -> None:
-    """Until duplicate address detection in containers is over (RFC 4862, 5.4); readers wait for the host's own."""
-    containers = [host.container(name) for name in names]
-
-    def settled() -> bool:
-        return not any(item.net(["ip", "-6", "address", "show", "tentative"]).out.strip() for item in containers)
-
-    # The kernel does it when it finds time, and a busy machine has little.
-    host.wait_for(settled, 60, "IPv6 addresses to be in use")

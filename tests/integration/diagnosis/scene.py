@@ -9,7 +9,7 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.catalogue.scenario import release, wait_for_ipv6
+from tests.integration.catalogue.scenario import release
 from tests.integration.snapshots import install_readers
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
@@ -74,9 +74,6 @@ class Scene:
             self.host.restart_docker()
         install_readers(self.host)
         self.host.deploy(Scenario(NETWORKS, self.workloads))
-        wait_for_ipv6(self.host, "six")
-        tentative = ["ip", "-6", "address", "show", "dev", "dual0", "tentative"]
-        self.host.wait_for(lambda: not self.host.net(tentative).out.strip(), 60, "addresses of dual0 to be in use")
         # A table stays, empty, where a rule was in it.
         for table in ("raw", "mangle"):
             for verb in ("-I", "-D"):
