@@ -330,10 +330,10 @@ def resolve_host(leg: LegContext, branch: Branch, device: str) -> Resolution:
 
 
 def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
-    """The address of the host that a machine outside asks for: the destination, or the host as the way to it."""
-    if host.has_address(flight.family, flight.daddr) and not is_loopback(flight.family, flight.daddr):
-        return flight.daddr
+    """The address of the host that a machine outside asks for: one on their link, or the host as the way to others."""
     own = host.addresses(flight.family, device)
+    if host.has_address(flight.family, flight.daddr) and host.is_on_link(flight.family, flight.daddr, device):
+        return flight.daddr
     return own[0].number if own else flight.daddr
 
 

@@ -517,3 +517,26 @@ def test_without_any_address_there_is_no_source() -> None:
     bare = Stack("host", [Link(3, "eth1", up=True)], ROUTES, [], None)
     asked = RouteQuery(6, parse_address("2001:db8:9::9")[1])
     assert bare.source_for(asked, bare.fib.lookup(asked)) is None
+
+
+@pytest.mark.parametrize(
+    ("to", "is_open"),
+    [
+        # By the host's address on the uplink, as their route to it says.
+        ("172.18.0.1", False),
+        ("198.51.100.7", False),
+        (ADDRESS, False),
+        # As of a service address that several hosts have, and one of them answers for (keepalived(8)).
+        ("192.0.2.200", True),
+    ],
+)
+def test_who_is_outside_asks_for_addresses_of_its_own_link_alone(to: str, *, is_open: bool) -> None:
+    host = host_with_web()
+    host.sysctls["net.ipv4.conf.all.arp_ignore"] = "1"
+    snapshot = host.snapshot()
+    further = ["198.51.100.7/32", "192.0.2.200/32"]
+    links = [_with(link, further if link.name == "lo" else []) for link in snapshot.links]
+    local = [Route(address, 255, "local", interfaces=[1]) for address in further]
+    path = ask(replace(snapshot, links=links, routes=[*snapshot.routes, *local]), FROM_OUTSIDE, to, 22)
+    assert (path.verdict == "unknown") is is_open
+    assert ("arp_ignore of eth0 is 1" in str(path.undetermined)) is is_open
