@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tests.differential.reachability_names import Names
+from tests.differential.reachability_names import OWNED, Names, first_hops
 
 Draw = random.Random
 PLACES = {
@@ -149,8 +149,7 @@ def _physdev(draw: Draw, dummy: Names, table: str, chain: str) -> list[str]:
 
 
 def _owner(draw: Draw, dummy: Names, dummy_table: str, chain: str) -> list[str]:
-    # Seldom, since it cannot be known which user will ask.
-    if chain not in ("OUTPUT", "POSTROUTING") or draw.random() < 0.7:
+    if chain not in ("OUTPUT", "POSTROUTING") or draw.random() >= OWNED:
         return []
     return [draw.choice(["-m owner --uid-owner 0", "-m owner ! --uid-owner 0", "-m owner --uid-owner 1000-2000"])]
 
@@ -161,7 +160,8 @@ def _others(draw: Draw, dummy: Names, dummy_table: str, dummy_chain: str) -> lis
 
 def _hops(draw: Draw, names: Names, dummy_table: str, dummy_chain: str) -> list[str]:
     word = "ttl" if names.family == 4 else "hl"
-    return [f"-m {word} --{word}-{draw.choice(['eq 64', 'eq 63', 'lt 64', 'gt 63', 'lt 5'])}"]
+    compared, hops = first_hops(draw)
+    return [f"-m {word} --{word}-{compared} {hops}"]
 
 
 _MATCHES = [

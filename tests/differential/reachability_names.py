@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DISCOVERED = 0.9
-"""On how many hosts neighbour discovery is let through; on the others it cannot be known what happens."""
+DISCOVERED = 0.97
+"""On how many hosts rules of IPv6 let neighbour discovery through.
+
+On the others IPv6 works for as long as the kernel remembers its neighbours: it cannot be known what happens, and
+who runs such a host sees it soon.
+"""
+OWNED = 0.3
+"""How many rules that could ask for a user may do so: it cannot be known which user will send."""
 
 
 @dataclass(frozen=True)
@@ -34,3 +41,13 @@ class Names:
     def devices(self) -> list[str]:
         """Names of the uplinks."""
         return list(dict.fromkeys(device for device, dummy in self.uplinks))
+
+
+def first_hops(draw: random.Random) -> tuple[str, int]:
+    """How a rule compares the TTL, or the hop limit, in the words of iptables, and with what.
+
+    Most ask whether it is about to end. Numbers near that of the sender ask whether there was a router on the way, as
+    who looks for shared connections does; of what comes from outside it cannot be known.
+    """
+    ending = [("eq", 1), ("lt", 5), ("lt", 10), ("gt", 10)]
+    return draw.choice([*ending, draw.choice([("eq", 64), ("eq", 63), ("lt", 64), ("gt", 63)])])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 
-from tests.differential.reachability_names import DISCOVERED, Names
+from tests.differential.reachability_names import DISCOVERED, OWNED, Names, first_hops
 
 Draw = random.Random
 DISCOVERY = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert }"
+COMPARED = {"eq": "", "lt": "<", "gt": ">"}
 HOOKS = {
     "prerouting": ("raw", "mangle", "filter", "-250", "-150"),
     "input": ("filter", "10", "mangle"),
@@ -68,6 +69,7 @@ def _nft_match(draw: Draw, names: Names, ip: str, hook: str) -> str:
     port = draw.choice(list(names.ports))
     container = draw.choice(list(names.containers) or [names.host])
     bridge = draw.choice(list(names.bridges) or ["docker0"])
+    compared, hops = first_hops(draw)
     choices = [
         f"tcp dport {port}",
         f"tcp dport {{ {port}, 9000-9100 }}",
@@ -85,7 +87,7 @@ def _nft_match(draw: Draw, names: Names, ip: str, hook: str) -> str:
         "ct state vmap { invalid : drop, new : continue }",
         f"ct original proto-dst {port} meta l4proto tcp",
         "meta mark 0x1",
-        f"{'ip ttl' if ip == 'ip' else 'ip6 hoplimit'} {draw.choice(['64', '63', '< 64', '> 63', '< 5'])}",
+        f"{'ip ttl' if ip == 'ip' else 'ip6 hoplimit'} {COMPARED[compared]} {hops}".replace("  ", " "),
         "meta mark & 0x10 == 0x10",
         "fib daddr type local",
         "fib saddr . iif oif exists" if hook == "prerouting" else "meta l4proto { tcp, udp }",
@@ -95,7 +97,7 @@ def _nft_match(draw: Draw, names: Names, ip: str, hook: str) -> str:
         choices += [f"iifname {bridge}", 'iifname "br-*"', 'iifname { "eth0", "lo" }', f"iifname != {bridge}"]
     if hook in ("output", "forward", "postrouting"):
         choices += [f"oifname {bridge}", "oifname eth0", f'oifname != {{ "eth0", "{bridge}" }}']
-    if hook == "output":
+    if hook == "output" and draw.random() < OWNED:
         choices += ["meta skuid 0", "skuid != 0"]
     return " ".join(draw.sample(choices, draw.choice([1, 1, 1, 2])))
 

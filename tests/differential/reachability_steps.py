@@ -14,12 +14,16 @@ from tests.differential.reachability_nft import nft_table
 from tests.differential.reachability_routing import kept_uplink, marked_packets, policy_rule
 
 Draw = random.Random
+SLIPS = 0.01
+"""How many hosts have a setting that no one would leave."""
 
 
 def steps(case: HostCase, names: dict[int, Names]) -> list[tuple[str, str]]:
     """Settings and rules on top, drawn once addresses are known."""
     draw = case.draw
     found = [maker(draw, names[4]) for maker in draw.sample(_KERNEL, draw.choice([0, 1, 1, 2, 3]))]
+    if draw.random() < SLIPS:
+        found.append(NOT_TRACKED(draw, names[4]))
     for family in (4, 4, 4, 6):
         if draw.random() < 0.55:
             found += _own_rules(draw, names[family], "iptables" if family == 4 else "ip6tables")
@@ -140,5 +144,6 @@ _KERNEL = [
     _sysctl("net/ipv6/conf/all/forwarding=1"),
     _sysctl("net/ipv6/conf/DEVICE/forwarding=0"),
     _sysctl("net/ipv4/icmp_echo_ignore_all=1"),
-    _sysctl("net/netfilter/nf_conntrack_tcp_timeout_syn_sent=0"),
 ]
+NOT_TRACKED = _sysctl("net/netfilter/nf_conntrack_tcp_timeout_syn_sent=0")
+"""With it nothing of what such a host does by TCP can be known. It is a slip of who tunes timeouts."""
