@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, TypeVar, cast
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import checksum, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
@@ -85,11 +86,6 @@ _OBSERVED = {
 def observed(error: str) -> str:
     """Return what the sender saw of an error of that name. What the kernel does not let out is unreachable."""
     return _OBSERVED.get(error, UNREACHABLE)
-
-
-def family_of(address: str) -> socket.AddressFamily:
-    """Return AF_INET or AF_INET6."""
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def socket_address(address: str, port: int) -> Any:
@@ -325,8 +321,8 @@ class EchoSocket:
         data = self._token + bytes(max(_SMALLEST, packet - self.headers - _ICMP.size) - _TOKEN)
         kind = _ECHO[self._family][0]
         head = _ICMP.pack(kind, 0, 0, self._number, sequence)
-        checksum = checksum_of(head + data) if self._family == socket.AF_INET else 0
-        self._socket.send(_ICMP.pack(kind, 0, checksum, self._number, sequence) + data)
+        own = checksum(head + data) if self._family == socket.AF_INET else 0
+        self._socket.send(_ICMP.pack(kind, 0, own, self._number, sequence) + data)
 
     def receive(self, seconds: float) -> Optional[int]:
         """Return the sequence number of the next reply, None where none comes in time. Raises OSError."""
@@ -372,15 +368,6 @@ def _echo(asking: EchoSocket, began: float, seconds: float) -> Attempt:
         if asking.receive(min(seconds / _TRIES, began + seconds - time.monotonic())) is not None:
             return Attempt(ANSWERED, "", "", since(began), asking.source)
     return Attempt(TIMED_OUT, TIMEOUT, "", since(began), asking.source)
-
-
-def checksum_of(data: bytes) -> int:
-    """Return the checksum of the internet (RFC 1071)."""
-    padded = data + b"\0" * (len(data) % 2)
-    total = int(sum(struct.unpack(f"!{len(padded) // 2}H", padded)))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def _report_errors(sending: socket.socket) -> None:

@@ -14,6 +14,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.attempt import (
     TIMEOUT,
     error_name,
@@ -99,7 +100,7 @@ def ask(server: str, name: str, kind: int, seconds: float, port: int = PORT) -> 
 
 def _over_udp(server: str, port: int, question: bytes, seconds: float) -> bytes:
     until = time.monotonic() + seconds
-    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    family = family_of(server)
     with socket.socket(family, socket.SOCK_DGRAM) as asking:
         # Connected: the kernel lets in nothing but what this nameserver sends, and says where it is unreachable.
         asking.connect(socket_address(server, port))
@@ -119,7 +120,7 @@ def _over_udp(server: str, port: int, question: bytes, seconds: float) -> bytes:
 
 def _over_tcp(server: str, port: int, question: bytes, seconds: float) -> bytes:
     until = time.monotonic() + seconds
-    family = socket.AF_INET6 if ":" in server else socket.AF_INET
+    family = family_of(server)
     with socket.socket(family, socket.SOCK_STREAM) as asking:
         asking.settimeout(seconds)
         asking.connect(socket_address(server, port))

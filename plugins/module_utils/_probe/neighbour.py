@@ -67,7 +67,7 @@ def ask_neighbour(asking: Asking, address: str, seconds: float) -> HardwareAnswe
 
 def _arp(asking: Asking, address: str, seconds: float) -> tuple[str, float]:
     own = _octets(asking.mac)
-    source = socket.inet_aton(asking.source or "0.0.0.0")  # noqa: S104 (RFC 5227: a question of nobody's)
+    source = socket.inet_aton(asking.source or "0.0.0.0")  # noqa: S104 (RFC 5227: an ARP probe has no source address)
     wanted = socket.inet_aton(address)
     question = _ARP.pack(*_HEAD, _QUESTION, own, source, bytes(6), wanted)
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0) as packets:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether packets as large as the interface sends arrive: echo requests of many sizes that nobody may fragment.
+"""Whether packets as large as the interface sends arrive: echo requests of many sizes that no router may fragment.
 
 A black hole is where small ones are answered and large ones vanish without a word.
 """

@@ -86,7 +86,7 @@ _HTTP = (HTTP, HTTPS)
 
 
 class Once:
-    """What is asked once, whoever needs it."""
+    """What is asked once, however many need it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -587,7 +587,7 @@ _WORDS = {
 
 
 def echo_layer(layer: str, address: str, attempt: Attempt, who: str) -> ProbeLayer:
-    """The layer that an echo of somebody makes."""
+    """The layer that an echo request makes."""
     if attempt.answered:
         return ProbeLayer(layer, address, PASSED, "", f"{who} replies", attempt.milliseconds)
     words = attempt.detail or _WORDS.get(attempt.error, "")

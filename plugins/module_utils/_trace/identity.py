@@ -90,7 +90,7 @@ class Identity:
 
 
 def identity_of(headers: Headers) -> Optional[Identity]:
-    """Return the identity of a packet that somebody else sent; None where too little of it is known."""
+    """Return the identity of a packet of other traffic; None where too little of it is known."""
     length = TOKEN.get(headers.protocol)
     at = _SEQUENCE if headers.protocol == "tcp" else _DATA
     if length is None or len(headers.transport) < at:

@@ -17,6 +17,7 @@ import socket
 import struct
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import checksum, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import libc
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.events import with_port
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.identity import (
@@ -24,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._trace.identity
     Identity,
     protocol_number,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._trace.probes import checksum, family_of, new_token
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.probes import new_token
 
 _BPF = {"x86_64": 321, "aarch64": 280, "armv7l": 386, "i686": 357, "ppc64le": 361, "s390x": 351, "riscv64": 280}
 _PROG_LOAD, _PROG_TEST_RUN = 5, 10

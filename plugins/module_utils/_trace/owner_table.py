@@ -4,7 +4,7 @@
 """Tables of nftables that mark packets for tracing, and that the kernel removes with the socket that made them.
 
 Expressions and attributes are those of linux/netfilter/nf_tables.h. A table with NFT_TABLE_F_OWNER (Linux 5.12) belongs
-to its netlink socket: nobody else can change it, and it goes when the socket is closed, however the process ended.
+to its netlink socket: no other process can change it, and it goes when the socket is closed, however the process ended.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import socket
 import struct
 from typing import Optional
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import checksum, family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.events import with_port
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.identity import ECHO, TOKEN, Identity
 
@@ -36,11 +37,6 @@ def new_token(protocol: str) -> bytes:
         # A sequence number of 0 has the kernel choose one.
         if any(token):
             return token
-
-
-def family_of(address: str) -> int:
-    """AF_INET or AF_INET6 of an address."""
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 class SocketProbe:
@@ -186,12 +182,3 @@ def _is_connected(stream: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def checksum(data: bytes) -> int:
-    """The internet checksum (RFC 1071)."""
-    padded = data + bytes(len(data) % 2)
-    total: int = sum(struct.unpack(f">{len(padded) // 2}H", padded))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import DRY, LIVE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BEYOND_ADDRESSES,
@@ -123,7 +124,7 @@ def _origin(given: Mapping[str, Any]) -> Origin:
 
 def _address(option: str, text: str) -> str:
     """In the kernel's spelling."""
-    family = socket.AF_INET6 if ":" in text else socket.AF_INET
+    family = family_of(text)
     try:
         return socket.inet_ntop(family, socket.inet_pton(family, text))
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Callable, Optional, TypeVar, Union
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import in_namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.nftables import (
     read_generation,
@@ -45,7 +46,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._trace.injectio
     CannotInjectError,
     InjectedProbe,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._trace.probes import SocketProbe, family_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._trace.probes import SocketProbe
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.question import Question
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.readers import Reader, log_reader, trace_reader
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.undo import Connection, forget

@@ -9,6 +9,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import family_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import IFLA_IFNAME, LINK, link_messages
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     ROUTE,
@@ -43,7 +44,7 @@ class WayOut:
 
 def way_out(source: str, destination: str) -> WayOut:
     """Return the device that this thread's namespace sends such a packet by. Raises OSError."""
-    family = socket.AF_INET6 if ":" in destination else socket.AF_INET
+    family = family_of(destination)
     ends = [socket.inet_pton(family, address) for address in (destination, source)]
     length = len(ends[0]) * 8
     body = _ROUTE_MESSAGE.pack(family, length, length, 0, 0, 0, 0, 0, 0)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import checksum
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.attempt import (
-    checksum_of,
     icmp_error_about,
     tcp,
     together,
@@ -66,8 +66,8 @@ def test_an_icmp_error_counts_for_the_connection_that_it_is_about() -> None:
 
 
 def test_the_checksum_of_the_internet() -> None:
-    assert checksum_of(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D
-    assert checksum_of(b"\x01") == 0xFEFF
+    assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0x220D
+    assert checksum(b"\x01") == 0xFEFF
 
 
 @pytest.mark.parametrize(
