@@ -83,10 +83,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import SharedMac
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Namespace,
     TargetPort,
-    family_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     BETWEEN,

@@ -40,6 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     Cause,
     Evidence,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_words import end_in_words
 
 # Where on its way a cause stops the packet: it says which ends of a trace fit, and which speak against it.
 SENDER = "sender"
@@ -70,14 +71,6 @@ _AGAINST = {
     BEHIND_RULES: {DROPPED_BY_RULE},
     ANY_PLACE: set(),
 }
-_ENDS = {
-    LEFT: "the packet left the rules of the host by {device}",
-    TO_HOST: "the packet reached the host's own sockets",
-    DROPPED_BY_RULE: "a rule dropped the packet",
-    LOST: "the packet was lost between two hooks, and no rule dropped it",
-    NOT_SEEN: "no rule of the host saw the packet",
-}
-
 CERTAINTIES = (CERTAIN, LIKELY, POSSIBLE)
 """The most certain first."""
 _SILENT = frozenset({TIMED_OUT, UNREACHABLE, NO_ANSWER})
@@ -183,12 +176,6 @@ def _of_trace(case: Case, candidate: Candidate) -> tuple[Evidence, ...]:
 def _says_nothing(case: Case, trace: KernelTrace) -> bool:
     """Whether no event where one could be has no meaning: what was missed, or what a bridge alone switches."""
     return trace.end in (NOT_SEEN, LOST) and (not trace.complete or case.is_switched)
-
-
-def end_in_words(trace: KernelTrace) -> str:
-    """Where a trace ends, as half a sentence."""
-    device = trace.end_device or "a device"
-    return _ENDS.get(trace.end, trace.end).format(device=device)
 
 
 def _is_disputed(case: Case, candidate: Candidate) -> bool:

@@ -46,6 +46,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import end_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    family_of,
+    is_loopback_text,
+)
 
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (what sockets are bound to that take all)
 _TRANSPORTS = {"dns": "udp", "http": "tcp", "https": "tcp"}
@@ -106,7 +110,7 @@ class Case:
     def publisher(self) -> Container | None:
         """The container that publishes the port that is asked, where an address of the host is asked."""
         packet = self.packet
-        if packet.destination not in self.host_addresses and not is_loopback(packet.destination):
+        if packet.destination not in self.host_addresses and not is_loopback_text(packet.destination):
             return None
         for item in self.snapshot.containers:
             for port in item.published:
@@ -310,23 +314,10 @@ def layer_of(probe: Probe | None, name: str, outcome: str) -> ProbeLayer | None:
     return None if probe is None else next((item for item in layers(probe, name) if item.outcome == outcome), None)
 
 
-def family_of(address: str) -> int:
-    """4 or 6."""
-    return 6 if ":" in address else 4
-
-
 def is_address(text: str) -> bool:
     """Whether it is an IPv4 or IPv6 address."""
     try:
         return bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
-
-
-def is_loopback(address: str) -> bool:
-    """Whether it is an address of a machine itself."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 

@@ -22,7 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import (
     CERTAINTIES,
     Candidate,
-    end_in_words,
     weigh,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
@@ -41,6 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.probe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_causes import traced_stop
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.snapshot_causes import snapshot_causes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import predicted_stop
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_words import end_in_words
 
 _FAR = 1000
 

@@ -16,9 +16,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import FAILED, NAME, Probe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import end_in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Cause, Diagnosis
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import listing_of as steps_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_words import end_in_words
 
 
 def listing_of(found: Diagnosis) -> list[str]:

@@ -22,8 +22,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candi
     Candidate,
     upper,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of
 
 
 def off_path(case: Case, step: PathStep) -> Candidate | None:

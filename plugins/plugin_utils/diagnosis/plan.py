@@ -20,9 +20,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
-    family_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import inner_port
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of
 
 ALL_LAYERS = "all"
 TARGET_LAYER = "target"

@@ -48,7 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candi
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
-    is_loopback,
     layer_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
@@ -69,7 +68,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_
     missing_route,
     nothing_listens,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    is_loopback_text,
+    parse_address,
+)
 
 _EMBEDDED = "127.0.0.11"
 """Where Docker's own resolver listens inside a container."""
@@ -144,7 +146,7 @@ def _no_listener(case: Case) -> Iterator[Candidate]:
     asked = case.asked
     if asked is None:
         return
-    refused = [item for item in case.inner_probes if item.observed == REFUSED and not is_loopback(item.address)]
+    refused = [item for item in case.inner_probes if item.observed == REFUSED and not is_loopback_text(item.address)]
     own = case.own_probe
     addresses = {text for end in asked.endpoints for text in (end.address, end.address6) if text}
     if own is not None and own.observed == REFUSED and own.address in addresses:
@@ -155,7 +157,7 @@ def _no_listener(case: Case) -> Iterator[Candidate]:
     found = nothing_listens(case, where)
     probe = refused[0]
     text = f"The kernel refuses a connection from {probe.origin} to {probe.address} port {probe.port} (ECONNREFUSED)"
-    on_loopback = [item for item in case.inner_probes if is_loopback(item.address) and item.observed == ANSWERED]
+    on_loopback = [item for item in case.inner_probes if is_loopback_text(item.address) and item.observed == ANSWERED]
     more = tuple(
         Evidence(PROBE, f"Inside container {asked.name} a connection to {item.address} port {item.port} is answered")
         for item in on_loopback[:1]
@@ -181,7 +183,7 @@ def _has_no_socket(case: Case) -> bool:
     if space is None:
         return False
     return not any(
-        item.port == inner_port(case) and item.protocol == case.packet.protocol and not is_loopback(item.address)
+        item.port == inner_port(case) and item.protocol == case.packet.protocol and not is_loopback_text(item.address)
         for item in space.listeners
     )
 

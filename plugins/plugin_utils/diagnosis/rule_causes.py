@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     split_end,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import RULE, Candidate, upper
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, family_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import TRACE, Evidence
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misrouting_causes import off_path
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import (
@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker
     USER_CHAIN,
     places_of_people,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex, traced_steps
 
 _ENDING = ("drop", "reject")

@@ -37,9 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candi
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import (
     Case,
-    family_of,
     in_subnet,
-    is_loopback,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import PREDICTION, Evidence
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misrouting_causes import (
@@ -50,7 +48,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misro
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_causes import rule_stop, translation
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_private, parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    family_of,
+    is_loopback_text,
+    is_private,
+    parse_address,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import place_of
 
 _LEGS = {
@@ -566,7 +569,7 @@ def _nothing_inside(case: Case, name: str) -> Candidate:
     port = inner_port(case)
     space = case.space(case.container(name))
     sockets = [item for item in space.listeners if item.port == port] if space is not None else []
-    of_loopback = [item for item in sockets if item.protocol == case.packet.protocol and is_loopback(item.address)]
+    of_loopback = [item for item in sockets if item.protocol == case.packet.protocol and is_loopback_text(item.address)]
     if of_loopback:
         bound = of_loopback[0].address
         return Candidate(
@@ -583,7 +586,7 @@ def _nothing_inside(case: Case, name: str) -> Candidate:
         {
             item.port
             for item in (space.listeners if space is not None else ())
-            if item.protocol == case.packet.protocol and not is_loopback(item.address)
+            if item.protocol == case.packet.protocol and not is_loopback_text(item.address)
         }
     )
     listens = f"; open are {', '.join(map(str, others[:5]))}" if others else ""
@@ -614,7 +617,7 @@ def _masquerade(case: Case, step: PathStep) -> Candidate | None:
     if case.path.verdict != NO_ANSWER or step.leg != REQUEST or step.place != "wire":
         return None
     source = address_in(step.source)
-    if is_loopback(source) or not is_private(*parse_address(source)):
+    if is_loopback_text(source) or not is_private(*parse_address(source)):
         return None
     untracked = [item for item in case.path.steps if item.leg == REQUEST and item.action == "notrack"]
     if untracked:

@@ -53,6 +53,20 @@ def parse_prefix(text: str) -> tuple[int, int, int]:
     return interface.version, int(interface.ip), interface.network.prefixlen
 
 
+def family_of(text: str) -> int:
+    """4 or 6, of an address or a subnet."""
+    return 6 if ":" in text else 4
+
+
+@lru_cache(maxsize=4096)
+def is_loopback_text(text: str) -> bool:
+    """Whether it is an address of a machine itself; false for what is none."""
+    try:
+        return address_of(text).is_loopback
+    except ValueError:
+        return False
+
+
 @lru_cache(maxsize=65536)
 def address_text(family: int, number: int) -> str:
     """An address as people write it."""

@@ -18,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     ProbeLayer,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import end_in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
     CERTAIN,
     LIKELY,
@@ -34,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.trace_words import end_in_words
 
 _LABEL = 14
 _FURTHER = 3

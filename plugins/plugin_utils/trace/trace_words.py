@@ -15,11 +15,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
     DRY,
     LEFT,
     LOST,
+    NOT_SEEN,
     TO_HOST,
     KernelTrace,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PathStep
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import TracedStep
+
+_ENDS = {
+    LEFT: "the packet left the rules of the host by {device}",
+    TO_HOST: "the packet reached the host's own sockets",
+    DROPPED_BY_RULE: "a rule dropped the packet",
+    LOST: "the packet was lost between two hooks, and no rule dropped it",
+    NOT_SEEN: "no rule of the host saw the packet",
+}
 
 
 def rule_words(step: PathStep) -> str:
@@ -30,6 +39,12 @@ def rule_words(step: PathStep) -> str:
     number = f"rule {step.number}" if step.number is not None else f"the rule with handle {step.handle}"
     text = f": {step.rule}" if step.rule else ""
     return f"{number} of {where} ({step.action}){text}"
+
+
+def end_in_words(trace: KernelTrace) -> str:
+    """Where a trace ends, as half a sentence about the packet; end_of_trace() names addresses and the rule, too."""
+    device = trace.end_device or "a device"
+    return _ENDS.get(trace.end, trace.end).format(device=device)
 
 
 def end_of_trace(trace: KernelTrace, traced: Sequence[TracedStep]) -> str:

@@ -39,10 +39,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     verdicts_by_network,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, not_applicable, passed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Attachment,
     Namespace,
-    family_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     WAYS_OUT,

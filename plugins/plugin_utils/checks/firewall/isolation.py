@@ -37,11 +37,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of, parse_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     Namespace,
     TargetPort,
-    family_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import BETWEEN, Answer
 

@@ -24,8 +24,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import departure
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Connection, Flight
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ACK, PSH, TCP
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort, is_loopback
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    ACK,
+    PSH,
+    TCP,
+    is_loopback_text,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answer
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
@@ -73,7 +78,7 @@ def exposed_by(view: HostView, answers: Iterable[Answer]) -> list[Exposed]:
             continue
         reached = list(answer.ports)
         judged = _published(view, answer) if targets.kind == PUBLISHED else _inner(reached, packet)
-        if answer.at and not is_loopback(packet.destination):
+        if answer.at and not is_loopback_text(packet.destination):
             open_at.setdefault(_reached_ports(answer, reached), []).append(answer.at)
         for kind, ports, reason in judged:
             exposed = Exposed(kind, source.uplink, tuple(reached if ports is None else ports), reason, packet)
@@ -98,9 +103,9 @@ def _reached_ports(answer: Answer, ports: Iterable[TargetPort]) -> _Ports:
 def _published(view: HostView, answer: Answer) -> list[tuple[str, list[TargetPort] | None, str]]:
     """How a published port that machines outside reach is exposed."""
     host_ip, packet = answer.targets.host_ip, answer.packet
-    if is_loopback(host_ip):
+    if is_loopback_text(host_ip):
         return [(LOOPBACK_LEAK, None, f"published on {host_ip}, but reached at {packet.destination}")]
-    if is_loopback(packet.destination):
+    if is_loopback_text(packet.destination):
         return []
     reason = denied_by_host(view, packet)
     return [(DENIED_BY_HOST, None, reason)] if reason else []
@@ -120,7 +125,7 @@ def _inner(target: list[TargetPort], packet: Packet) -> list[tuple[str, list[Tar
 def exposure_if_reached(target: TargetPort) -> str:
     """How a port is exposed if machines outside reach it as asked; empty if it is published for them anyway."""
     if target.host_port:
-        return LOOPBACK_LEAK if is_loopback(target.host_ip) else ""
+        return LOOPBACK_LEAK if is_loopback_text(target.host_ip) else ""
     addresses = [
         binding.address
         for container in target.namespace.containers
@@ -131,7 +136,7 @@ def exposure_if_reached(target: TargetPort) -> str:
         return ""
     if not addresses:
         return NOT_PUBLISHED
-    return LOOPBACK_LEAK if all(address and is_loopback(address) for address in addresses) else ""
+    return LOOPBACK_LEAK if all(address and is_loopback_text(address) for address in addresses) else ""
 
 
 def _is_routed(container: Container, target: TargetPort) -> bool:

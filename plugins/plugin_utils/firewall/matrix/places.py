@@ -14,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ANYWHERE, Container, Network
@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     TRANSPORTS,
     address_of,
+    family_of,
     interface_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
@@ -295,17 +296,6 @@ def host_addresses(snapshot: HostSnapshot, places: Places) -> list[HostAddress]:
 
 def _addresses(link: Link) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     return [interface_of(text).ip for text in link.addresses]
-
-
-def family_of(text: str) -> int:
-    """4 or 6."""
-    return 6 if ":" in text else 4
-
-
-@lru_cache(maxsize=4096)
-def is_loopback(host_ip: str) -> bool:
-    """Whether a binding is for the host itself alone."""
-    return address_of(host_ip).is_loopback
 
 
 def is_reached_at(host_ip: str, address: HostAddress) -> bool:

@@ -37,14 +37,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks 
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError, end_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    family_of,
+    is_loopback_text,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.alike import Classes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     HostAddress,
     Namespace,
     TargetPort,
-    family_of,
     host_addresses,
-    is_loopback,
     is_reached_at,
     listening_ports,
     places_of,
@@ -199,7 +201,7 @@ class Plan:
                 address
                 for address in self.addresses
                 if is_reached_at(target.host_ip, address)
-                and not (source.kind == CONTAINER and is_loopback(address.text))
+                and not (source.kind == CONTAINER and is_loopback_text(address.text))
             ]
         return known
 

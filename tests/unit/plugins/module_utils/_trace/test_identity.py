@@ -9,6 +9,7 @@ import socket
 import struct
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import checksum
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace import injection
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.chains import Plan, chains_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.events import Headers, parse_headers
@@ -19,7 +20,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._trace.identity
     identity_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.owner_table import dropped
-from ansible_collections.dockernet.baseline.plugins.module_utils._trace.probes import checksum
 
 ADDRESSES = {4: ("198.51.100.7", "192.0.2.10"), 6: ("2001:db8::7", "2001:db8::10")}
 MAC = bytes(range(6))

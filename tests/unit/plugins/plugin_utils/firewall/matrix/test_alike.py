@@ -17,12 +17,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     BadPacketError,
     predict,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.alike import PlaceForms
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
     HostAddress,
     Namespace,
     TargetPort,
-    family_of,
     places_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
