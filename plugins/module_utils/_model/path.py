@@ -116,6 +116,8 @@ class PathStep:
     """In words, for people: which setting decided (``net.ipv4.ip_forward is 0``), or what is meant."""
     fields: tuple[str, ...] = ()
     """What the rule asks of a packet (``iif``, ``daddr``, ``mark``, ``ct_state``...), sorted."""
+    mechanism: str = ""
+    """What of the host decided, where no rule did: see plugin_utils/firewall/flight.py."""
 
 
 @dataclass(frozen=True)

@@ -99,10 +99,11 @@ def _gateway(case: Case) -> Iterator[Candidate]:
 
 def _tracking(case: Case) -> Iterator[Candidate]:
     number = TRANSPORTS.get(case.packet.protocol, ICMP if case.family == 4 else ICMPV6)
-    why = case.view.settings.cannot_track(number)
+    settings = case.view.settings
+    forgets = settings.forgets_at_once(number)
+    why, is_full = forgets or settings.tracks_no_more(), not forgets
     if not why:
         return
-    is_full = "entries are in use" in why
     yield Candidate(
         "conntrack_full" if is_full else "conntrack_timeout_zero",
         f"Connection tracking has no room: {why}, so new connections are dropped"

@@ -48,6 +48,15 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misro
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_causes import rule_stop, translation
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    FORWARDING,
+    HAIRPIN,
+    MARTIAN,
+    NEIGHBOUR,
+    POLICY_RULE,
+    ROUTE_KIND,
+    RP_FILTER,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     family_of,
     is_loopback_text,
@@ -103,10 +112,10 @@ def _paused(case: Case, step: PathStep) -> Candidate | None:
 
 
 def _forwarding(case: Case, step: PathStep) -> Candidate | None:
+    if step.mechanism != FORWARDING:
+        return None
     settings, family = case.view.settings, family_of(address_in(step.destination))
     key = settings.forwarding_key(family, step.incoming)
-    if step.place != "routing" or step.action != "drop" or not step.note.startswith(key):
-        return None
     what = leg_in_words(step.leg)
     if family == 6:
         summary = f"{key}=0: the host forwards no IPv6, so {what} ends at the host"
@@ -136,10 +145,8 @@ _TURN_ON_IPV6 = Remediation(
 
 
 def _reverse_path(case: Case, step: PathStep) -> Candidate | None:
-    if step.place != "routing" or step.action != "drop":
-        return None
     what = leg_in_words(step.leg)
-    if step.note.startswith("rp_filter of "):
+    if step.place == "routing" and step.mechanism == RP_FILTER:
         return Candidate(
             "rp_filter",
             f"{step.note}: the reverse-path filter drops {what}",
@@ -150,7 +157,7 @@ def _reverse_path(case: Case, step: PathStep) -> Candidate | None:
                 f"-w net.ipv4.conf.{step.incoming}.rp_filter=2, or correct the route to that address"
             ),
         )
-    if step.note.startswith("martian "):
+    if step.place == "routing" and step.mechanism == MARTIAN:
         return Candidate(
             "martian_source",
             f"The kernel takes {what} for a {step.note}, and drops it",
@@ -254,7 +261,7 @@ def internal_network(names: str, consequence: str) -> Candidate:
 def _route_of_host(case: Case, step: PathStep) -> Candidate | None:
     address = address_in(step.destination)
     # Of what routing drops, a route that says so is the one thing that is a route's.
-    is_anothers = step.action == "drop" and " is of the kind " not in step.note
+    is_anothers = step.action == "drop" and step.mechanism != ROUTE_KIND
     if step.place != "routing" or is_anothers or step.action in ("route", MISROUTED_STEP):
         return None
     if case.view.host.fib.has_custom_rules(family_of(address)):
@@ -273,7 +280,7 @@ def _misrouted(case: Case, step: PathStep) -> Candidate | None:
     down = bridge_down(case)
     if down is not None:
         return down
-    if step.note and "policy rule " in step.note:
+    if step.mechanism == POLICY_RULE:
         return policy_route(step.note)
     return overlap(step.note)
 
@@ -357,7 +364,7 @@ def _neighbour(case: Case, step: PathStep) -> Candidate | None:
 
 
 def _blocked(case: Case, step: PathStep) -> Candidate:
-    if step.note.startswith("hairpin mode of "):
+    if step.mechanism == HAIRPIN:
         return Candidate(
             "hairpin_off",
             f"{upper(step.note)}, so the container does not reach its own published port",
@@ -365,7 +372,7 @@ def _blocked(case: Case, step: PathStep) -> Candidate:
             checks=("hairpin.missing",),
             remediation=Remediation("Turn hairpin mode on", "bridge_hairpin", {"state": "auto"}),
         )
-    if "neighbour" in step.note or "hardware address" in step.note:
+    if step.mechanism == NEIGHBOUR:
         return unresolved(case, step.note, leg_in_words(step.leg))
     return _port_blocked(step.note, leg_in_words(step.leg))
 
@@ -382,7 +389,7 @@ def _port_blocked(what: str, lost: str) -> Candidate:
 
 def _unknown_neighbour(case: Case, step: PathStep) -> Candidate:
     address = address_in(step.destination)
-    if "does not learn the hardware address" in step.note:
+    if step.mechanism == NEIGHBOUR:
         return unresolved(case, step.note, leg_in_words(step.leg))
     gateway = _wrong_gateway(case, step)
     if gateway is not None:

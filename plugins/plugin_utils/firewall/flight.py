@@ -158,6 +158,20 @@ class Flight:
         return other
 
 
+# Mechanisms of a step.
+FORWARDING = "forwarding"
+"""It is off."""
+RP_FILTER = "rp_filter"
+MARTIAN = "martian"
+ROUTE_KIND = "route_kind"
+"""A blackhole, say, or no route at all."""
+POLICY_RULE = "policy_rule"
+HAIRPIN = "hairpin"
+"""It is off."""
+NEIGHBOUR = "neighbour"
+"""Its hardware address is not learnt."""
+
+
 class Step(NamedTuple):
     """One thing that happened to a packet, kept small: predict() makes a PathStep of it for a path that is shown."""
 
@@ -174,6 +188,7 @@ class Step(NamedTuple):
     daddr: int
     dport: int | None
     note: str = ""
+    mechanism: str = ""
 
 
 class Passage(NamedTuple):

@@ -79,10 +79,10 @@ class Branch(NamedTuple):
     learnt: tuple[tuple[str, int], ...] = ()
     """Who (the label of a stack) was just told by a question from which address where its sender is."""
 
-    def note(self, leg: str, place: str, action: str, note: str = "") -> Branch:
-        """The same with one more step."""
+    def note(self, leg: str, place: str, action: str, note: str = "", mechanism: str = "") -> Branch:
+        """The same with one more step; mechanism as of PathStep."""
         flight = self.flight
-        step = Step(place, None, None, action, flight.saddr, flight.sport, flight.daddr, flight.dport, note)
+        step = Step(place, None, None, action, flight.saddr, flight.sport, flight.daddr, flight.dport, note, mechanism)
         group = StepGroup(leg, flight.family, flight.iif, flight.oif, (step,))
         return Branch(flight, (*self.trace, group), self.undetermined, self.tracked, self.learnt)
 

@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import HAIRPIN
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
     address_text,
@@ -163,6 +164,8 @@ class Obstacle(NamedTuple):
     """Whether the frame is lost; not where it depends on what the bridge or a neighbour knows at the moment."""
     is_loss_at_worst: bool = False
     """Where that is not certain: whether it goes where it should unless it is lost, and nothing else answers it."""
+    mechanism: str = ""
+    """As of PathStep."""
 
 
 def in_the_way(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> Obstacle | None:
@@ -190,7 +193,7 @@ def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> 
     if incoming is not None and outgoing is not None:
         text = separated(incoming, outgoing)
         if text:
-            yield Obstacle(text)
+            yield Obstacle(text, mechanism=HAIRPIN if incoming is outgoing else "")
     for port in ports:
         for setting in port.link.settings:
             if setting.name != "state":

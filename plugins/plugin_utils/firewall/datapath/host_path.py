@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterator
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import TABLE_NAMES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS, sysctl_key
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import IPSEC, MISROUTED_STEP
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    IPSEC,
+    MISROUTED_STEP,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
     LOST,
@@ -41,7 +44,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Decision,
     route_query,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Passage
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    FORWARDING,
+    POLICY_RULE,
+    ROUTE_KIND,
+    Flight,
+    Passage,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import (
     must_route_again,
     routed_by_mark,
@@ -196,7 +205,8 @@ class HostPath:
             return [rejected_by_route(self._leg, branch, decision)]
         if not forwards:
             key = self._view.settings.forwarding_key(flight.family, device)
-            return [self._dropped(branch, f"{key}=0: the host forwards nothing that arrives on {device}")]
+            reason = f"{key}=0: the host forwards nothing that arrives on {device}"
+            return [self._dropped(branch, reason, mechanism=FORWARDING)]
         return self._forward(self._routed(branch, decision), device, decision)
 
     def incoming_route(self, flight: Flight, device: str) -> Decision:
@@ -249,7 +259,7 @@ class HostPath:
             return None
         flight = branch.flight
         reason = f"after OUTPUT the host has no route to {address_text(flight.family, flight.daddr)}"
-        return self._dropped(branch, reason, "EHOSTUNREACH")
+        return self._dropped(branch, reason, "EHOSTUNREACH", ROUTE_KIND)
 
     def _leave_as_loopback(self, branch: Branch, decision: Decision) -> list[LegResult]:
         """IPv6 has no such setting: it passes POSTROUTING, and who gets what still comes from ::1 drops it."""
@@ -318,8 +328,9 @@ class HostPath:
             self._leg.name, "routing", "route", f"{decision.destination} in table {_table(decision)}: {what}"
         )
 
-    def _dropped(self, branch: Branch, reason: str, own_call: str = "") -> LegResult:
-        return LegResult(LOST, branch.note(self._leg.name, "routing", "drop", reason), reason, error=own_call)
+    def _dropped(self, branch: Branch, reason: str, own_call: str = "", mechanism: str = "") -> LegResult:
+        noted = branch.note(self._leg.name, "routing", "drop", reason, mechanism)
+        return LegResult(LOST, noted, reason, error=own_call)
 
 
 def next_hop(flight: Flight, decision: Decision) -> int:
@@ -386,7 +397,7 @@ def rejected_by_route(leg: LegContext, branch: Branch, decision: Decision) -> Le
     else:
         reason = f"the host's route to {decision.destination or text} is of the kind {decision.kind}"
     if decision.kind == "blackhole":
-        return LegResult(LOST, branch.note(leg.name, "routing", "drop", reason), reason)
+        return LegResult(LOST, branch.note(leg.name, "routing", "drop", reason, ROUTE_KIND), reason)
     errors = {"prohibit": "admin-prohibited"}
     if flight.family == 4:
         errors["unreachable"] = "host-unreachable"
@@ -416,7 +427,8 @@ def misrouted(leg: LegContext, branch: Branch, decision: Decision) -> LegResult 
         return None
     if _can_come_back(leg.view, branch, decision.device):
         return leg.undetermined(branch, f"whether what {decision.device} leads to sends it back: {reason}")
-    return LegResult(MISROUTED, branch.note(leg.name, "wire", MISROUTED_STEP, reason), reason, device=decision.device)
+    noted = branch.note(leg.name, "wire", MISROUTED_STEP, reason, _misrouting(leg.view, branch))
+    return LegResult(MISROUTED, noted, reason, device=decision.device)
 
 
 def ended_misrouted(leg: LegContext, before: Branch, end: LegResult, decision: Decision) -> LegResult:
@@ -428,8 +440,14 @@ def ended_misrouted(leg: LegContext, before: Branch, end: LegResult, decision: D
     if not words:
         return end
     since = end.branch.trace[len(before.trace) :]
-    trace = (*before.note(leg.name, "routing", MISROUTED_STEP, words).trace, *since)
+    noted = before.note(leg.name, "routing", MISROUTED_STEP, words, _misrouting(leg.view, before))
+    trace = (*noted.trace, *since)
     return end._replace(branch=end.branch._replace(trace=trace), reason=f"{words}, where {end.reason}")
+
+
+def _misrouting(view: HostView, branch: Branch) -> str:
+    """The mechanism that brings a packet to a wrong device."""
+    return POLICY_RULE if view.host.fib.has_custom_rules(branch.flight.family) else ""
 
 
 def _table(decision: Decision) -> str:

@@ -151,9 +151,15 @@ class NamespaceSettings:
         An entry ends at once where the timeout of its state is 0; where the table is full, entries of connections
         without an answer make room or the packet is dropped (__nf_conntrack_alloc() of nf_conntrack_core.c).
         """
-        for name in _TIMEOUTS.get(protocol, ()):
-            if self._number(f"{_CONNTRACK}{name}") == 0:
-                return f"{_CONNTRACK}{name} is 0"
+        return self.forgets_at_once(protocol) or self.tracks_no_more()
+
+    def forgets_at_once(self, protocol: int) -> str:
+        """The timeout of connection tracking that is 0 for a new connection; empty where none is."""
+        names = (f"{_CONNTRACK}{name}" for name in _TIMEOUTS.get(protocol, ()))
+        return next((f"{name} is 0" for name in names if self._number(name) == 0), "")
+
+    def tracks_no_more(self) -> str:
+        """How full the table of connection tracking is; empty while it has room."""
         most, used = self.number(f"{_CONNTRACK}max"), self.number(f"{_CONNTRACK}count")
         return f"{used} of {most} entries are in use ({_CONNTRACK}max)" if 0 < most <= used else ""
 

@@ -21,7 +21,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, sysctl_key
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BLOCKED_BY_BRIDGE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    BLOCKED_BY_BRIDGE,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
     NEIGHBOUR_UNREACHABLE,
@@ -49,7 +51,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Decision,
     RouteQuery,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    MARTIAN,
+    NEIGHBOUR,
+    RP_FILTER,
+    Flight,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     address_text,
     is_loopback,
@@ -69,7 +76,17 @@ def source_rejected(
     if doubt:
         return leg.undetermined(branch, doubt)
     problem = source_problem(stack, branch.flight, device, decision)
-    return LegResult(LOST, branch.note(leg.name, place, "drop", problem), problem) if problem else None
+    if problem is None:
+        return None
+    return LegResult(LOST, branch.note(leg.name, place, "drop", problem.text, problem.mechanism), problem.text)
+
+
+class SourceProblem(NamedTuple):
+    """Why a stack drops a packet for its source."""
+
+    text: str
+    mechanism: str
+    """As of PathStep."""
 
 
 def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
@@ -80,18 +97,18 @@ def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) 
     return back.why if back.kind == UNCERTAIN else ""
 
 
-def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
-    """Why a stack drops a packet that came in by device and has this route; empty when it does not."""
+def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> SourceProblem | None:
+    """Why a stack drops a packet that came in by device and has this route; None when it does not."""
     if flight.family == 6:
-        return ""
+        return None
     settings = stack.settings
     for role, address in (("source", flight.saddr), ("destination", flight.daddr)):
         if is_loopback(4, address) and not settings.either(device, "route_localnet"):
             key = sysctl_key(4, device, "route_localnet")
-            return f"martian {role} {address_text(4, address)}: {key} is 0"
+            return SourceProblem(f"martian {role} {address_text(4, address)}: {key} is 0", MARTIAN)
     if is_multicast(4, flight.saddr) or flight.saddr >> 24 == 0:
-        return f"martian source {address_text(4, flight.saddr)}"
-    return _reverse_path(stack, flight, device, decision) if _is_checked(stack, device, decision) else ""
+        return SourceProblem(f"martian source {address_text(4, flight.saddr)}", MARTIAN)
+    return _reverse_path(stack, flight, device, decision) if _is_checked(stack, device, decision) else None
 
 
 def arp_problem(stack: Stack, device: str, source: int, target: int) -> str:
@@ -103,9 +120,10 @@ def arp_problem(stack: Stack, device: str, source: int, target: int) -> str:
     if decision.kind != LOCAL:
         return decision.why or f"the {stack.label} has no route to {address_text(4, target)} for the asking machine"
     question = Flight(4, 0, source, 0, target, 0)
+    problem = source_problem(stack, question, device, decision)
     return (
         source_doubt(stack, question, device, decision)
-        or source_problem(stack, question, device, decision)
+        or (problem.text if problem is not None else "")
         or _ignored(stack, device, source, target)
         or _filtered(stack, device, source, target)
     )
@@ -161,31 +179,33 @@ def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Deci
     return stack.fib.lookup(stack.fib.as_read(query))
 
 
-def _own_source(stack: Stack, flight: Flight) -> str:
-    return f"martian source {address_text(4, flight.saddr)}: it is an address of the {stack.label} itself"
+def _own_source(stack: Stack, flight: Flight) -> SourceProblem:
+    text = f"martian source {address_text(4, flight.saddr)}: it is an address of the {stack.label} itself"
+    return SourceProblem(text, MARTIAN)
 
 
-def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
+def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> SourceProblem | None:
     if not _is_looked_up(stack, device):
         accepts = stack.settings.either(device, "accept_local") or not stack.has_address(4, flight.saddr)
-        return "" if accepts else _own_source(stack, flight)
+        return None if accepts else _own_source(stack, flight)
     back = _back(stack, flight, device, decision)
     if back.kind == LOCAL and not stack.settings.either(device, "accept_local"):
         return _own_source(stack, flight)
     if back.kind in (LOCAL, UNICAST) and (back.device == device or (back.kind == LOCAL and device == "lo")):
-        return ""
+        return None
     strictness = stack.settings.reverse_path(device)
     source = address_text(4, flight.saddr)
     key = f"rp_filter of {device} is {strictness}"
     if back.kind in _NOWHERE:
         words = "no route" if back.kind == NO_ROUTE else f"only a route of the kind {back.kind}"
-        return f"{key} and the {stack.label} has {words} back to {source}" if strictness else ""
+        text = f"{key} and the {stack.label} has {words} back to {source}"
+        return SourceProblem(text, RP_FILTER) if strictness else None
     if back.kind not in (LOCAL, UNICAST):
-        return f"martian source {source}: the route back is of the kind {back.kind}"
+        return SourceProblem(f"martian source {source}: the route back is of the kind {back.kind}", MARTIAN)
     has_addresses = bool(stack.addresses(4, device))
     if strictness == 1 or (strictness and not has_addresses):
-        return f"{key} and the route back to {source} leads to {back.device}"
-    return ""
+        return SourceProblem(f"{key} and the route back to {source} leads to {back.device}", RP_FILTER)
+    return None
 
 
 NOT_FOUND = "unreachable"
@@ -198,7 +218,8 @@ def dropped_by_bridge(leg: LegContext, branch: Branch, obstacle: Obstacle | None
         return None
     if not obstacle.is_certain:
         return leg.undetermined(branch, f"whether the frame passes: {obstacle.text}")
-    return LegResult(LOST, branch.note(leg.name, "bridge", BLOCKED_BY_BRIDGE, obstacle.text), obstacle.text)
+    noted = branch.note(leg.name, "bridge", BLOCKED_BY_BRIDGE, obstacle.text, obstacle.mechanism)
+    return LegResult(LOST, noted, obstacle.text)
 
 
 def solicitation_undetermined(leg: LegContext, branch: Branch, bridge: Bridge, target: Port | None) -> LegResult | None:
@@ -230,9 +251,9 @@ def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, requester: Bri
     return neighbour_unreachable(leg, branch, NOT_FOUND, f"no neighbour on {bridge.name} answers for {text}")
 
 
-def neighbour_unreachable(leg: LegContext, branch: Branch, action: str, reason: str) -> LegResult:
-    """Who sends it on does not learn the hardware address of its neighbour."""
-    return LegResult(NEIGHBOUR_UNREACHABLE, branch.note(leg.name, "bridge", action, reason), reason)
+def neighbour_unreachable(leg: LegContext, branch: Branch, action: str, reason: str, mechanism: str = "") -> LegResult:
+    """Who sends it on does not learn the hardware address of its neighbour; mechanism as of PathStep."""
+    return LegResult(NEIGHBOUR_UNREACHABLE, branch.note(leg.name, "bridge", action, reason, mechanism), reason)
 
 
 class Resolution(NamedTuple):
@@ -343,9 +364,9 @@ def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighb
     text = address_text(branch.flight.family, neighbour)
     reason = f"{who} does not learn the hardware address of {text}: {stop.text}"
     if stop.is_certain:
-        return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason),))
+        return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason, NEIGHBOUR),))
     perhaps = branch.perhaps(f"whether {who} knows the hardware address of {text}: {stop.text}")
-    return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason),))
+    return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason, NEIGHBOUR),))
 
 
 def _by_frame_rules(stopped: Stopped | None) -> _Stop | None:

@@ -143,6 +143,7 @@ def _path_step(group: StepGroup, step: Step, nameless: set[int | None]) -> PathS
         rule.handle if rule else None,
         step.note,
         rule.fields if rule else (),
+        step.mechanism,
     )
 
 

@@ -41,7 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import RP_FILTER, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     TCP,
     address_text,
@@ -388,7 +388,9 @@ def test_sources_that_a_stack_does_not_believe(source: str, device: str, setting
     stack = two_ways(settings)
     asked, own = (parse_address(text)[1] for text in (source, "192.0.2.10"))
     decision = stack.fib.lookup(RouteQuery(4, own, asked, device))
-    said = source_problem(stack, Flight(4, TCP, asked, 40000, own, 80), device, decision)
+    found = source_problem(stack, Flight(4, TCP, asked, 40000, own, 80), device, decision)
+    said = found.text if found is not None else ""
+    assert found is None or said.startswith("rp_filter of" if found.mechanism == RP_FILTER else "martian ")
     assert problem in said
     assert (source in said) is bool(said) is bool(problem)
 
@@ -401,8 +403,8 @@ def test_the_way_back_of_what_is_not_for_the_host_counts_where_it_is_sent_on(
     stack = Stack("host", WAYS, WAYS_OUT, [], None, settings=NamespaceSettings(values))
     source, there = (parse_address(text)[1] for text in ("198.51.100.7", "8.8.8.8"))
     decision = stack.fib.lookup(RouteQuery(4, there, source, "eth0"))
-    said = source_problem(stack, Flight(4, TCP, source, 40000, there, 80), "eth0", decision)
-    assert bool(said) is not is_believed
+    found = source_problem(stack, Flight(4, TCP, source, 40000, there, 80), "eth0", decision)
+    assert (found is None) is is_believed
 
 
 @pytest.mark.parametrize(
@@ -463,7 +465,8 @@ def test_a_route_back_that_is_not_known_leaves_it_open_whether_a_source_is_belie
     assert bool(said) is is_open
     # IPv6 has no such check.
     flight.family = 6
-    assert source_doubt(stack, flight, "eth0", decision) == source_problem(stack, flight, "eth0", decision) == ""
+    assert source_doubt(stack, flight, "eth0", decision) == ""
+    assert source_problem(stack, flight, "eth0", decision) is None
 
 
 # The kernel lists an IPv6 address that was added later before the earlier ones.

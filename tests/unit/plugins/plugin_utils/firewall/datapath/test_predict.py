@@ -541,6 +541,7 @@ def test_a_mark_without_a_way_ends_the_packet_before_any_later_rule(further: tup
     path = asked_by_udp(marking_host(*further))
     assert (path.verdict, path.observed) == ("dropped", "unreachable")
     assert path.reason == "after OUTPUT the host has no route to 192.0.2.50"
+    assert path.steps[-1].mechanism == "route_kind"
     tables = {step.table for step in path.steps if step.place == "output" and step.table}
     assert {table.split()[-1] for table in tables} == {"mangle"}
 
