@@ -40,17 +40,20 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
 # Long ones first, so that no processor waits for the last of them. The lab has the machine to itself: its tests wait for
 # real daemons, with limits.
-TEST_STEPS := sanity unit molecule unit-debian11 $(LINT_STEPS) build --alone test-lab
+TEST_STEPS := sanity unit browser molecule unit-debian11 $(LINT_STEPS) build --alone test-lab
 # One after the other: they wait for real daemons and kernels, too.
 LONG_STEPS := test-lab-long faults daemon-json check-mode rules recorded hostile differential prober
 
-.PHONY: help venv stage harden demo-notice test test-long lint $(LINT_STEPS) sanity unit unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page diagnosis-pages changelog molecule clean
+.PHONY: help venv chromium stage harden demo-notice test test-long lint $(LINT_STEPS) sanity unit browser unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page diagnosis-pages changelog molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
 
 venv: ## build .venv when requirements-dev.txt changed
 	@tools/bootstrap
+
+chromium: ## install Chromium where it is missing (before the steps of a test: apt has one lock)
+	@tools/bootstrap --chromium
 
 stage: venv ## copy the collection to where Ansible looks for it
 	@$(PY) tools/stage.py >/dev/null
@@ -70,7 +73,7 @@ demo-notice:
 
 # ---- tests, cheap ones first -----------------------------------------------------------------------------------------
 
-test: stage ## lint, sanity, unit, lab and molecule; ends with one line "N passed, N failed"
+test: stage chromium ## lint, sanity, unit, browser, lab and molecule; ends with one line "N passed, N failed"
 	@$(PY) tools/run_tests.py $(TEST_STEPS)
 
 test-long: stage ## before a release: what takes too long for `make test`; writes docs/long-tests.md
@@ -110,6 +113,9 @@ sanity: stage ## all sanity tests of ansible-test
 
 unit: stage ## unit tests
 	$(PY) -m pytest tests/unit --junitxml=.build/results/unit.xml $(EXTRA)
+
+browser: stage chromium ## the pages that reports write, in a headless Chromium
+	$(PY) -m pytest tests/browser --junitxml=.build/results/browser.xml $(EXTRA)
 
 unit-debian11: stage ## unit tests with Debian 11's Python and libraries, if there is a Python 3.9
 	tools/unit_debian11 --junitxml=.build/results/unit-debian11.xml $(EXTRA)

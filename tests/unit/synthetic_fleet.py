@@ -25,9 +25,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet imp
     RunTotals,
     VanishedHost,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit, not_audited
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import STATES, Audit, not_audited
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import is_waived, resource_text
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_page import STATES, host_state
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 
 from tests.unit.audits import audit_of, waiver
@@ -140,7 +139,7 @@ def _remediate(document: dict[str, Any], dice: random.Random) -> None:
 def _ages(audit: Audit, dice: random.Random) -> dict[FindingKey, FindingAge]:
     ages = {}
     for finding in audit.findings:
-        if finding.outcome in ("fail", "unknown") and not is_waived(finding):
+        if finding.outcome == "fail" and not is_waived(finding):
             status = dice.choices((UNCHANGED, NEW, REGRESSED), (90, 7, 3))[0]
             since = BEFORE if status == UNCHANGED else audit.document["host"]["taken_at"]
             ages[finding.check, resource_text(finding)] = FindingAge(status, since)
@@ -166,7 +165,7 @@ def totals_of(hosts: Iterable[FleetHost]) -> RunTotals:
     closed = fixed = 0
     changes = {NEW: 0, REGRESSED: 0}
     for host in hosts:
-        states[host_state(host)] += 1
+        states[host.audit.state] += 1
         closed += bool(host.closed)
         fixed += len(host.fixed)
         for finding in host.audit.findings:

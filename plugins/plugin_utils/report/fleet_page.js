@@ -59,6 +59,10 @@ function long(text, most = LONG) {
   return shown;
 }
 
+/** A control with its label. */
+const field = (label, control, kind = '') =>
+  h('div', { class: `field ${kind}` }, h('label', { for: control.id }, label), control);
+
 const number = (value) => value.toLocaleString('en');
 const counted = (value, word) => `${number(value)} ${word}${value === 1 ? '' : 's'}`;
 const day = (time) => String(time).slice(0, 10);
@@ -256,7 +260,8 @@ function totals() {
     h('strong', {}, number(run.states[state])), badge(state));
   const open = OPEN.map((kind) => run.findings[kind] ? `${number(run.findings[kind])} ${kind}` : '').filter(Boolean);
   const waived = run.findings.waived ? `; ${number(run.findings.waived)} waived` : '';
-  const unchanged = OPEN.reduce((sum, kind) => sum + (run.findings[kind] || 0), 0) - run.new - run.regressed;
+  const failed = ['high', 'medium', 'low', 'info'].reduce((sum, kind) => sum + (run.findings[kind] || 0), 0);
+  const unchanged = failed - run.new - run.regressed;
   const change = (value, name, text) => h('li', {}, h('button', { type: 'button', class: 'change', 'data-change': name,
     'aria-pressed': 'false', onclick: () => toggle('change', name) }, h('strong', {}, number(value)), ' ', text));
   return h('section', { class: 'totals', 'aria-labelledby': 'totals' },
@@ -377,7 +382,7 @@ function makeHostList() {
   const choice = (name, label, options) => {
     const select = h('select', { id: `filter-${name}`, onchange: changed }, h('option', { value: '' }, 'any'),
       options.map(([value, text]) => h('option', { value }, text)));
-    return [select, h('label', { for: `filter-${name}` }, label, select)];
+    return [select, field(label, select)];
   };
   const search = h('input', { id: 'filter-q', type: 'search', placeholder: 'name or engine', autocomplete: 'off',
     spellcheck: 'false', oninput: changed, onkeydown: (event) => {
@@ -424,7 +429,7 @@ function makeHostList() {
   const element = h('section', { class: 'list', 'aria-labelledby': 'hosts' },
     h('h2', { id: 'hosts' }, 'Hosts, worst first'),
     h('form', { role: 'search', class: 'filters', onsubmit: (event) => event.preventDefault() },
-      h('label', { for: 'filter-q', class: 'wide' }, 'Search', search), stateLabel, severityLabel, checkLabel, changeLabel, clear),
+      field('Search', search, 'wide'), stateLabel, severityLabel, checkLabel, changeLabel, clear),
     count, legend, h('div', { class: 'scroll grid' }, table), pager);
 
   function heat(host, column) {
@@ -779,10 +784,339 @@ function passedSection(found) {
   return section('Passed', 'Passed', details);
 }
 
-// ---- topology and reachability -------------------------------------------------------------------------------------
+// ---- topology ------------------------------------------------------------------------------------------------------
 
-function topologySection() { return null; }
-function reachabilitySection() { return null; }
+const GLYPH = 7.3, LINE = 17, BOX = 214, CROWD = 12, MOST_BOXES = 30;
+
+/** What is drawn: lanes (a network, or the lack of one) with the containers on it. */
+function lanesOf(found) {
+  const [networks, containers, attachments] = told(found.facts);
+  const known = new Map(containers.map(([name, state, mode, published, on]) =>
+    [name, { name, stopped: state !== 'running', mode, published, on, sharers: [] }]));
+  for (const item of known.values()) {
+    const owner = item.mode.startsWith('container:') && known.get(item.mode.slice(10));
+    if (owner) { owner.sharers.push(item.name); item.shares = true; }
+  }
+  const lanes = networks.map(([name, driver, bridge, subnets, gateways, internal]) =>
+    ({ name, driver, bridge, subnets, gateways, internal: Boolean(internal), items: [] }));
+  const lane = new Map(lanes.map((item) => [item.name, item]));
+  const placed = new Set();
+  const put = (to, container, port = '', address = '') => {
+    placed.add(container.name);
+    to.items.push({ container, port, address });
+  };
+  for (const [network, name, port, address, address6] of attachments) {
+    const container = known.get(name);
+    if (container && lane.has(network)) put(lane.get(network), container, port, address || address6);
+  }
+  const extra = (name, mode) => {
+    const items = [...known.values()].filter((item) => !placed.has(item.name) && !item.shares && item.mode === mode);
+    const at = lane.get(name) || { name, driver: name, bridge: '', subnets: [], gateways: [], items: [] };
+    if (items.length && !lane.has(name)) { lanes.push(at); lane.set(name, at); }
+    for (const item of items) put(at, item);
+  };
+  extra('host', 'host');
+  extra('none', 'none');
+  for (const item of known.values()) {
+    if (placed.has(item.name) || item.shares) continue;
+    const on = item.on.filter((name) => lane.has(name));
+    for (const name of on) put(lane.get(name), item);
+  }
+  const rest = [...known.values()].filter((item) => !placed.has(item.name) && !item.shares);
+  if (rest.length) {
+    const at = { name: attachments.length ? 'on no network' : 'network not recorded', driver: '', bridge: '', subnets: [], gateways: [], items: [], apart: true };
+    lanes.push(at);
+    for (const item of rest) put(at, item);
+  }
+  const shown = lanes.filter((item) => item.items.length || !['host', 'null', 'none'].includes(item.driver));
+  // Networks with containers, those without, and what is on none.
+  const order = (item) => item.apart || item.name === 'none' ? 3 : !item.items.length ? 2 : item.name === 'host' ? 1 : 0;
+  return { lanes: shown.sort((a, b) => order(a) - order(b)) };
+}
+
+/** Boxes of a lane: containers, or many that are alike in one. */
+function boxesOf(lane, each) {
+  const single = ({ container, port, address }) => {
+    const others = container.on.filter((name) => name !== lane.name);
+    const published = container.published.map((text) => text.replace('->', ' \u2192 '));
+    const lines = [[address, port].filter(Boolean).join(' \u00b7 ')];
+    lines.push(...published.slice(0, 3).map((text) => `\u21e5 ${text}`));
+    if (published.length > 3) lines.push(`and ${published.length - 3} more ports`);
+    if (others.length) lines.push(`also on ${others.join(', ')}`);
+    if (container.sharers.length) lines.push(`shared by ${container.sharers.join(', ')}`);
+    if (container.stopped) lines.push('stopped');
+    return { name: container.name, lines: lines.filter(Boolean), stopped: container.stopped, open: published.length > 0 };
+  };
+  if (each || lane.items.length <= CROWD) return lane.items.map(single);
+  const groups = new Map();
+  for (const item of lane.items) {
+    const stem = item.container.name.replace(/[-_.]?(\d+|[0-9a-f]{6,})$/, '') || item.container.name;
+    const key = JSON.stringify([stem, item.container.published.length > 0, item.container.stopped, item.container.on.length]);
+    groups.set(key, [...(groups.get(key) || []), item]);
+  }
+  const boxes = [];
+  for (const [key, items] of groups) {
+    if (items.length < 3) { boxes.push(...items.map(single)); continue; }
+    const [stem, , stopped] = JSON.parse(key);
+    const names = items.map((item) => item.container.name), addresses = items.map((item) => item.address).filter(Boolean);
+    const ports = items.reduce((sum, item) => sum + item.container.published.length, 0);
+    boxes.push({ name: `${stem} \u00d7 ${items.length}`, many: true, stopped, open: ports > 0,
+      lines: [`${names[0]} \u2026 ${names.at(-1)}`, addresses.length && `${addresses[0]} \u2026`,
+        ports && `\u21e5 ${counted(ports, 'published port')}`, stopped && 'stopped'].filter(Boolean), title: names.join(', ') });
+  }
+  if (boxes.length > MOST_BOXES) {
+    const left = boxes.splice(MOST_BOXES - 1);
+    boxes.push({ name: `and ${left.length} more`, lines: left.slice(0, 2).map((box) => box.name), many: true, title: left.map((box) => box.name).join(', ') });
+  }
+  return boxes;
+}
+
+const fitted = (text, width) => cut(text, Math.max(4, Math.floor((width - 20) / GLYPH)));
+
+function box(x, y, width, height, kind, name, lines, title) {
+  return s('g', { class: `box ${kind}` }, s('title', {}, cut(title || [name, ...lines].join('\n').replaceAll('\n', ', '), 600)),
+    s('rect', { x, y, width, height, rx: 6 }), s('text', { x: x + 10, y: y + LINE, class: 'name' }, fitted(name, width)),
+    lines.map((text, at) => s('text', { x: x + 10, y: y + LINE * (at + 2) }, fitted(text, width))));
+}
+
+function drawTopology(host, topology, uplinks, width, each) {
+  const narrow = width < 640;
+  const svg = s('svg', { class: 'topology', width, role: 'img', 'aria-labelledby': 'topology-title topology-words' });
+  const lines = s('g', { class: 'wires' }), boxes = s('g', {});
+  const wire = (d, kind = '') => lines.append(s('path', { d, class: kind }));
+  const trunk = 14;
+  let y = 1;
+  const upWidth = narrow ? 130 : 170;
+  boxes.append(box(1, y, narrow ? 200 : 240, 28, 'outside', 'Machines outside', []));
+  y += 28 + 22;
+  const per = Math.max(1, Math.floor((width + 14) / (upWidth + 14)));
+  const shownUplinks = uplinks.slice(0, per);
+  shownUplinks.forEach((name, at) => {
+    const x = 1 + at * (upWidth + 14);
+    const last = at === shownUplinks.length - 1 && uplinks.length > per;
+    boxes.append(box(x, y, upWidth, 28, 'uplink', last ? `and ${uplinks.length - per + 1} more` : name, [], last ? uplinks.slice(per - 1).join(', ') : `uplink ${name}`));
+    wire(`M ${Math.min(x + upWidth / 2, 120)} ${y - 22} V ${y - 11} H ${x + upWidth / 2} V ${y}`);
+    wire(`M ${x + upWidth / 2} ${y + 28} V ${y + 50}`);
+  });
+  if (!shownUplinks.length) wire(`M 60 ${y - 22} V ${y + 22}`, 'unsure');
+  y += shownUplinks.length ? 50 : 22;
+  boxes.append(box(1, y, width - 2, 30, 'kernel', narrow ? host.name : `${fitted(host.name, width - 320)}: routes, firewall`, []));
+  y += 30;
+  const top = y;
+  let end = top;
+  y += 22;
+  for (const lane of topology.lanes) {
+    const names = [lane.bridge && lane.bridge !== lane.name && `bridge ${lane.bridge}`, lane.driver && lane.driver !== 'bridge' && lane.driver !== lane.name && `driver ${lane.driver}`,
+      ...lane.subnets.slice(0, 3), lane.internal && 'internal: no way out', !lane.items.length && 'no container'].filter(Boolean);
+    const own = narrow ? width - 40 : 230;
+    const ownHeight = LINE * (names.length + 1) + 10;
+    const gridX = narrow ? 58 : 40 + own + 36;
+    const columns = Math.max(1, Math.floor((width - gridX - 1 + 12) / (BOX + 12)));
+    const wide = Math.min(BOX + 40, Math.floor((width - gridX - 1 - (columns - 1) * 12) / columns));
+    const cells = boxesOf(lane, each);
+    const laneTop = y;
+    const plugged = !lane.apart && lane.name !== 'none';
+    boxes.append(box(34, y, own, ownHeight, `${plugged ? 'network' : 'apart'} ${lane.internal ? 'internal' : ''}`, lane.name, names,
+      `network ${[lane.name, ...names].join(', ')}`));
+    if (plugged) {
+      wire(`M ${trunk} ${laneTop + 20} H 34`, lane.internal ? 'internal' : '');
+      end = laneTop + 20;
+    }
+    let rowY = narrow ? y + ownHeight + 18 : y;
+    const busX = narrow ? 46 : 34 + own + 18;
+    for (let at = 0; at < cells.length; at += columns) {
+      const part = cells.slice(at, at + columns);
+      const height = LINE * (1 + Math.max(...part.map((cell) => cell.lines.length))) + 10;
+      part.forEach((cell, index) => {
+        const x = gridX + index * (wide + 12);
+        boxes.append(box(x, rowY, wide, height, `container${cell.stopped ? ' stopped' : ''}${cell.many ? ' many' : ''}${cell.open ? ' published' : ''}`,
+          cell.name, cell.lines, cell.title));
+        if (plugged && index > 0) wire(`M ${busX} ${rowY - 7} H ${x + 14} V ${rowY}`);
+      });
+      if (plugged) {
+        wire(`M ${busX} ${rowY + 20} H ${gridX}`);
+        if (part.length > 1) wire(`M ${busX} ${rowY + 20} V ${rowY - 7}`);
+        wire(narrow ? `M ${busX} ${laneTop + ownHeight} V ${rowY + 20}` : `M ${busX} ${laneTop + 20} V ${rowY + 20}`);
+      }
+      rowY += height + 20;
+    }
+    if (plugged && !narrow && cells.length) wire(`M ${34 + own} ${laneTop + 20} H ${busX}`);
+    y = Math.max(laneTop + ownHeight, rowY - 20) + 24;
+  }
+  if (end > top) wire(`M ${trunk} ${top} V ${end}`);
+  const words = topology.lanes.map((lane) => `${lane.name}: ${counted(lane.items.length, 'container')}`).join('; ');
+  svg.append(s('title', { id: 'topology-title' }, `Topology of ${cut(host.name, 80)}`),
+    s('desc', { id: 'topology-words' }, `Uplinks: ${uplinks.join(', ') || 'not recorded'}. Networks: ${cut(words, 600)}. The table below has each container.`), lines, boxes);
+  svg.setAttribute('height', y);
+  svg.setAttribute('viewBox', `0 0 ${width} ${y}`);
+  return svg;
+}
+
+function topologySection(host, found) {
+  if (!found.facts) return null;
+  const topology = lanesOf(found);
+  const origins = found.reach?.origins ? told(found.reach.origins) : [];
+  const uplinks = origins.filter(([kind]) => kind === 'outside').map(([, name]) => name.replace(/^outside, by /, ''));
+  const holder = h('div', { class: 'drawing' });
+  let each = false;
+  const isCrowded = topology.lanes.some((lane) => lane.items.length > CROWD);
+  const draw = () => {
+    const width = Math.floor(holder.clientWidth || holder.parentElement?.clientWidth || 900);
+    holder.replaceChildren(drawTopology(host, topology, uplinks, Math.max(280, width), each));
+  };
+  drawn.push(draw);
+  const button = isCrowded && h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => {
+    each = !each;
+    button.setAttribute('aria-pressed', String(each));
+    draw();
+  } }, 'Draw each container');
+  const rows = topology.lanes.flatMap((lane) => lane.items.map(({ container, port, address }) =>
+    [lane.name, lane.bridge, port, container.name, address, container.published.join(', '), container.stopped ? 'stopped' : 'running']));
+  const table = h('details', {}, h('summary', {}, 'The topology as a table'), h('div', { class: 'scroll' }, h('table', {},
+    h('thead', {}, h('tr', {}, ['network', 'bridge', 'port', 'container', 'address', 'published', 'state'].map((name) => h('th', { scope: 'col' }, name)))),
+    h('tbody', {}, rows.slice(0, 500).map((row) => h('tr', {}, row.map((text) => h('td', {}, long(text || '\u2013', 120)))))))),
+    rows.length > 500 && h('p', {}, `and ${rows.length - 500} more`));
+  return section('Topology', 'Topology', h('p', { class: 'legend' }, h('span', {}, '\u21e5 published port'), h('span', {}, 'dashed: internal network, or a container that is stopped')),
+    button, holder, table);
+}
+
+// ---- reachability --------------------------------------------------------------------------------------------------
+
+const RELATIONS = { itself: 'from the container itself', same_network: 'on the same network', other_network: 'from another network' };
+const DESTINATIONS = { published_port: 'Published ports', container_port: 'Ports of containers, at their own addresses', outside: 'Machines outside' };
+const HOW = { answered: 'good', unknown: 'unsure' };
+const howOf = (cell) => HOW[cell.observed] || 'bad';
+const CELL_ROWS = 150;
+
+function matrixOf(reach) {
+  const own = told(reach.texts);
+  const origins = told(reach.origins).map(([kind, name, members]) => ({ kind, name, members }));
+  const destinations = told(reach.destinations).map(([kind, name, at, protocol, members]) => ({ kind, name, at, protocol, members }));
+  const cells = new Map();
+  for (const [origin, destination, ...rest] of reach.cells) {
+    const [relation, verdict, observed, reason, instead, from, to] = rest.map((at) => own[at]);
+    const key = `${origin} ${destination}`;
+    if (!cells.has(key)) cells.set(key, []);
+    cells.get(key).push({ relation, verdict, observed, reason, instead, from, to });
+  }
+  const at = (origin, destination) => cells.get(`${origin} ${destination}`) || [];
+  // One line for the places at which a destination is seen alike.
+  const rows = new Map();
+  destinations.forEach((item, number) => {
+    const seen = origins.map((origin, from) => cellWords(at(from, number)));
+    const key = JSON.stringify([item.kind, item.name, item.protocol, seen]);
+    if (!rows.has(key)) rows.set(key, { kind: item.kind, name: item.name, members: item.members, places: [], ats: [] });
+    if (item.at) rows.get(key).places.push(item.at);
+    rows.get(key).ats.push(number);
+  });
+  const kinds = Object.keys(DESTINATIONS);
+  return { origins, destinations, at, rows: [...rows.values()].sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind)) };
+}
+
+function reachabilitySection(found) {
+  const reach = found.reach;
+  if (!reach) return null;
+  const exposures = told(reach.exposures), problems = told(reach.problems);
+  return section('Reachability', 'Reachability',
+    problems.map((text) => h('p', { class: 'notice' }, long(text))),
+    exposures.length > 0 && [h('h3', {}, `Exposed to machines outside (${exposures.length})`),
+      manyOf(exposures, 20, ([, text, from, to, reason]) => h('div', { class: 'exposure' }, h('p', {}, long(text)),
+        pathOf([from, 'host'], to, 'good', reason ? `reached: ${reason}` : 'reached')))],
+    reach.cells ? reachMatrix(matrixOf(reach)) : [h('pre', { tabindex: '0' }, long(told(reach.listing).join('\n').split('\n').slice(0, 200).map(visible).join('\n'), 20000)),
+      h('p', { class: 'dim' }, 'The matrix is part of documents with audit_reachability: full.')]);
+}
+
+const cellWords = (cells) => cells.map((cell) => [cell.observed, RELATIONS[cell.relation]].filter(Boolean).join(' ')).join('; ');
+
+function reachMatrix(matrix) {
+  const narrow = matchMedia('(max-width: 40rem)').matches;
+  const detail = h('div', { class: 'celldetail', 'aria-live': 'polite' }, h('p', { class: 'dim' }, 'Choose a cell to see why.'));
+  const choose = (origin, ats, cell) => {
+    for (const old of app.querySelectorAll('.chosen')) old.classList.remove('chosen');
+    cell?.classList.add('chosen');
+    detail.replaceChildren(cellDetail(matrix, origin, ats));
+  };
+  const wanted = h('select', { id: 'matrix-how' }, [['', 'all'], ['good', 'answered'], ['bad', 'not answered'], ['unsure', 'unknown']]
+    .map(([value, text]) => h('option', { value }, text)));
+  const text = h('input', { id: 'matrix-text', type: 'search', placeholder: 'container, port, address', autocomplete: 'off' });
+  const from = narrow && h('select', { id: 'matrix-from' }, matrix.origins.map((origin, at) => h('option', { value: at }, cut(origin.name, 60))));
+  const holder = h('div', { class: 'scroll grid matrixholder' });
+  const count = h('p', { class: 'dim', role: 'status', 'aria-live': 'polite' });
+  let most = CELL_ROWS;
+  const chosenOrigins = () => from ? [Number(from.value)] : matrix.origins.map((origin, at) => at);
+  const draw = () => {
+    const origins = chosenOrigins();
+    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = matrix.rows.filter(({ name, places, members, ats }) => {
+      const cells = origins.flatMap((origin) => matrix.at(origin, ats[0]));
+      if (!cells.length || (wanted.value && !cells.some((cell) => howOf(cell) === wanted.value))) return false;
+      const searched = [name, ...places, ...members].join(' ').toLowerCase();
+      return words.every((part) => searched.includes(part));
+    });
+    count.textContent = rows.length > most ? `${most} of ${counted(rows.length, 'destination')}` : counted(rows.length, 'destination');
+    const table = h('table', { class: 'matrix', role: 'grid', 'aria-label': 'Destinations by origins' },
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'to \\ from'), origins.map((at) => h('th', { scope: 'col', title: cut(originWords(matrix.origins[at]), 300) },
+        h('span', { class: narrow ? '' : 'origin' }, cut(matrix.origins[at].name.replace(/^outside, by /, 'outside by '), 40)))))));
+    let kind = null, body = null;
+    for (const item of rows.slice(0, most)) {
+      if (item.kind !== kind) {
+        kind = item.kind;
+        body = h('tbody', {}, h('tr', { class: 'kind' }, h('th', { colspan: origins.length + 1, scope: 'rowgroup' }, DESTINATIONS[kind] || kind)));
+        table.append(body);
+      }
+      const name = item.name.replace(/ \(published on (.*)\)$/, '');
+      const binding = item.name.slice(name.length).replace(/^ \((.*)\)$/, '$1');
+      body.append(h('tr', { 'data-at': item.ats.join(' ') }, h('th', { scope: 'row', title: cut(item.members.join(', '), 300) }, cut(name, 60),
+        h('span', { class: 'dim place' }, [item.places.length && `at ${cut(item.places.join(', '), 120)}`, cut(binding, 60)].filter(Boolean).join('; '))),
+        origins.map((origin) => {
+          const cells = matrix.at(origin, item.ats[0]);
+          const hows = [...new Set(cells.map(howOf))];
+          const label = cells.length ? cellWords(cells) : 'not asked';
+          return h('td', { role: 'gridcell', tabindex: '-1', 'data-origin': origin, class: `cell ${hows.length === 1 ? hows[0] : hows.length ? 'several' : 'none'}`,
+            'aria-label': `${cut(matrix.origins[origin].name, 60)} to ${cut(name, 60)} ${cut(item.places.join(', '), 60)}: ${label}`, title: cut(label, 200) },
+            hows.map((how) => h('span', { class: `sign ${how}` }, MARKS[how])), narrow && h('span', {}, ` ${label}`));
+        })));
+    }
+    const keys = gridKeys(table, { open: (row, cell) => choose(Number(cell.dataset.origin), row.dataset.at.split(' ').map(Number), cell) });
+    holder.replaceChildren(table);
+    keys.reset();
+    if (rows.length > most) holder.append(h('button', { type: 'button', class: 'more', onclick: () => { most = Infinity; draw(); } }, 'Show all destinations'));
+  };
+  for (const control of [wanted, text, from]) control && control.addEventListener('input', draw);
+  drawn.push(draw);
+  return [h('h3', {}, 'Who reaches what'),
+    h('p', { class: 'legend' }, [['good', 'answered'], ['bad', 'not answered'], ['unsure', 'unknown']].map(([how, name]) =>
+      h('span', {}, h('span', { class: `sign ${how}` }, MARKS[how]), ' ', name)), h('span', {}, 'blank: not asked'),
+      h('span', {}, 'containers and ports that the host treats alike are one line')),
+    h('div', { class: 'filters' }, from && field('From', from), field('Shows', wanted), field('Destination', text)),
+    count, holder, detail];
+}
+
+const originWords = (origin) => origin.members.length ? origin.members.join(', ') : origin.name;
+
+function cellDetail(matrix, origin, ats) {
+  const from = matrix.origins[origin], to = matrix.destinations[ats[0]];
+  const seen = new Map();
+  for (const at of ats) {
+    for (const cell of matrix.at(origin, at)) {
+      const key = JSON.stringify([cell.relation, cell.observed, cell.reason, cell.instead]);
+      if (!seen.has(key)) seen.set(key, cell);
+    }
+  }
+  return h('div', {},
+    h('h4', {}, cut(from.name, 80), ' to ', cut(to.name, 120)),
+    from.members.length > 1 && h('p', { class: 'dim' }, 'From: ', long(from.members.join(', '), 300)),
+    to.members.length > 1 && h('p', { class: 'dim' }, 'To: ', long(to.members.join(', '), 300)),
+    seen.size === 0 && h('p', {}, 'Not asked: no such packet can be sent from there.'),
+    [...seen.values()].slice(0, 10).map((cell) => {
+      const how = howOf(cell);
+      const why = how === 'good' ? cell.instead ? `answered by ${cell.instead} instead` : 'answered' : cell.reason || cell.observed;
+      return h('div', { class: 'way' }, h('p', {}, h('span', { class: `sign ${how}` }, MARKS[how]), ' ', h('strong', {}, cell.observed),
+        RELATIONS[cell.relation] ? ` ${RELATIONS[cell.relation]}` : '', `, for example ${cut(cell.from, 80)} to ${cut(cell.to, 80)}`),
+      pathOf([cell.from, cell.relation === 'same_network' ? 'bridge of their network' : 'host'], cell.to, how, why,
+        cell.verdict === 'no answer' ? 'lost' : ''));
+    }));
+}
 
 // ---- start ---------------------------------------------------------------------------------------------------------
 
@@ -802,6 +1136,11 @@ document.addEventListener('keydown', (event) => {
 
 load().then(async () => {
   addEventListener('hashchange', show);
+  let resized = 0;
+  addEventListener('resize', () => {
+    cancelAnimationFrame(resized);
+    resized = requestAnimationFrame(() => { if (app.dataset.view === 'host') for (const draw of drawn) draw(); });
+  });
   await show();
   app.dataset.ready = 'yes';
 }).catch((error) => {

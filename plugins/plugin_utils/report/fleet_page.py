@@ -48,10 +48,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import (
     NEW,
     REGRESSED,
+    FindingAge,
     Fleet,
     FleetHost,
     RunTotals,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import STATES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     WAIVED,
     is_waived,
@@ -59,8 +61,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
     resource_text,
 )
 
-STATES = ("high", "failed", "unreachable", "medium", "unknown", "low", "info", "well", "without docker")
-"""Of hosts, worst first."""
 _WORST = 50
 """Hosts that are listed where the script does not run."""
 _BLOCK = 256 * 1024
@@ -79,7 +79,7 @@ _ORDER = "hmluiwpn-"
 _ABSENT = "-"
 
 
-def fleet_page(fleet: Fleet, write: Callable[[str], None]) -> None:
+def fleet_page(fleet: Fleet, write: Callable[[str], object]) -> None:
     """Write the page in pieces. Raises what walking the hosts raises, and OSError where there is no room for a file."""
     with tempfile.TemporaryFile("w+", encoding="ascii") as details:
         pages = _Pages(details)
@@ -229,7 +229,7 @@ class _Pages:
     def add(self, host: FleetHost) -> None:
         """Take in a host."""
         audit = host.audit
-        state = host_state(host)
+        state = audit.state
         for check in () if audit.error_kind else audit.document["checks"]:
             self.titles.setdefault(check["id"], check["title"])
         counts, codes, new, regressed = self._counted(host)
@@ -287,8 +287,8 @@ class _Pages:
             known = worst.get(finding.check, _ABSENT)
             if _ORDER.index(code) < _ORDER.index(known):
                 worst[finding.check] = code
-            age = host.ages.get((finding.check, resource_text(finding)))
-            if age is not None and kind in _OPEN:
+            age = _age(host, finding)
+            if age is not None:
                 new += age.status == NEW
                 regressed += age.status == REGRESSED
                 if age.status in (NEW, REGRESSED):
@@ -301,7 +301,10 @@ class _Pages:
         return list(counts.values()), "".join(codes).rstrip(_ABSENT), new, regressed
 
 
-_OPEN = (*SEVERITIES, UNKNOWN)
+def _age(host: FleetHost, finding: Finding) -> FindingAge | None:
+    """Since when it is open; None where it did not fail, is waived, or there is no history."""
+    is_open = finding.outcome == FAIL and not is_waived(finding)
+    return host.ages.get((finding.check, resource_text(finding))) if is_open else None
 
 
 def _kind(finding: Finding) -> str:
@@ -311,17 +314,6 @@ def _kind(finding: Finding) -> str:
     if is_waived(finding):
         return WAIVED
     return finding.severity if finding.severity in SEVERITIES else SEVERITIES[0]
-
-
-def host_state(host: FleetHost) -> str:
-    """Return what a host is, as one of STATES: why it was not audited, or its worst open finding."""
-    audit = host.audit
-    if audit.error_kind:
-        return audit.error_kind
-    if audit.is_without_docker:
-        return "without docker"
-    kinds = {_kind(finding) for finding in audit.findings}
-    return next((state for state in STATES if state in kinds), "well")
 
 
 # ---- a host in detail ------------------------------------------------------------------------------------------------
@@ -378,7 +370,7 @@ def _about(document: Mapping[str, Any]) -> list[list[str]]:
 
 def _finding(host: FleetHost, finding: Finding, strings: _Strings) -> list[Any]:
     resource = resource_text(finding)
-    age = host.ages.get((finding.check, resource))
+    age = _age(host, finding)
     remedy = finding.remediation
     text, command = remediation_and_command(remedy, host.audit.host) if remedy else ("", "")
     waiver = finding.waiver

@@ -12,12 +12,8 @@ import zlib
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit, not_audited
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_page import (
-    STATES,
-    fleet_page,
-    host_state,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import STATES, Audit, not_audited
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_page import fleet_page
 
 from tests.unit.synthetic_fleet import fleet_host, synthetic_fleet, totals_of
 
@@ -53,7 +49,7 @@ def test_each_host_is_in_the_index_and_has_its_findings() -> None:
     texts = data["strings"][0]
     for host, line, details in zip(fleet.hosts, data["index"], data["details"], strict=True):
         assert line[0] == details["name"] == host.audit.host
-        assert STATES[line[1]] == details["state"] == host_state(host)
+        assert STATES[line[1]] == details["state"] == host.audit.state
         assert details["closed"] == host.closed
         wanted = [item for item in host.audit.findings if item.outcome not in ("pass", "not_applicable")]
         found = [told(item[:-1], texts) for item in details.get("findings", [])]
