@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,10 +17,18 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_csv import audit_csv
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_markdown import audit_markdown
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline import Baseline, read_baseline
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, VARIABLE, Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import (
+    LEVELS,
+    NEVER,
+    NOT_AUDITED,
+    VARIABLE,
+    Gate,
+    closing,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
@@ -52,6 +60,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "fail_on": {"type": "str", "choices": list(LEVELS), "default": NEVER},
     "fail_on_unknown": {"type": "bool", "default": True},
     "fail_on_variable": {"type": "str", "default": VARIABLE},
+    "baseline": {"type": "str", "default": ""},
+    "fail": {"type": "bool", "default": True},
     "output_dir": {"type": "str", "default": ""},
     "formats": {"type": "list", "elements": "str", "choices": list(_FORMATS), "default": [_JSON, "junit"]},
     "detail": {"type": "str", "choices": list(_DETAILS), "default": "summary"},
@@ -66,15 +76,16 @@ class ActionModule(ActionBase):
     _supports_async = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Report one host; the result fails, or is unreachable, where the gate closes."""
+        """Report one host; the result fails where the gate closes, and is unreachable where it was not audited."""
         super().run(tmp, task_vars)
         dummy, arguments = cast(Any, self).validate_argument_spec(argument_spec=_ARGUMENTS)
-        gate = Gate(arguments["fail_on"], arguments["fail_on_unknown"], arguments["fail_on_variable"])
         host = str((task_vars or {})["inventory_hostname"])
         try:
             audit = Audit.from_result(host, arguments["result"])
         except (OSError, ValueError) as error:
-            return {"failed": True, "changed": False, "msg": f"result: not what docker_netcheck returned: {error}"}
+            return _unreported(arguments, host, f"result: not what docker_netcheck returned: {error}")
+        baseline = read_baseline(arguments["baseline"], host, _own_document(audit, arguments))
+        gate = Gate(arguments["fail_on"], arguments["fail_on_unknown"], arguments["fail_on_variable"], baseline)
         answer: dict[str, Any] = {"changed": False}
         known = audit.last_run
         if arguments["output_dir"]:
@@ -83,19 +94,40 @@ class ActionModule(ActionBase):
                     begin_run(folder_of(arguments["output_dir"]), task_vars or {})
                 audit, answer["files"] = _write(audit, gate, arguments["output_dir"], arguments["formats"])
             except OSError as error:
-                return {**answer, "failed": True, "msg": f"output_dir: {error}"}
+                return _unreported(arguments, host, f"output_dir: {error}")
         # Not what the audit's own result has: Ansible prints the whole result where the gate fails.
         if audit.last_run and audit.last_run is not known:
             answer["since_last_run"] = to_plain(audit.last_run)
-        lines = _DETAILS[arguments["detail"]](audit, arguments["width"])
-        return {**answer, **show_toned(lines), **_verdict(audit, gate)}
+        if baseline.path and not audit.error_kind:
+            taken = {"path": baseline.path, "taken_at": baseline.taken_at, "problem": baseline.problem}
+            answer["baseline"] = {**taken, **baseline.count(audit.findings)}
+        lines = _lines(audit, baseline, arguments["detail"], arguments["width"])
+        said = audit.complaint(gate) or gate.passed
+        return {**answer, **show_toned(lines), **_ended(arguments, host, audit.gate_state(gate), said)}
 
 
-def _verdict(audit: Audit, gate: Gate) -> dict[str, Any]:
-    complaint = audit.complaint(gate)
-    if not complaint:
-        return {"msg": f"gate passed ({gate.variable}: {gate.fail_on})"}
-    return {"msg": complaint, "unreachable" if audit.error_kind == UNREACHABLE else "failed": True}
+def _lines(audit: Audit, baseline: Baseline, detail: str, width: int) -> list[Line]:
+    """With what is known by the baseline below what is shown of the host."""
+    lines = _DETAILS[detail](audit, width)
+    known = baseline.lines(audit.findings, width) if lines and not audit.error_kind else []
+    # Some end in a line that keeps hosts apart.
+    end = len(lines) - 1 if lines and not lines[-1].text else len(lines)
+    return [*lines[:end], *known, *lines[end:]]
+
+
+def _own_document(audit: Audit, arguments: Mapping[str, Any]) -> Path | None:
+    """The document that this run writes of the host, or has written."""
+    folder = arguments["output_dir"]
+    return file_of(audit.host, folder_of(folder), _JSON) if folder else audit.path
+
+
+def _unreported(arguments: Mapping[str, Any], host: str, reason: str) -> dict[str, Any]:
+    return {"changed": False, **_ended(arguments, host, NOT_AUDITED, reason)}
+
+
+def _ended(arguments: Mapping[str, Any], host: str, state: str, said: str) -> dict[str, Any]:
+    """The gate, and the task's end: at once, or left to audit_gate."""
+    return {"gate": state, **(closing(state, said, host) if arguments["fail"] else {"msg": said})}
 
 
 def _write(audit: Audit, gate: Gate, directory: str, formats: Sequence[str]) -> tuple[Audit, dict[str, str]]:

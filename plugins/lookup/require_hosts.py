@@ -21,6 +21,12 @@ options:
     description: The pattern, as C(hosts) takes it.
     type: str
     required: true
+  entire:
+    description:
+      - Whether it also fails with C(--start-at-task), and with C(--skip-tags always), for a play that is to do all or
+        nothing.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -43,6 +49,7 @@ from typing import Any
 from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.inventory.manager import InventoryManager
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
 
@@ -56,10 +63,20 @@ class LookupModule(LookupBase):
         loader = self._loader
         if loader is None:
             raise AnsibleLookupError("require_hosts runs in a playbook alone")
+        left_out = _left_out() if boolean(kwargs.get("entire", False)) else ""
+        if left_out:
+            raise AnsibleLookupError(f"{left_out} leaves out tasks of a play that does all or nothing")
         for pattern in terms:
             if not context.CLIARGS.get("syntax") and not _matches(loader, pattern, known):
                 raise AnsibleLookupError(_reason(pattern, known))
         return list(terms)
+
+
+def _left_out() -> str:
+    """The option of the command line that passes over tasks, whatever tags they have."""
+    if context.CLIARGS.get("start_at_task"):
+        return "--start-at-task"
+    return "--skip-tags always" if "always" in context.CLIARGS.get("skip_tags", ()) else ""
 
 
 def _matches(loader: DataLoader, pattern: str, variables: Mapping[str, Any]) -> bool:

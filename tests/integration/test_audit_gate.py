@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -57,12 +58,18 @@ HOSTS: dict[str, dict[str, Any]] = {
     "no-check": {"audit_checks": ["no.such"]},
     "no-check-left": {"audit_exclude": [CHECK]},
     "no-file": {"audit_snapshot_path": "gone.json"},
+    "without-docker": {"audit_snapshot_path": "absent.json", "audit_checks": ["*"]},
     "unreachable": {
         "audit_snapshot": None,
         "ansible_connection": "ssh",
         "ansible_host": "127.0.0.1",
         "ansible_port": 1,
     },
+}
+# Of these some have no file of the audit, and are run one by one.
+BROKEN: dict[str, dict[str, Any]] = {
+    "no-root": {"ansible_connection": "local", "ansible_become_user": "daemon", "ansible_become_exe": "/gone/sudo"},
+    "no-answer": {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": "/bin/true"},
 }
 NOT_AUDITED = ("wrong-waiver", "no-check", "no-check-left", "no-file", "unreachable")
 
@@ -100,8 +107,8 @@ def expected(name: str) -> int:
     kind, variables = VARIANTS[name]
     level = variables["audit_fail_on"]
     if kind in NOT_AUDITED:
-        return LOST if kind == "unreachable" else CLOSED
-    if level == "none" or kind in ("passes", "waived", "bound"):
+        return LOST
+    if level == "none" or kind in ("passes", "waived", "bound", "without-docker"):
         return OPEN
     if kind == "unknown":
         return CLOSED if variables.get("audit_fail_on_unknown", True) else OPEN
@@ -113,7 +120,13 @@ def expected(name: str) -> int:
 def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gate")
     published = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",))
-    snapshots = {"published": published, "healthy": SyntheticHost(), "blind": SyntheticHost().unread(LINKS)}
+    absent = SyntheticHost().unread("engine", kind="absent", reason="no Docker Engine here")
+    snapshots = {
+        "published": published,
+        "healthy": SyntheticHost(),
+        "blind": SyntheticHost().unread(LINKS),
+        "absent": absent,
+    }
     for name, host in snapshots.items():
         (folder / f"{name}.json").write_text(host.snapshot().to_json())
     common = {
@@ -129,7 +142,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if variables["audit_snapshot"] is None:
             del variables["audit_snapshot"], variables["audit_snapshot_path"]
     path = folder / "hosts.yml"
-    groups = {"audited": {"hosts": hosts}, "empty": {"hosts": {}}}
+    groups = {"audited": {"hosts": hosts}, "broken": {"hosts": BROKEN}, "empty": {"hosts": {}}}
     path.write_text(json.dumps({"all": {"children": groups}}))
     return path
 
@@ -152,7 +165,7 @@ def suites(folder: Path) -> dict[str, ElementTree.Element]:
 
 
 def test_each_host_fails_exactly_as_its_files_say(inventory: Path, tmp_path: Path) -> None:
-    done = run(inventory, audit_output_dir=str(tmp_path))
+    done = run(inventory, audit_output_dir=str(tmp_path), dockernet_hosts="audited")
     assert done.rc == LOST
     written = suites(tmp_path)
     assert set(written) == set(done.stats) == set(VARIANTS)
@@ -183,20 +196,123 @@ def test_each_host_fails_exactly_as_its_files_say(inventory: Path, tmp_path: Pat
     assert done.out.count("not audited") >= 2 * len(NOT_AUDITED)
 
 
-@pytest.mark.parametrize(
-    "name", ["passes.info", "waived.info", "fails-low.medium", "fails-high.high", "expired.info", "unreachable.none"]
-)
-def test_exit_status_over_one_host(inventory: Path, name: str) -> None:
-    assert run(inventory, limit=(name,)).rc == expected(name)
+@dataclass(frozen=True)
+class Row:
+    """A row of the table of exit statuses: hosts, options and variables of a run that it is about."""
+
+    limit: tuple[str, ...]
+    status: int
+    said: str
+    """In what Ansible prints, blanks made one."""
+    options: tuple[str, ...] = ()
+    variables: dict[str, Any] = field(default_factory=dict)
+
+
+NO_DOCKER = ("without-docker.none", "without-docker.info")
+TABLE: dict[str, list[Row]] = {
+    "every host was audited, and nothing closes a gate": [
+        Row(("passes.info", "waived.info", "without-docker.info"), OPEN, "Gate passed")
+    ],
+    "a check failed at `audit_fail_on` or above": [
+        Row(("fails-high.high", "passes.info"), CLOSED, "Gate failed on 1 of 2 hosts"),
+        Row(("expired.info",), CLOSED, "1 failed with severity high"),
+        Row(("refused.info",), CLOSED, "1 failed with severity high"),
+    ],
+    "something is unknown (not evaluated)": [
+        Row(("unknown.info",), CLOSED, "1 unknown (not evaluated)"),
+        Row(("unknown.pardoned",), OPEN, "Gate passed"),
+    ],
+    "no host of the run has a Docker Engine": [Row(NO_DOCKER, CLOSED, "no host of this run has a Docker Engine")],
+    "a host could not be reached": [Row(("unreachable.none",), LOST, "could not be reached")],
+    "a host refused to let the audit become root": [
+        Row(("no-root",), LOST, "not audited: become: sudo is not installed")
+    ],
+    "an option is wrong": [
+        Row(("wrong-waiver.none",), LOST, "waivers[0].selector"),
+        Row(("no-check.none",), LOST, "'no.such'"),
+        Row(("no-check-left.none",), LOST, "excluded"),
+        Row(("passes.none",), LOST, "audit_fail_on must be one of", variables={"audit_fail_on": "hgh"}),
+    ],
+    "the audit broke off": [
+        Row(("no-answer",), LOST, "not audited: "),
+        Row(("no-file.none",), LOST, "gone.json"),
+    ],
+    "a report could not be made or written": [Row(("passes.none",), LOST, "output_dir: ")],
+    "findings on some hosts, an error on others": [
+        Row(("fails-high.high", "no-file.none"), LOST, "Gate failed on 2 of 2 hosts"),
+        Row(("fails-high.high", "unreachable.none"), LOST, "Gate failed on 2 of 2 hosts"),
+    ],
+    "the pattern leaves no host": [
+        Row(("passes.info",), LOST, "no host is left", variables={"dockernet_hosts": "waived.none"}),
+        Row(("passes.info",), LOST, "--skip-tags audit leaves out the audit", ("--skip-tags", "audit")),
+        Row(("passes.info",), LOST, "--skip-tags always leaves out tasks", ("--skip-tags", "always")),
+        Row(("passes.info",), LOST, "--start-at-task leaves out tasks", ("--start-at-task", "Close the gate")),
+    ],
+    "`--limit` leaves no host of the inventory": [
+        Row(("nosuch",), 1, "Specified inventory, host pattern and/or --limit leaves us with no hosts to target"),
+        Row(("passes.info",), 1, "gone.yml", ("--extra-vars", "@gone.yml")),
+    ],
+}
+"""By how the row of docs/gate.md begins."""
+ROWS = [pytest.param(row, id=f"{begin}-{at}") for begin, rows in TABLE.items() for at, row in enumerate(rows)]
+
+
+def documented() -> list[tuple[str, int]]:
+    """The rows of the page, with their statuses."""
+    page = (ROOT / "docs/gate.md").read_text(encoding="utf-8")
+    table = page.partition("| what happened | status |\n|---|---|\n")[2]
+    rows = table.partition("\n\n")[0].splitlines()
+    return [(what.strip(), int(status)) for what, status in (row.strip("| ").rsplit("|", 1) for row in rows)]
+
+
+def test_the_page_has_the_rows_that_are_run() -> None:
+    assert [status for dummy, status in documented()] == [rows[0].status for rows in TABLE.values()]
+    for (what, dummy), begin in zip(documented(), TABLE, strict=True):
+        assert what.startswith(begin)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_run_ends_with_the_status_of_its_row(inventory: Path, tmp_path: Path, row: Row) -> None:
+    if row.said == "output_dir: ":
+        # Something else is where a report is to be.
+        (tmp_path / "passes.none.xml").mkdir()
+    variables = {"audit_output_dir": str(tmp_path), **row.variables}
+    done = run(inventory, *row.options, limit=row.limit, **variables)
+    told = re.sub(r"\s+", " ", done.out + done.err)
+    assert done.rc == row.status, told
+    assert row.said in told
+    # Reports of all hosts are written before one of them is lost.
+    audited = {task.host for task in done.of("dockernet.baseline.docker_netcheck")}
+    assert audited in ({*row.limit}, set())
+    if row.said != "output_dir: ":
+        assert set(suites(tmp_path)) == audited
+    assert ("RUN SUMMARY" in done.out) == (len(audited) > 1)
+
+
+def test_the_baseline_keeps_a_gate_open_for_what_it_knows(inventory: Path, tmp_path: Path) -> None:
+    limit = ("fails-high.high", "fails-low.low")
+    told = {"audit_output_dir": str(tmp_path / "first"), "dockernet_hosts": "audited"}
+    assert run(inventory, limit=limit, **told).rc == CLOSED
+    told = {"audit_output_dir": str(tmp_path / "second"), "audit_baseline": str(tmp_path / "first")}
+    done = run(inventory, limit=limit, **told)
+    assert done.rc == OPEN
+    assert "Baseline: 2 failed findings in it, none new or worse" in done.out
+    assert {suite.attrib["failures"] for suite in suites(tmp_path / "second").values()} == {"0"}
+    # Of one host it is gone, and the finding of the other is more severe now.
+    (tmp_path / "first/fails-high.high.json").unlink()
+    done = run(inventory, limit=limit, audit_severities={CHECK: "high"}, **told)
+    assert done.rc == CLOSED
+    assert [done.stats[host]["failures"] for host in limit] == [1, 1]
+    assert "No baseline for 1 host: fails-high.high: fails-high.high.json does not exist" in done.out
 
 
 @pytest.mark.parametrize(
     ("limit", "pattern"),
-    [((), "empty"), (("passes.info",), "waived.none"), (("nosuch",), "all")],
+    [((), "empty")],
 )
 def test_no_host_is_a_failure(inventory: Path, limit: tuple[str, ...], pattern: str) -> None:
     done = run(inventory, limit=limit, dockernet_hosts=pattern)
-    assert done.rc == (1 if limit == ("nosuch",) else LOST)
+    assert done.rc == LOST
     assert done.tasks == []
 
 
@@ -217,7 +333,8 @@ def test_tags_do_not_leave_the_audit_out(inventory: Path) -> None:
 
 def test_a_wrong_variable_fails_before_a_host_is_audited(inventory: Path) -> None:
     done = run(inventory, limit=("passes.none", "fails-high.none"), audit_fail_on="hgh")
-    assert done.rc != OPEN
+    assert done.rc == LOST
+    assert "not audited: " in done.out
     assert "audit_fail_on must be one of" in done.out
     assert done.of("dockernet.baseline.docker_netcheck") == []
 
@@ -248,6 +365,6 @@ def test_without_a_directory_no_document_outlives_the_run(inventory: Path, tmp_p
         check=False,
         timeout=120,
     )
-    assert done.returncode == CLOSED, done.stdout + done.stderr
+    assert done.returncode == LOST, done.stdout + done.stderr
     assert re.search(rf"document_path: {tmp_path}/tmp/[^/\n]+/dockernet-audits/fails-high\.high\.json\n", done.stdout)
     assert list((tmp_path / "tmp").iterdir()) == []

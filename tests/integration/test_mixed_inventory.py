@@ -172,14 +172,14 @@ TABLE = {
         "no permission, no gate": Row(("fresh", "plain"), PASSED, "Gate passed", variables=WITHOUT_GATE),
         "no sudo": Row(
             ("fresh", "no-sudo"),
-            FAILED,
+            LOST,
             "Gate failed on 1 of 2 hosts:",
             ("NOT AUDITED 1 host no-sudo", "no-sudo: not audited: become: sudo is not installed on no-sudo"),
         ),
-        "no sudo, no gate": Row(("fresh", "no-sudo"), FAILED, "Gate failed on 1 of 2 hosts:", variables=WITHOUT_GATE),
+        "no sudo, no gate": Row(("fresh", "no-sudo"), LOST, "Gate failed on 1 of 2 hosts:", variables=WITHOUT_GATE),
         "wrong password": Row(
             ("fresh", "wrong-password"),
-            FAILED,
+            LOST,
             "Gate failed on 1 of 2 hosts:",
             ("wrong-password: not audited: become: wrong password for su on wrong-password",),
         ),

@@ -35,6 +35,7 @@ BUDGETS = {
     "diagnosis_report": OF_REPORTS,
     "change_report": OF_REPORTS,
     "connection_diagnosis": OF_REPORTS,
+    "audit_gate": OF_REPORTS,
     "audit_summary": OF_REPORTS,
 }
 """Files and bytes that a module may send to a host."""

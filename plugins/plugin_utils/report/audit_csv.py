@@ -33,6 +33,7 @@ COLUMNS = (
     "waiver_expires",
     "waiver_owner",
     "waiver_reason",
+    "baseline",
 )
 
 
@@ -66,4 +67,5 @@ def _cells(audit: Audit, finding: Finding, gate: Gate) -> dict[str, str]:
         "remediation": finding.remediation.text if finding.remediation else "",
         "cis": finding.cis,
         **{f"waiver_{name}": value for name, value in accepted.items()},
+        "baseline": gate.baseline.state_of(finding),
     }

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import counts_in_words, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import UNREACHABLE, Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline import Baseline
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import counted
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     check_text,
@@ -46,27 +47,29 @@ def audit_markdown(audit: Audit, gate: Gate) -> str:
     if audit.error_kind:
         reason = "the host could not be reached: " if audit.error_kind == UNREACHABLE else ""
         return f"## {host}: not audited\n\n{_cell(f'{reason}{audit.error}', _LINE)}\n"
-    said = f"gate failed: {complaint}" if complaint else f"gate passed ({gate.variable}: {gate.fail_on})"
+    said = f"gate failed: {complaint}" if complaint else gate.passed
     lines = [
         f"## {host}: {_cell(audit.label, _NAME)}",
         "",
         f"**{_cell(counts_in_words(summary_of(list(audit.findings))), _LINE)}**; {_cell(said, _LINE)}",
     ]
+    known = gate.baseline.lines(audit.findings, _LINE)
+    lines += ["", *(_cell(line.text, _LINE) for line in known)] if known else []
     shown = sorted((finding for finding in audit.findings if counted_as(finding) in (FAIL, UNKNOWN)), key=rank)
     if shown:
         lines += ["", _row(_HEADINGS), _row(["---"] * len(_HEADINGS))]
-        rows = _fitting(shown)
+        rows = _fitting(shown, gate.baseline)
         lines += rows
         left = len(shown) - len(rows)
         lines += ["", f"... and {counted(left, 'more finding')}, in the result document"] if left else []
     return "\n".join(lines) + "\n"
 
 
-def _fitting(findings: Sequence[Finding]) -> list[str]:
+def _fitting(findings: Sequence[Finding], baseline: Baseline) -> list[str]:
     rows: list[str] = []
     room = _ROOM
     for finding in findings[:_ROWS]:
-        row = _row(_cells(finding))
+        row = _row(_cells(finding, baseline))
         room -= len(row) + 1
         if room < 0:
             break
@@ -74,9 +77,11 @@ def _fitting(findings: Sequence[Finding]) -> list[str]:
     return rows
 
 
-def _cells(finding: Finding) -> list[str]:
+def _cells(finding: Finding, baseline: Baseline) -> list[str]:
+    state = "known" if baseline.knows(finding) else baseline.state_of(finding)
+    grade = "unknown" if finding.outcome == UNKNOWN else finding.severity
     return [
-        "unknown" if finding.outcome == UNKNOWN else finding.severity,
+        f"{grade}, {state}" if state and finding.outcome != UNKNOWN else grade,
         _cell(check_text(finding), _NAME),
         _cell(resource_text(finding), _NAME),
         _cell(finding.summary, _TEXT),

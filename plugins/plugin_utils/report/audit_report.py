@@ -53,7 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
     is_waived,
     sections,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import CLOSED, NOT_AUDITED, OPEN, Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import Suite
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import (
     LastRun,
@@ -177,6 +177,10 @@ class Audit:
         complaint = gate.complaint(self.findings)
         unasked = any(finding.check == ENGINE_CHECK for finding in self.findings)
         return f"{self.label}: {complaint}" if complaint and unasked else complaint
+
+    def gate_state(self, gate: Gate) -> str:
+        """Return whether the gate is open or closed, or the host was not audited."""
+        return NOT_AUDITED if self.error_kind else CLOSED if self.complaint(gate) else OPEN
 
     @property
     def label(self) -> str:

@@ -6,14 +6,16 @@
 
 """The gate: which findings fail a host, and why the others do not.
 
-The exit status and the JUnit file are both made of these answers, so that they cannot tell different stories.
+The exit status and the reports are all made of these answers, so that they cannot tell different stories.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
@@ -23,11 +25,24 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     UNKNOWN,
     Finding,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline import NO_BASELINE, Baseline
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.earlier_audit import minute_of
 
 NEVER = "none"
 """No severity: findings close nothing."""
 LEVELS = (*SEVERITIES, NEVER)
 VARIABLE = "audit_fail_on"
+
+OPEN = "open"
+CLOSED = "closed"
+"""By what was found."""
+NOT_AUDITED = "not_audited"
+"""Something kept the host from being audited or reported, so that nothing is known of it."""
+EXIT_STATUSES: Mapping[str, int] = MappingProxyType({OPEN: 0, CLOSED: 2, NOT_AUDITED: 4})
+"""Those of ansible-playbook, by the state of a host's gate; of several hosts the highest one counts."""
+_ENDS: Mapping[str, Mapping[str, bool]] = MappingProxyType(
+    {OPEN: {}, CLOSED: {"failed": True}, NOT_AUDITED: {"unreachable": True}}
+)
 
 PASSED = "passed"
 FAILED = "failed"
@@ -36,6 +51,16 @@ ERROR = "error"
 """It closes the gate: it is unknown, since it was not evaluated."""
 SKIPPED = "skipped"
 """It does not concern the gate; the reason says why."""
+
+
+def closing(state: str, message: str, host: str) -> dict[str, Any]:
+    """Return the part of a task's result by which Ansible ends with the status of that state of a gate.
+
+    Ansible knows two ways to lose a host. ``failed`` stands for what was found; so errors take the other one.
+    """
+    if state == NOT_AUDITED:
+        message += f". This is an error and no finding: Ansible counts {host} as unreachable (exit status 4)"
+    return {"msg": message, **_ENDS[state]}
 
 
 @dataclass(frozen=True)
@@ -57,6 +82,8 @@ class Gate:
     """Whether what is unknown does, too, unless fail_on is ``none``."""
     variable: str = VARIABLE
     """What users set fail_on by; fail_on_unknown has the same name with ``_unknown``."""
+    baseline: Baseline = NO_BASELINE
+    """What an earlier run found on the host: what it knows does not close the gate."""
 
     def standing(self, finding: Finding) -> Standing:
         """Return how a finding stands to this gate."""
@@ -71,6 +98,8 @@ class Gate:
             return Standing(SKIPPED, f"waived until {waiver.expires} by {waiver.owner}: {waiver.reason}")
         if finding.outcome == FAIL and finding.severity not in self.severities:
             return Standing(SKIPPED, f"failed, with severity {finding.severity}; {self.variable} is {self.fail_on}")
+        if self.baseline.knows(finding):
+            return Standing(SKIPPED, f"failed, with severity {finding.severity}, {self.baseline.words}")
         return Standing(FAILED)
 
     def _of_unknown(self, finding: Finding) -> Standing:
@@ -84,6 +113,11 @@ class Gate:
         """The severities of failed checks that close it."""
         return () if self.fail_on == NEVER else SEVERITIES[: SEVERITIES.index(self.fail_on) + 1]
 
+    @property
+    def passed(self) -> str:
+        """What is said where it stays open."""
+        return f"gate passed ({self.variable}: {self.fail_on})"
+
     def complaint(self, findings: Iterable[Finding]) -> str:
         """Return in one sentence what closes the gate; empty where it stays open."""
         closing = [(finding, self.standing(finding).kind) for finding in findings]
@@ -91,4 +125,6 @@ class Gate:
         unjudged = sum(kind == ERROR for dummy, kind in closing)
         parts = [f"{failed[severity]} failed with severity {severity}" for severity in SEVERITIES if failed[severity]]
         parts += [f"{unjudged} unknown (not evaluated)"] if unjudged else []
-        return f"{', '.join(parts)} ({self.variable}: {self.fail_on})" if parts else ""
+        new = f", new since the baseline of {minute_of(self.baseline.taken_at)}" if self.baseline.taken_at else ""
+        unread = f"; no baseline: {self.baseline.problem}" if self.baseline.problem else ""
+        return f"{', '.join(parts)} ({self.variable}: {self.fail_on}{new or unread})" if parts else ""

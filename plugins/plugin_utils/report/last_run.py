@@ -13,7 +13,6 @@ release: whatever is wrong with it is a problem that is named, and no failure.
 from __future__ import annotations
 
 import datetime
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,23 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
     FAIL,
-    OUTCOMES,
     SEVERITIES,
     UNKNOWN,
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import NOT_COMPARED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import flows_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import (
     ONE_LINE,
     Row,
@@ -45,6 +40,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
     enumerated,
     row_lines,
     shortened,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.earlier_audit import (
+    EarlierDocument,
+    key_of,
+    loaded,
+    minute_of,
+    read_earlier,
+    time_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     Line,
@@ -61,7 +64,7 @@ _RESOURCES = 10
 _CHECKS = 100
 """Checks that are listed. There are fewer, but a document can name as many as it likes."""
 _LONGEST = 200
-"""Characters of a name."""
+"""Characters of a name or reason."""
 
 _NEW, _FIXED, _UNCOMPARED = "new", "fixed", "not compared"
 _LABELS = {_NEW: "NEW", _FIXED: "FIXED", _UNCOMPARED: "NOT COMPARED"}
@@ -75,8 +78,6 @@ _OF_HOST = 3
 """Rows of each kind for one host."""
 _OF_RUN = 6
 """Rows of each kind for a run."""
-
-_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def compare_with_last_run(path: Path, document: str) -> LastRun | None:
 
     def work(tell: Callable[[Any], None]) -> None:
         try:
-            compared = _compared(_read(path), _loaded(document))
+            compared = _compared(read_earlier(path), loaded(document))
         except OSError as error:
             compared = LastRun(problem=f"{path.name} could not be read: {error.strerror}")
         except (ValueError, RecursionError) as error:
@@ -137,61 +138,12 @@ def compare_with_last_run(path: Path, document: str) -> LastRun | None:
     return from_plain(LastRun, told.items[0])
 
 
-@dataclass(frozen=True)
-class _Host:
-    inventory_name: str
-    taken_at: str = ""
-
-
-@dataclass(frozen=True)
-class _Audit:
-    """Of a document what is compared."""
-
-    host: _Host
-    findings: list[Finding]
-
-
-@dataclass(frozen=True)
-class _Document:
-    """The same, and who reaches what, which is read where it is needed."""
-
-    audit: _Audit
-    reachability: Any
-
-
-def _read(path: Path) -> _Document:
-    """Read the earlier document. Raises OSError, ValueError."""
-    return _loaded(read_regular(path, LARGEST).data)
-
-
-def _loaded(content: str | bytes) -> _Document:
-    """Raises ValueError."""
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f"it is no JSON: {error}") from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    header = document.get("document") if isinstance(document, dict) else None
-    if not isinstance(header, dict) or header.get("name") != NAME:
-        raise ValueError("it is no document of an audit")
-    if header.get("version") != VERSION:
-        raise ValueError(f"its version is {str(header.get('version'))[:_LONGEST]}, and not {VERSION}")
-    if "error" in document:
-        raise ValueError("in the last run the host was not audited")
-    audit = from_plain(_Audit, document)
-    for finding in audit.findings:
-        if finding.outcome not in OUTCOMES or finding.severity not in SEVERITIES:
-            raise ValueError(f"a finding has the outcome {finding.outcome!r} and the severity {finding.severity!r}")
-    return _Document(audit, document.get("reachability"))
-
-
-def _compared(earlier: _Document, later: _Document) -> LastRun:
+def _compared(earlier: EarlierDocument, later: EarlierDocument) -> LastRun:
     """Raises ValueError for documents that cannot be compared."""
     before, now = earlier.audit, later.audit
     if before.host.inventory_name != now.host.inventory_name:
         raise ValueError(f"it is of the host {before.host.inventory_name}")
-    read_then, read_now = _time(before.host.taken_at), _time(now.host.taken_at)
+    read_then, read_now = time_of(before.host.taken_at), time_of(now.host.taken_at)
     if read_then is None:
         raise ValueError("it does not say when the host was read")
     if read_now is not None and read_now < read_then:
@@ -221,14 +173,6 @@ def _reached(before: Any, now: Any) -> list[str]:
         return [f"{NOT_COMPARED}: who reaches what, in the last run: {str(error)[:_LONGEST]}"]
 
 
-def _time(text: str) -> datetime.datetime | None:
-    try:
-        time = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else None
-
-
 def _only_in(these: Sequence[Finding], others: Sequence[Finding]) -> tuple[list[Finding], set[str]]:
     """Return what failed of these and not of the others, and checks of which the others do not know it.
 
@@ -236,23 +180,19 @@ def _only_in(these: Sequence[Finding], others: Sequence[Finding]) -> tuple[list[
     """
     # Of several findings about one resource, a failed one decides, and then one that is unknown.
     ordered = sorted(others, key=lambda finding: (finding.outcome == FAIL, finding.outcome == UNKNOWN))
-    outcomes = {_key(finding): finding.outcome for finding in ordered}
+    outcomes = {key_of(finding): finding.outcome for finding in ordered}
     evaluated = {finding.check for finding in others}
     partly = {finding.check for finding in others if finding.outcome == UNKNOWN}
     found, not_compared = [], set()
     for finding in these:
-        if finding.outcome != FAIL or outcomes.get(_key(finding)) == FAIL:
+        if finding.outcome != FAIL or outcomes.get(key_of(finding)) == FAIL:
             continue
         missing = UNKNOWN if finding.check in partly or finding.check not in evaluated else ""
-        if outcomes.get(_key(finding), missing) == UNKNOWN:
+        if outcomes.get(key_of(finding), missing) == UNKNOWN:
             not_compared.add(finding.check[:_LONGEST])
         else:
             found.append(finding)
     return found, not_compared
-
-
-def _key(finding: Finding) -> _Key:
-    return finding.check, finding.resource.kind, finding.resource.name
 
 
 def _by_check(findings: Iterable[Finding]) -> list[CheckChange]:
@@ -301,7 +241,7 @@ def host_change_line(last: LastRun, width: int) -> Line:
     if last.problem:
         return Line(shortened(f"Not compared with the last run: {last.problem}", width, 1))
     amounts = _amounts(_findings(last.new), _findings(last.fixed), _reachability_changes(last))
-    return Line(f"Since the last run, {_minute(last.taken_at)}: {amounts}")
+    return Line(f"Since the last run, {minute_of(last.taken_at)}: {amounts}")
 
 
 def run_change_lines(runs: Mapping[str, LastRun], hosts: int, width: int) -> list[Line]:
@@ -322,7 +262,7 @@ def run_change_lines(runs: Mapping[str, LastRun], hosts: int, width: int) -> lis
         sum(_findings(last.fixed) for last in compared.values()),
         sum(_reachability_changes(last) for last in compared.values()),
     )
-    times = sorted({_minute(last.taken_at) for last in compared.values()})
+    times = sorted({minute_of(last.taken_at) for last in compared.values()})
     since = times[0] if len(times) == 1 else f"{times[0]} to {times[-1]}" if times else ""
     of_hosts = "" if len(compared) == hosts else f" ({len(compared)} of {counted(hosts, 'host')} compared)"
     title = f"Since the last run, {since}: {amounts}{of_hosts}" if times else "Not compared with the last run:"
@@ -437,9 +377,3 @@ def _reachability_changes(last: LastRun) -> int:
 def _amounts(new: int, fixed: int, reached: int) -> str:
     changes = f"; {counted(reached, 'change')} of reachability" if reached else ""
     return f"{counted(new, 'new finding') if new else 'nothing new'}, {fixed or 'nothing'} fixed{changes}"
-
-
-def _minute(taken_at: str) -> str:
-    """The time as people read it: to the minute, in UTC."""
-    time = datetime.datetime.fromisoformat(taken_at).astimezone(datetime.timezone.utc)
-    return time.strftime("%Y-%m-%dT%H:%MZ")

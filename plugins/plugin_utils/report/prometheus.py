@@ -39,6 +39,11 @@ def prometheus(audit: Audit, gate: Gate) -> str:
                 [(host, not audit.complaint(gate))],
             ),
             _metric(
+                "dockernet_baseline_known_findings",
+                "Failed findings that the baseline of the gate knows.",
+                [(host, gate.baseline.count(audit.findings)["known"])] if is_audited and gate.baseline.path else [],
+            ),
+            _metric(
                 "dockernet_findings", "Findings of the audit by check, severity and outcome.", list(_findings(audit))
             ),
         ]

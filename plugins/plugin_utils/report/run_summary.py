@@ -12,12 +12,13 @@ Hosts by state, failing checks, remediations, what changed since the last run, f
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, INFO, Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
     FAILED,
@@ -40,7 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_ro
     shortened,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line, is_open
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import OPEN, Gate
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun, run_change_lines
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells, indented, wrap
 
@@ -87,6 +88,8 @@ class HostRun:
     """What is to be known of its platform."""
     state: str = WELL
     """See Audit."""
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    """How its failed findings compare with the baseline, as audit_report returned it; empty where there is none."""
 
     @classmethod
     def of(cls, audit: Audit, closed: str, passed: str = "", files: Sequence[str] = ()) -> HostRun:
@@ -115,10 +118,11 @@ class HostRun:
         last = report.get("since_last_run")
         audit = replace(audit, last_run=from_plain(LastRun, last)) if last is not None else audit
         said = str(report.get("msg") or "")
-        is_closed = bool(report.get("failed") or report.get("unreachable"))
-        closed = said if is_closed else audit.complaint(Gate())
+        is_closed = report.get("gate", OPEN) != OPEN or bool(report.get("failed") or report.get("unreachable"))
+        # Of a host that was not audited, what the task adds for those who read Ansible's own lines is not repeated.
+        closed = audit.complaint(Gate()) or (said if is_closed else "")
         files = [str(path) for path in (report.get("files") or {}).values()]
-        return cls.of(audit, closed, "" if closed else said, files)
+        return replace(cls.of(audit, closed, "" if closed else said, files), baseline=report.get("baseline") or {})
 
 
 _STATES = {
@@ -134,7 +138,7 @@ def run_summary(runs: Sequence[HostRun], hosts: int, width: int) -> list[Line]:
     """Return the lines for a run over that many hosts; of one host, whose report has the rest, its files and gate."""
     many = hosts > 1
     title = f"RUN SUMMARY: {counted(len(runs), 'host')}" + (f" of {hosts}" if len(runs) < hosts else "")
-    parts = (_states, _checks, _remediations, _changes)
+    parts = (_states, _checks, _remediations, _changes, _baselines)
     return [
         Line(""),
         *([Line(title), *(line for part in parts for line in part(runs, width))] if many else []),
@@ -208,6 +212,17 @@ def changes_of(runs: Sequence[HostRun]) -> dict[str, LastRun]:
 
 def _changes(runs: Sequence[HostRun], width: int) -> list[Line]:
     return run_change_lines(changes_of(runs), len(runs), width)
+
+
+def _baselines(runs: Sequence[HostRun], width: int) -> list[Line]:
+    """How many findings the baseline knows, and the hosts of which it knows nothing."""
+    compared = [run for run in runs if run.baseline]
+    without = [f"{run.host}: {run.baseline['problem']}" for run in compared if run.baseline["problem"]]
+    known, new = (sum(int(run.baseline[key]) for run in compared) for key in ("known", "new"))
+    first = f"Baseline: {counted(known, 'failed finding')} in it, {new or 'none'} new or worse"
+    named = without[0] if len(without) == 1 else enumerated(without, width)
+    more = f"No baseline for {counted(len(without), 'host')}: {named}" if without else ""
+    return [Line(text) for said in ((first, more) if compared else ()) if said for text in wrap(safe(said), width)]
 
 
 def _files(runs: Sequence[HostRun], width: int) -> list[Line]:

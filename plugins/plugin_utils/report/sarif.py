@@ -48,13 +48,16 @@ _HOST = "host"
 
 def sarif(audit: Audit, gate: Gate) -> str:
     """Return the log, in ASCII, with one run; that of a host without an audit has one result, with the reason."""
-    shown = [(finding, gate.standing(finding).kind) for finding in audit.findings if finding.outcome in (FAIL, UNKNOWN)]
+    found = [finding for finding in audit.findings if finding.outcome in (FAIL, UNKNOWN)]
+    shown = [(finding, gate.standing(finding).kind, gate.baseline.state_of(finding)) for finding in found]
     if audit.error_kind:
         # Code scanning takes a run without results for one in which all is fixed, whatever its invocation says.
         missing = Finding("audit", UNKNOWN, HIGH, Resource(_HOST, audit.host), _not_audited(audit))
-        shown = [(missing, ERROR)]
+        shown = [(missing, ERROR, "")]
     checks = {check["id"]: check for check in audit.document.get("checks", [])}
-    checks |= {finding.check: {"severity": finding.severity} for finding, dummy in shown if finding.check not in checks}
+    checks |= {
+        finding.check: {"severity": finding.severity} for finding, *dummy in shown if finding.check not in checks
+    }
     numbers = {check: number for number, check in enumerate(checks)}
     run = {
         "tool": {
@@ -67,7 +70,7 @@ def sarif(audit: Audit, gate: Gate) -> str:
         # Hosts are told apart by it: of two runs with the same one, code scanning takes the later one alone.
         "automationDetails": {"id": f"{_NAME}/{_uri(audit.host)}/"},
         "invocations": [_invocation(audit)],
-        "results": [_result(audit.host, finding, numbers[finding.check], standing) for finding, standing in shown],
+        "results": [_result(audit.host, finding, numbers[finding.check], *stands) for finding, *stands in shown],
     }
     return json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}) + "\n"
 
@@ -91,7 +94,7 @@ def _rule(check: str, about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _result(host: str, finding: Finding, number: int, standing: str) -> dict[str, Any]:
+def _result(host: str, finding: Finding, number: int, standing: str, baseline: str) -> dict[str, Any]:
     resource, waiver = finding.resource, finding.waiver
     is_of_host = resource.kind == _HOST
     about = host if is_of_host else f"{resource_text(finding)} on {host}"
@@ -126,6 +129,8 @@ def _result(host: str, finding: Finding, number: int, standing: str) -> dict[str
             **({"cis": finding.cis} if finding.cis else {}),
         },
     }
+    if baseline:
+        result["baselineState"] = baseline
     if waiver is not None:
         reason = safe(f"{waiver.reason} ({waiver.owner}, until {waiver.expires})")
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+from ansible import context
 from ansible.errors import AnsibleLookupError
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.dockernet.baseline.plugins.lookup.require_hosts import LookupModule
@@ -17,7 +18,11 @@ def look(pattern: str, limit: Optional[str] = None, groups: Optional[dict[str, l
     variables: dict[str, Any] = {"groups": GROUPS if groups is None else groups}
     if limit is not None:
         variables["ansible_limit"] = limit
-    return LookupModule(loader=DataLoader()).run([pattern], variables)
+    return lookup().run([pattern], variables)
+
+
+def lookup() -> LookupModule:
+    return LookupModule(loader=DataLoader())
 
 
 @pytest.mark.parametrize("pattern", ["all", "edge", "web", "all:!edge", "w*", "~d.$", "localhost"])
@@ -52,3 +57,22 @@ def test_a_limit_from_a_file_counts(tmp_path: Path) -> None:
     assert look("all", f"@{tmp_path}/limit") == ["all"]
     with pytest.raises(AnsibleLookupError):
         look("edge", f"@{tmp_path}/limit")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"start_at_task": "Close the gate"}, "--start-at-task leaves out"),
+        ({"skip_tags": ("other", "always")}, "--skip-tags always leaves out"),
+    ],
+)
+def test_what_passes_over_tasks_is_an_error_where_the_play_is_all_or_nothing(
+    options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "CLIARGS", options)
+    known = {"groups": GROUPS}
+    assert lookup().run(["all"], known) == ["all"]
+    with pytest.raises(AnsibleLookupError, match=said):
+        lookup().run(["all"], known, entire=True)
+    monkeypatch.setattr(context, "CLIARGS", {"skip_tags": ("other",), "start_at_task": None})
+    assert lookup().run(["all"], known, entire=True) == ["all"]
