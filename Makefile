@@ -88,7 +88,7 @@ lint-format: stage
 	ruff format --check .
 
 lint-mypy: stage
-	cd .build && $(MYPY) ansible_collections/dockernet/baseline/plugins
+	cd .build && $(MYPY) ansible_collections/dockernet/baseline/plugins ansible_collections/dockernet/baseline/extensions
 
 lint-mypy-tests: stage
 	$(MYPY) $(wildcard tests tools benchmarks)

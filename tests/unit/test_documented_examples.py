@@ -24,7 +24,7 @@ PLUGINS = "ansible_collections.dockernet.baseline.plugins"
 EXAMPLES = find_examples()
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 # What goes on in a shell beside Ansible and make.
-OTHER_COMMANDS = {"git", "cd", "ansible-galaxy"}
+OTHER_COMMANDS = {"git", "cd", "ansible-galaxy", "ansible-rulebook", "pip", "python"}
 # With which people look at networks without this collection.
 MANUAL_COMMANDS = {
     "bridge", "conntrack", "curl", "dig", "docker", "ip", "ip6tables", "iptables", "journalctl", "nft", "nsenter",

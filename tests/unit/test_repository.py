@@ -59,6 +59,7 @@ SHIPPED = {
     "SECURITY.md",
     "changelogs",
     "docs",
+    "extensions",
     "galaxy.yml",
     "meta",
     "playbooks",

@@ -45,10 +45,12 @@ FORBIDDEN = (
 )
 _FORBIDDEN = re.compile(rf"\b(?:{'|'.join(FORBIDDEN)})\b", re.IGNORECASE)
 
-SOURCES = sorted({path.relative_to(ROOT).as_posix() for path in (ROOT / "plugins").rglob("*.py")})
+SOURCES = sorted(
+    path.relative_to(ROOT).as_posix() for folder in ("plugins", "extensions") for path in (ROOT / folder).rglob("*.py")
+)
 TASK_FILES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in ("roles", "playbooks")
+    for folder in ("roles", "playbooks", "extensions")
     for path in (ROOT / folder).rglob("*.yml")
     if "meta" not in path.parts
 )
