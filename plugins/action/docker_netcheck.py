@@ -103,7 +103,7 @@ class ActionModule(ActionBase):
 def _audit(policy: Policy, options: dict[str, Any], inventory_name: str) -> Callable[[HostSnapshot], dict[str, Any]]:
     def judge(snapshot: HostSnapshot) -> dict[str, Any]:
         today = datetime.datetime.now(datetime.timezone.utc).date()
-        answer = judged(AuditContext(snapshot, policy.settings), options["reachability"])
+        answer = judged(AuditContext(snapshot, policy.settings_on(inventory_name)), options["reachability"])
         return weighed(answer, policy, inventory_name, today, options["facts"])
 
     return judge

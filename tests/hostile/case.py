@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     TRAFFIC_CONTROL,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
 
 # They register what they can do.
 from tests.hostile import of_engine, of_files, of_kernel, of_processes, of_rules  # noqa: F401  # pylint: disable=unused-import
@@ -197,7 +197,7 @@ def _judged(outcome: Outcome, usual: Outcome, touched: set[str]) -> list[str]:
     if not outcome.findings:
         return found or ["there are no findings"]
     spoilt = touched | ({RULESET} if touched & _EVALUATED else set())
-    intact = {check.id for check in CHECKS if not spoilt & _needs(check)}
+    intact = {check.id for check in OF_EVERY_AUDIT if not spoilt & _needs(check)}
     if ENGINE in outcome.gaps:
         # Whose ports dockerd holds is not known then.
         intact.discard("daemon.tcp")

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.integration.snapshots import install_readers, read_host
@@ -129,7 +129,7 @@ def test_a_container_that_cannot_be_read_is_unknown_and_the_others_are_judged(fr
     assert snapshot.was_read(CONTAINER_NAMESPACES)
 
     found = outcomes(snapshot)
-    inner = {check.id for check in CHECKS if CONTAINER_NAMESPACES in check.needs}
+    inner = {check.id for check in OF_EVERY_AUDIT if CONTAINER_NAMESPACES in check.needs}
     assert {item for item in usual if item[2] == "fail"} <= found
     assert {check for check, name, outcome in found if name == "odd" and outcome == "unknown"} == inner
     assert not {item for item in found if item[0] in inner and item[2] == "pass"}

@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     HostSnapshot,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.integration.snapshots import install_readers, read_host
@@ -28,7 +28,7 @@ LONGEST_SECONDS = 240
 STEADY = Scenario(containers=[Workload("steady", publish=["8000:80"]), Workload("broken", publish=["8001:80"])])
 # What one answer of the daemon says is true of a container, however short it lives.
 OF_ONE_MOMENT = frozenset({ENGINE, SERVICE, DAEMON_CONFIG, BOOT})
-JUDGED = {check.id for check in CHECKS if not OF_ONE_MOMENT.issuperset(check.needs)}
+JUDGED = {check.id for check in OF_EVERY_AUDIT if not OF_ONE_MOMENT.issuperset(check.needs)}
 LOOP = f"""
 while docker run --detach --rm --name brief-$1 --publish $((9000 + $1)):80 {IMAGE} /bin/serve 80; do
     echo >>/run/brief-lives

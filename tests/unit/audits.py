@@ -31,7 +31,7 @@ def policy_of(**given: Any) -> Policy:
 def result_of(snapshot: HostSnapshot, *, detail: str = "summary", facts: str = FULL, **given: Any) -> dict[str, Any]:
     """What docker_netcheck returns of a snapshot with those options."""
     policy = policy_of(**given)
-    return weighed(judged(AuditContext(snapshot, policy.settings), detail), policy, "alpha", TODAY, facts)
+    return weighed(judged(AuditContext(snapshot, policy.settings_on("alpha")), detail), policy, "alpha", TODAY, facts)
 
 
 def audit_of(snapshot: HostSnapshot, *, detail: str = "summary", **given: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Example:
     """One example, with the file that it is in."""
 
     source: str
-    kind: Literal["play", "tasks", "waivers", "variables", "commands"]
+    kind: Literal["play", "tasks", "waivers", "variables", "contract", "commands"]
     data: Any
     """What YAML makes of it; a list of words for each command."""
 
@@ -101,7 +101,7 @@ def _of_playbooks() -> Iterator[Example]:
 def _of_yaml(source: str, text: str) -> Example:
     data = yaml.safe_load(text)
     if isinstance(data, dict):
-        return Example(source, "variables", data)
+        return Example(source, "contract" if "intents" in data else "variables", data)
     if any("hosts" in item and "check" not in item for item in data):
         return Example(source, "play", data)
     return Example(source, "waivers" if all("check" in item for item in data) else "tasks", data)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import read_contract
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import read_policy
 
 from tests.lab.ansible_runs import environment
@@ -127,6 +128,11 @@ def values_for(role: str, data: dict[str, Any]) -> dict[str, Any]:
     own = {key: value for key, value in data.items() if key.startswith(f"{role}_")}
     common = {key.partition("_")[2]: value for key, value in data.items() if key.startswith("dockernet_")}
     return {**{f"{role}_{key}": value for key, value in common.items()}, **own}
+
+
+@pytest.mark.parametrize("example", of_kind("contract"))
+def test_contracts(example: Example) -> None:
+    read_contract(example.data)
 
 
 @pytest.mark.parametrize("example", of_kind("variables", "play"))

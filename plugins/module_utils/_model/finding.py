@@ -29,7 +29,7 @@ class Resource:
     """
 
     kind: str
-    """``host``, ``daemon``, ``container``, ``network``, ``port``, ``interface`` or ``file``."""
+    """``host``, ``daemon``, ``container``, ``network``, ``port``, ``interface``, ``file`` or ``intent``."""
     name: str
     container: str = field(default="", compare=False)
     """Name of the container that it is, or is part of; empty where there is none."""

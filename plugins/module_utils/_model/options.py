@@ -56,6 +56,7 @@ AUDIT_SPEC: dict[str, dict[str, Any]] = {
         },
     },
     "refuse_waivers_by": {"type": "list", "elements": "str", "choices": list(SET_BY_STARTERS), "default": []},
+    "contract": {"type": "str", "default": ""},
     "labels": {"type": "str", "choices": list(DETAILS), "default": DETAILS[0]},
     "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
     "facts": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},

@@ -101,6 +101,8 @@ class Check:
     """Whether it fails for what is there without a container; while containers end, that says nothing."""
     daemon_only: bool = False
     """Whether it is about dockerd alone, whatever containers and networks there are."""
+    of_contract: bool = False
+    """Whether it judges by a contract, and so is run only where there is one."""
 
     @property
     def severity(self) -> str:

@@ -38,6 +38,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect, defect_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import podman_at
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import NotJudgedError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import Contract
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.judge import Judge, Judgement
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import Purposes
@@ -63,6 +65,8 @@ class Settings:
     """Patterns of ids that are left out of these."""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By check and by name; what is not named has the check's own default."""
+    contract: Contract | None = None
+    """What holds of it on this host; None where there is none."""
 
 
 class AuditContext:
@@ -127,6 +131,20 @@ class AuditContext:
     def matrix(self) -> Matrix:
         """The answers in words; its problems say where there are none."""
         return matrix_of(self._answers, [] if self._answers.problems else self.exposed)
+
+    @cached_property
+    def contract_judge(self) -> Judge:
+        """The host, ready to be held against the contract, which there has to be. Raises as ``answers`` does."""
+        answers, contract = self.answers, self.settings.contract
+        if answers.plan is None or contract is None:
+            raise NotJudgedError("there is no contract, or nothing that it could be held against")
+        return Judge(self.view, answers, answers.plan, contract)
+
+    @cached_property
+    def judgements(self) -> list[Judgement]:
+        """What became of each intent of the contract. Raises as ``answers`` does."""
+        judge = self.contract_judge
+        return [judge.judge(intent) for intent in judge.contract.intents]
 
     def path(self, packet: Packet) -> Path:
         """Where a packet goes. Raises BadPacketError for one that cannot be sent."""

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import (
     bridge,
     conntrack,
+    contract,
     daemon,
     forwarding,
     hairpin,
@@ -52,7 +53,10 @@ CHECKS: tuple[Check, ...] = (
     *mode.CHECKS,
     *daemon.CHECKS,
     *conntrack.CHECKS,
+    *contract.CHECKS,
 )
+OF_EVERY_AUDIT = tuple(check for check in CHECKS if not check.of_contract)
+"""Those that run without a contract."""
 
 
 class UnknownCheckError(ValueError):
@@ -62,16 +66,25 @@ class UnknownCheckError(ValueError):
 ALL = ("*",)
 
 
-def select(patterns: tuple[str, ...], exclude: tuple[str, ...] = (), within: tuple[str, ...] = ALL) -> list[Check]:
+def select(
+    patterns: tuple[str, ...],
+    exclude: tuple[str, ...] = (),
+    within: tuple[str, ...] = ALL,
+    *,
+    has_contract: bool = False,
+) -> list[Check]:
     """Return the checks whose id matches one of the patterns (as in a shell) and none of exclude, in their order.
 
-    within: patterns of those that the profile has. Raises UnknownCheckError for a pattern that matches no check, and
-    when nothing is left: an audit of nothing finds nothing.
+    within: patterns of those that the profile has; has_contract: whether there is a contract to judge by. Raises
+    UnknownCheckError for a pattern that matches no check, and when nothing is left: an audit of nothing finds nothing.
     """
     wanted = {check.id for pattern in patterns for check in matching(pattern)}
     unwanted = {check.id for pattern in exclude for check in matching(pattern)}
     there = {check.id for pattern in within for check in matching(pattern)}
-    chosen = [check for check in CHECKS if check.id in (wanted - unwanted) & there]
+    idle = set() if has_contract else {check.id for check in CHECKS} - {check.id for check in OF_EVERY_AUDIT}
+    chosen = [check for check in CHECKS if check.id in (wanted - unwanted) & there - idle]
+    if not chosen and wanted - unwanted and wanted - unwanted <= idle:
+        raise UnknownCheckError("no check is left to run: those that judge by a contract take the option contract")
     if not chosen:
         reason = "all selected checks are excluded" if patterns else "none was selected"
         if wanted - unwanted:

@@ -79,6 +79,11 @@ def file(path: str) -> Resource:
     return Resource("file", path)
 
 
+def intent(name: str) -> Resource:
+    """An intent of the contract."""
+    return Resource("intent", name)
+
+
 def _networks(item: Container) -> list[str]:
     return [endpoint.network for endpoint in item.endpoints]
 

@@ -60,7 +60,12 @@ def run_checks(context: AuditContext) -> list[Finding]:
     judged, see platform.py; without Docker it is the only one. An error in a check makes that check unknown, and stands
     in context.defects. Raises UnknownCheckError for a pattern that matches no check.
     """
-    checks = select(context.settings.checks, context.settings.exclude, context.settings.within)
+    checks = select(
+        context.settings.checks,
+        context.settings.exclude,
+        context.settings.within,
+        has_contract=context.settings.contract is not None,
+    )
     platform = platform_of(context.snapshot)
     if platform.state in WITHOUT_DOCKER:
         return [engine_finding(context.snapshot, platform, len(checks))]

@@ -131,12 +131,15 @@ def _hops(steps: Sequence[PathStep], start: str, end: str, ports: _Ports) -> lis
 
 def _ports(snapshot: HostSnapshot) -> _Ports:
     """Ports of bridges by the name of a container, of those in the namespace of another one as well, and the bridge."""
-    found = {(item.container.netns, item.bridge): item.port.name for item in attachments(snapshot) if item.port}
+    found: dict[int | None, list[tuple[str, str]]] = {}
+    for item in attachments(snapshot):
+        if item.port is not None:
+            found.setdefault(item.container.netns, []).append((str(item.bridge), item.port.name))
     return {
-        (container.name, str(bridge)): port
+        (container.name, bridge): port
         for container in snapshot.containers
-        for (netns, bridge), port in found.items()
-        if container.netns is not None and container.netns == netns
+        if container.netns is not None
+        for bridge, port in found.get(container.netns, ())
     }
 
 

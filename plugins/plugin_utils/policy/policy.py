@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, SEVERITIES
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUTO, DISABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
     WrongValueError,
@@ -29,6 +30,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
     matching,
     select,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import Contract
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import load_contract
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import Waiver, read_waivers
 
 
@@ -112,11 +115,18 @@ class Policy:
     refuse_waivers_by: tuple[str, ...]
     """Keys of resources that no waiver may choose by."""
     waivers: Sequence[Waiver]
+    contract: Contract | None = None
+    """Who may reach what; None where nothing is said of it."""
+
+    def settings_on(self, inventory_name: str) -> Settings:
+        """Return what the checks are told on the host of that name."""
+        contract = None if self.contract is None else self.contract.on(inventory_name)
+        return Settings(self.userland_proxy, self.checks, self.within, self.exclude, self.parameters, contract)
 
     @property
-    def settings(self) -> Settings:
-        """What the checks are told."""
-        return Settings(self.userland_proxy, self.checks, self.within, self.exclude, self.parameters)
+    def chosen(self) -> list[Check]:
+        """The checks that are run."""
+        return select(self.checks, self.exclude, self.within, has_contract=self.contract is not None)
 
     @property
     def changed_severities(self) -> dict[str, str]:
@@ -143,9 +153,12 @@ def read_policy(options: Mapping[str, Any]) -> Policy:
     benchmark = options["cis_benchmark"]
     items = [check.id for check in CHECKS if benchmark in check.cis]
     beside = {check.id for pattern in profile.beside_items for check in matching(pattern)}
-    within = tuple(check.id for check in CHECKS if check.id in beside.union(items))
+    contract = load_contract(options["contract"]) if options["contract"] else None
+    # A contract is one's own, so that each profile judges by it.
+    added = {check.id for check in CHECKS if check.of_contract} if contract is not None else set()
+    within = tuple(check.id for check in CHECKS if check.id in beside.union(items, added))
     checks, exclude = tuple(options["checks"]), tuple(options["exclude"])
-    _hold_against_catalogue(checks, exclude, within)
+    _hold_against_catalogue(checks, exclude, within, has_contract=contract is not None)
     given = read_parameters(options["parameters"])
     wanted = options["userland_proxy"]
     return Policy(
@@ -163,15 +176,18 @@ def read_policy(options: Mapping[str, Any]) -> Policy:
         },
         refuse_waivers_by=tuple(options["refuse_waivers_by"]),
         waivers=read_waivers(options["waivers"], options["refuse_waivers_by"]),
+        contract=contract,
     )
 
 
-def _hold_against_catalogue(checks: tuple[str, ...], exclude: tuple[str, ...], within: tuple[str, ...]) -> None:
+def _hold_against_catalogue(
+    checks: tuple[str, ...], exclude: tuple[str, ...], within: tuple[str, ...], *, has_contract: bool
+) -> None:
     for option, patterns in (("checks", checks), ("exclude", exclude)):
         for number, pattern in enumerate(patterns):
             _matching(pattern, f"{option}[{number}]")
     try:
-        select(checks, exclude, within)
+        select(checks, exclude, within, has_contract=has_contract)
     except UnknownCheckError as error:
         raise WrongValueError("checks", str(error), list(checks)) from error
 

@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import sentence_of, summary_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import in_detail
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS, describe, select
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS, describe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import (
     EXPIRED,
@@ -69,7 +69,7 @@ def weighed(
     withheld = () if answer["host"]["labels"] == KEEP_LABELS else ("labels",)
     findings, uses = apply_waivers(found, policy.waivers, inventory_name, today, withheld)
     unread = [source["reason"] for source in answer["sources"].values() if not source["read"]]
-    checks = select(policy.checks, policy.exclude, policy.within)
+    checks = policy.chosen
     evaluated = {finding.check for finding in findings}
     not_evaluated = [check.id for check in checks if check.id not in evaluated]
     document = {

@@ -30,6 +30,7 @@ OF_AUDITS = {
     "parameters": {"publish.privileged": {"allowed": [443]}},
     "waivers": [{"check": "mode.host", "reason": "known", "owner": "ops", "expires": "2999-12-31"}],
     "refuse_waivers_by": ["labels"],
+    "contract": "contract.yml",
     "labels": "omit",
     "userland_proxy": "disabled",
     "docker_host": "unix:///run/other.sock",

@@ -55,7 +55,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
     parse_address,
 )
 
-__all__ = ["BadPacketError", "end_of", "predict"]
+__all__ = ["SOURCE", "BadPacketError", "end_of", "predict"]
+
+SOURCE = "source"
+"""The part of a packet that is wrong where no address could be chosen to send it from."""
 
 
 def predict(view: HostView, packet: Packet) -> Path:
@@ -230,11 +233,11 @@ def _uplink(view: HostView, name: str, family: int) -> str:
 
 def _source(view: HostView, packet: Packet, start: Start, family: int, destination: int, number: int) -> int:
     if packet.source:
-        own_family, source = _address("source", packet.source)
+        own_family, source = _address(SOURCE, packet.source)
         if own_family != family:
-            raise BadPacketError("source", f"{packet.source} is not of the family of {packet.destination}")
+            raise BadPacketError(SOURCE, f"{packet.source} is not of the family of {packet.destination}")
         if start.stack is not None and not start.stack.doubt and not start.stack.has_address(family, source):
-            raise BadPacketError("source", f"{start.stack.label} has no address {packet.source}")
+            raise BadPacketError(SOURCE, f"{start.stack.label} has no address {packet.source}")
         return source
     if start.stack is None:
         return _neighbour(view, start.device, family, destination)
@@ -274,7 +277,7 @@ def _neighbour(view: HostView, device: str, family: int, destination: int) -> in
             return found
     if routers:
         return routers[0]
-    raise BadPacketError("source", f"none could be chosen, {device} has no IPv{family} subnet; give one")
+    raise BadPacketError(SOURCE, f"none could be chosen, {device} has no IPv{family} subnet; give one")
 
 
 def _routers(view: HostView, device: str, family: int) -> list[str]:

@@ -36,7 +36,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks 
     outer_links,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError, end_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import (
+    SOURCE,
+    BadPacketError,
+    end_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     family_of,
     is_loopback_text,
@@ -119,6 +123,13 @@ class Inquiry(NamedTuple):
     """The port that it asks for; None for the outside."""
 
 
+class Unsent(NamedTuple):
+    """A packet for which no machine outside could be thought of that sends it."""
+
+    key: QuestionKey
+    reason: str
+
+
 OWN_GATEWAY = "the gateway of its network"
 ASKING_GATEWAY = "the gateway of the asking network"
 OTHER_GATEWAY = "gateways of other networks"
@@ -181,10 +192,18 @@ class Plan:
         nets = () if namespace is None else namespace.nets
         relation: Hashable = None
         if namespace is not None:
-            relation = self._relations.between(nets, target.namespace.nets)
+            relation = self.relation(nets, target.namespace.nets)
             if namespace.number == target.namespace.number:
                 relation = ITSELF
         return QuestionKey(source, self._targets_of[target], self._at(nets, target, address), relation)
+
+    def relation(self, nets: Nets, other_nets: Nets) -> Hashable:
+        """How a container on these networks stands to another one on those, as keys have it."""
+        return self._relations.between(nets, other_nets)
+
+    def targets_of(self, target: TargetPort) -> int:
+        """Index of the destination that a port belongs to."""
+        return self._targets_of[target]
 
     def source_of(self, namespace: Namespace) -> int:
         """Index of the source that a namespace belongs to."""
@@ -423,6 +442,10 @@ class Answers:
     """Those of PARTS of whose questions not all were followed, since it would have taken too long."""
     problems: tuple[str, ...] = ()
     """What was not read that any packet may depend on; then there are no answers."""
+    unsent: tuple[Unsent, ...] = ()
+    """Packets of machines outside to which no address could be given, as beyond an uplink without a subnet."""
+    plan: Plan | None = None
+    """The questions; None where there are no answers."""
 
     def missing(self, *parts: str) -> str:
         """Which of these parts were not all followed, and why; empty where they were."""
@@ -439,18 +462,16 @@ def answers_of(view: HostView) -> Answers:
         return Answers(problems=tuple(view.problems))
     plan = Plan(view)
     answers: list[Answer] = []
+    unsent: list[Unsent] = []
     left_out: tuple[str, ...] = ()
     for followed, inquiry in enumerate(plan.questions()):
         if followed >= MOST_QUESTIONS or view.traverser.tried > MOST_TRIED:
             # How many more there are is not counted: where all differ that takes longer than to follow those above.
             left_out = PARTS[PARTS.index(plan.part_of(inquiry.key)) :]
             break
-        answers += (Answer(plan, *inquiry, path) for path in _answer(view, inquiry.packet))
-    return Answers(tuple(answers), tuple(plan.origins), left_out)
-
-
-def _answer(view: HostView, packet: Packet) -> list[Path]:
-    try:
-        return [end_of(view, packet)]
-    except BadPacketError:
-        return []
+        try:
+            answers.append(Answer(plan, *inquiry, end_of(view, inquiry.packet)))
+        except BadPacketError as error:
+            if error.part == SOURCE:
+                unsent.append(Unsent(inquiry.key, str(error)))
+    return Answers(tuple(answers), tuple(plan.origins), left_out, unsent=tuple(unsent), plan=plan)

@@ -12,7 +12,7 @@ from ansible_collections.dockernet.baseline.plugins.action import docker_netchec
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
 from ansible_collections.dockernet.baseline.plugins.modules import docker_netcheck
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
 
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -26,7 +26,7 @@ def run(task_of: Any) -> Any:
 def test_it_returns_findings_facts_and_sources(run: Any) -> None:
     result = run(SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",)))
     assert result["changed"] is False
-    assert {item["check"] for item in result["findings"]} == {check.id for check in CHECKS}
+    assert {item["check"] for item in result["findings"]} == {check.id for check in OF_EVERY_AUDIT}
     assert {"name": "web", "running": True, "mode": "bridge"} in result["facts"]["containers"]
     assert result["engine"]["version"] == SyntheticHost().snapshot().engine.version  # type: ignore[union-attr]
     assert result["host"]["hostname"] == "lab"

@@ -13,7 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import DEFECT, KINDS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import STATES, Platform, platform_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.unit.audits import audit_of
@@ -92,7 +92,7 @@ def test_a_host_without_docker_has_one_finding_that_is_not_applicable(kind: str)
     assert (finding.check, finding.outcome, finding.remediation) == ("audit.engine", "not_applicable", None)
     assert finding.summary.startswith("the reader's words: no check applies")
     assert ("manages its own networks" in finding.summary) == (kind == "podman")
-    assert finding.evidence["checks not evaluated"] == len(CHECKS)
+    assert finding.evidence["checks not evaluated"] == len(OF_EVERY_AUDIT)
 
 
 @pytest.mark.parametrize("kind", ["desktop", "stopped", "denied", "error", "deadline", "defect"])
@@ -105,7 +105,7 @@ def test_an_engine_that_was_not_asked_is_one_unknown_with_a_remediation(kind: st
     judged = {item["check"] for item in document["findings"]} - {"audit.engine"}
     assert judged
     assert judged.isdisjoint(document["not_evaluated"])
-    assert judged | set(document["not_evaluated"]) == {check.id for check in CHECKS}
+    assert judged | set(document["not_evaluated"]) == {check.id for check in OF_EVERY_AUDIT}
     assert document["summary"]["unknown"] == 1
     assert unknown["evidence"]
 

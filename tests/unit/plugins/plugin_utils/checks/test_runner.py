@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import (
     CHECKS,
+    OF_EVERY_AUDIT,
     UnknownCheckError,
     describe,
     matching,
@@ -54,16 +55,16 @@ def test_a_healthy_host_fails_nothing_and_leaves_nothing_unknown() -> None:
     host = SyntheticHost(proxy=False).daemon_json(b'{"userland-proxy": false, "live-restore": true}')
     host.container("web", publish=("192.0.2.10|8080|80/tcp",))
     found = outcomes(host, userland_proxy="disabled")
-    assert set(found) == {check.id for check in CHECKS}
+    assert set(found) == {check.id for check in OF_EVERY_AUDIT}
     # It has no rules to speak of: checks that read them are tried on hosts of their own.
-    plain = [found[check.id] for check in CHECKS if RULESET not in check.needs]
+    plain = [found[check.id] for check in OF_EVERY_AUDIT if RULESET not in check.needs]
     assert set().union(*plain) == {"pass", "not_applicable"}
 
 
 @pytest.mark.parametrize("host", [SyntheticHost(), SyntheticHost(proxy=False), troubled()])
 def test_every_check_has_at_least_one_finding_with_all_its_parts(host: SyntheticHost) -> None:
     findings = run_checks(AuditContext(host.snapshot(), Settings()))
-    assert [check.id for check in CHECKS] == list(dict.fromkeys(item.check for item in findings))
+    assert [check.id for check in OF_EVERY_AUDIT] == list(dict.fromkeys(item.check for item in findings))
     for finding in findings:
         assert finding.outcome in OUTCOMES
         assert finding.severity in SEVERITIES
@@ -86,7 +87,7 @@ def test_a_finding_is_known_by_its_check_and_resource() -> None:
 def test_a_check_without_a_source_that_it_needs_is_unknown_with_the_reason(source: str) -> None:
     host = SyntheticHost().unread(source, reason="the reader's words")
     findings = {item.check: item for item in run_checks(AuditContext(host.snapshot(), Settings()))}
-    for check in CHECKS:
+    for check in OF_EVERY_AUDIT:
         if source in check.needs:
             assert findings[check.id].outcome == "unknown"
             assert "the reader's words" in findings[check.id].summary
@@ -118,7 +119,7 @@ def test_the_kernel_of_a_rootless_engine_is_not_taken_for_the_host_s() -> None:
     )
     assert "rootless" in finding.summary
     assert finding.remediation is not None
-    assert finding.evidence["checks not evaluated"] == len(CHECKS) - len(found) + 1
+    assert finding.evidence["checks not evaluated"] == len(OF_EVERY_AUDIT) - len(found) + 1
 
 
 def test_what_a_rootless_engine_declares_may_be_unknown_for_reasons_of_its_own() -> None:
@@ -304,7 +305,7 @@ def test_a_container_that_was_not_read_costs_no_other_one_its_verdict() -> None:
     odd = next(item for item in snapshot.containers if item.name == "odd")
     inner = [item for item in snapshot.container_namespaces if item.inode != odd.netns]
     findings = run_checks(AuditContext(replace(snapshot, container_namespaces=inner, gaps=gaps), Settings()))
-    for check in CHECKS:
+    for check in OF_EVERY_AUDIT:
         found = [item for item in findings if item.check == check.id]
         if "container_namespaces" not in check.needs:
             assert {item.outcome for item in found} == {whole[check.id].outcome}

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
 from tests.integration.catalogue.unread import without
@@ -27,7 +27,7 @@ HOSTS = [
 
 def outcomes(snapshot: HostSnapshot) -> Outcomes:
     """By check, what it says of anything."""
-    found: Outcomes = {check.id: set() for check in CHECKS}
+    found: Outcomes = {check.id: set() for check in OF_EVERY_AUDIT}
     findings = run_checks(AuditContext(snapshot, Settings(userland_proxy="disabled")))
     for item in findings:
         found.setdefault(item.check, set()).add(item.outcome)
@@ -43,7 +43,7 @@ def test_what_was_not_read_makes_no_verdict_out_of_another(host: Callable[[], Ho
     wrong = []
     for source in snapshot.sources:
         found = outcomes(without(snapshot, source))
-        for check in CHECKS:
+        for check in OF_EVERY_AUDIT:
             now, before = found[check.id], seen[check.id]
             if source in check.needs and now != {"unknown"}:
                 wrong.append(f"{check.id} needs {source} and says {now} without it")

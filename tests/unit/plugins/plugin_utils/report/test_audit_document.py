@@ -13,7 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
     KEYS,
@@ -178,16 +178,18 @@ def test_another_severity_leaves_its_trace() -> None:
 def test_checks_are_those_that_were_run() -> None:
     document = audit_of(HOSTS["busy"], checks=["mode.*", "proxy.*"], exclude=["proxy.memory"])
     ran = [item["id"] for item in document["checks"]]
-    assert ran == [item.id for item in CHECKS if item.id.startswith(("mode.", "proxy.")) and item.id != "proxy.memory"]
+    assert ran == [
+        item.id for item in OF_EVERY_AUDIT if item.id.startswith(("mode.", "proxy.")) and item.id != "proxy.memory"
+    ]
     assert {item["check"] for item in document["findings"]} == set(ran)
 
 
 def test_the_message_counts_or_says_that_there_is_no_engine() -> None:
-    assert result_of(HOSTS["busy"])["msg"].startswith(f"{len(CHECKS)} checks: ")
+    assert result_of(HOSTS["busy"])["msg"].startswith(f"{len(OF_EVERY_AUDIT)} checks: ")
     assert result_of(HOSTS["no engine"])["msg"].startswith("no Docker Engine here")
     stopped = result_of(busy().unread("engine", kind="stopped", reason="dockerd does not run").snapshot())
     (counted,) = re.findall(r"^(\d+) checks, (\d+) not evaluated: ", stopped["msg"])
-    assert (int(counted[0]), int(counted[1])) == (len(CHECKS), len(stopped["not_evaluated"]))
+    assert (int(counted[0]), int(counted[1])) == (len(OF_EVERY_AUDIT), len(stopped["not_evaluated"]))
     unread = replace(HOSTS["busy"], sources={**HOSTS["busy"].sources, "boot": HOSTS["blind"].sources["boot"]})
     assert result_of(unread)["msg"].endswith("Not read: run with become")
 

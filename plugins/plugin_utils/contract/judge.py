@@ -1,0 +1,733 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Holds intents against a host: who asks, what is asked for, and what becomes of the connections.
+
+What the host treats alike is asked once: an intent is about classes of origins and of ports, and the answers of the
+matrix are at hand for these. Packets that no matrix asks for (from a network outside, to a port that nobody listens on,
+to an address) are followed here, each once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, RoutedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    BEYOND_ADDRESSES,
+    BEYOND_PORT,
+    CONTAINER,
+    DELIVERED,
+    HOST,
+    OUTSIDE,
+    UNKNOWN,
+    UNREACHABLE,
+    Origin,
+    Packet,
+    Path,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import KEEP_LABELS, detail_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.address_ranges import (
+    AddressRanges,
+    TooManyKindsError,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import (
+    BLOCKED,
+    Containers,
+    Contract,
+    Destination,
+    Intent,
+    IpNetwork,
+    Machines,
+    Port,
+    TheHost,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import Origin as Who
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.selection import Selection
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import (
+    SOURCE,
+    BadPacketError,
+    departure,
+    end_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    family_of,
+    is_loopback_text,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    Namespace,
+    TargetPort,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
+    ASKING_GATEWAY,
+    OTHER_GATEWAY,
+    OWN_GATEWAY,
+    Answer,
+    Answers,
+    Plan,
+    QuestionKey,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import Nets
+
+MOST_FOLLOWED = 20_000
+"""Packets that are followed here at most, besides those of the matrix."""
+_NAMED = 5
+_MEANT_MODES = ("routed", "nat-unprotected")
+_GATEWAYS = (OWN_GATEWAY, ASKING_GATEWAY, OTHER_GATEWAY)
+
+# What becomes of a connection.
+OPEN, SHUT, UNDETERMINED = "answered", "not answered", "undetermined"
+
+# What becomes of an intent.
+KEPT, VIOLATED, UNMATCHED, UNJUDGED = "kept", "violated", "unmatched", "unjudged"
+
+
+class Asker(NamedTuple):
+    """Origins that fare alike."""
+
+    source: int
+    """Index of the plan's class."""
+    nets: Nets
+    namespaces: tuple[Namespace, ...]
+    """Empty for the host and for machines outside."""
+    cidrs: tuple[IpNetwork, ...] = ()
+    """Of machines outside."""
+
+
+class Seen(NamedTuple):
+    """What became of one packet that stands for others."""
+
+    state: str
+    packet: Packet | None
+    """None where none was followed."""
+    reason: str
+    at: str = ""
+    """Where it was asked, see Answer.at."""
+    host_ip: str = ""
+    """What a published port that was asked is published on."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One connection, to be shown."""
+
+    origin: str
+    destination: str
+    packet: Packet | None
+    reason: str
+
+
+@dataclass
+class Judgement:
+    """What became of one intent on one host."""
+
+    intent: Intent
+    state: str
+    reason: str = ""
+    """Of what is unmatched or unjudged: a clause."""
+    examples: list[Example] = field(default_factory=list)
+    """Of what violates it: the first few."""
+    count: int = 0
+    """Connections that were looked at, those that are alike counted once."""
+
+
+class _Goals(NamedTuple):
+    """What a destination of containers selects."""
+
+    ports: list[TargetPort]
+    namespaces: list[Namespace]
+    doubts: list[str]
+    """Why not all is known of where it answers."""
+    unknown: list[str]
+    """Those for which it is not even known what there is to answer."""
+
+
+class Judge:
+    """One host, ready for all intents of a contract."""
+
+    def __init__(self, view: HostView, answers: Answers, plan: Plan, contract: Contract) -> None:
+        """Take the host with the answers of its matrix, and all that is held against it."""
+        self.view = view
+        self.plan = plan
+        self.contract = contract
+        self.selection = Selection(view.snapshot, plan)
+        self._answers = answers
+        self.ranges = AddressRanges(view)
+        self.ranges.divide(cidr for intent in contract.intents for cidr in _networks_of(intent))
+        self._index: dict[Hashable, list[Answer]] = {}
+        for answer in answers.answers:
+            self._index.setdefault((answer.key.source, answer.key.targets, answer.key.relation), []).append(answer)
+        self._unsent: dict[Hashable, str] = {
+            (item.key.source, item.key.targets, item.key.relation): item.reason for item in answers.unsent
+        }
+        self._sources = {(item.kind, item.uplink): number for number, item in enumerate(plan.origins)}
+        self._ends: dict[Packet, Path | str] = {}
+        self._askers: dict[tuple[Who, ...], tuple[list[Asker], list[str]]] = {}
+        self._goals: dict[Destination, _Goals] = {}
+        self._seen: dict[Hashable, list[Seen]] = {}
+        self._kinds: dict[Hashable, list[str]] = {}
+
+    def judge(self, intent: Intent) -> Judgement:
+        """Hold one intent against the host."""
+        if self._needs_labels(intent) and detail_of(self.view.snapshot) != KEEP_LABELS:
+            return Judgement(intent, UNJUDGED, "it chooses by labels, which the option labels withholds")
+        askers, absent = self.askers(intent.origins)
+        if not askers:
+            return self._unmatched(intent, f"from selects nothing: {'; '.join(absent)}")
+        if intent.to.address:
+            return self._to_addresses(intent, askers, [intent.to.address], meant="")
+        if intent.to.machines is not None:
+            return self._to_machines(intent, askers, intent.to.machines)
+        return self._to_containers(intent, askers)
+
+    @staticmethod
+    def _unmatched(intent: Intent, reason: str) -> Judgement:
+        return Judgement(intent, KEPT if intent.optional else UNMATCHED, reason)
+
+    @staticmethod
+    def _needs_labels(intent: Intent) -> bool:
+        chosen = (*intent.origins, *intent.to.containers)
+        return any(isinstance(item, Containers) and item.reads_labels for item in chosen)
+
+    # ---- who asks
+
+    def askers(self, origins: tuple[Who, ...]) -> tuple[list[Asker], list[str]]:
+        """Return those that an intent selects, alike ones together, and what selects nothing."""
+        if origins not in self._askers:
+            found: list[Asker] = []
+            absent: list[str] = []
+            for origin in origins:
+                some = list(self._askers_of(origin))
+                found += some
+                absent += [] if some else [self._absent(origin)]
+            self._askers[origins] = (list(dict.fromkeys(found)), absent)
+        return self._askers[origins]
+
+    def _askers_of(self, origin: Who) -> Iterator[Asker]:
+        if isinstance(origin, TheHost):
+            yield Asker(self._sources[HOST, ""], (), ())
+        elif isinstance(origin, Machines):
+            for number, origins in enumerate(self.plan.origins):
+                if origins.kind == OUTSIDE and origin.is_beyond(origins.uplink):
+                    asker = Asker(number, (), (), origin.cidrs)
+                    if not origin.cidrs or any(self.addresses(asker, family) for family in (4, 6)):
+                        yield asker
+        else:
+            chosen = self.selection.chosen([origin])
+            if any(item.id in self.selection.on_host for item in chosen):
+                yield Asker(self._sources[HOST, ""], (), ())
+            groups: dict[tuple[int, Nets], dict[int, Namespace]] = {}
+            for item in chosen:
+                namespace = self.selection.namespaces.get(item.id)
+                if namespace is not None:
+                    key = (self.plan.source_of(namespace), namespace.nets)
+                    groups.setdefault(key, {})[namespace.number] = namespace
+            for (source, nets), namespaces in groups.items():
+                yield Asker(source, nets, tuple(namespaces.values()))
+
+    def _absent(self, origin: Who) -> str:
+        if isinstance(origin, Machines):
+            uplinks = [item.uplink for item in self.plan.origins if item.kind == OUTSIDE]
+            return f"no uplink of this host ({', '.join(uplinks) or 'it has none'}) leads to {origin}"
+        stopped = self.selection.chosen([origin]) if isinstance(origin, Containers) else []
+        return _not_there(origin, stopped)
+
+    def addresses(self, asker: Asker, family: int) -> list[str]:
+        """Return addresses of machines outside that stand for all that are meant; empty text is what the plan takes.
+
+        Raises TooManyKindsError.
+        """
+        uplink = self.plan.origins[asker.source].uplink
+        key = (uplink, family, asker.cidrs)
+        if key not in self._kinds:
+            if not self.plan.can_ask(self.plan.origins[asker.source], family):
+                self._kinds[key] = []
+                return []
+            kinds = self.ranges.beyond(uplink, family, asker.cidrs)
+            own = None if asker.cidrs else self.usual(uplink, family)
+            texts = [text for kind, text in kinds.items() if kind != own]
+            self._kinds[key] = texts if own is None else ["", *texts]
+        return self._kinds[key]
+
+    def usual(self, uplink: str, family: int) -> int | None:
+        """The kind of the machine that the plan takes for those outside; None where there is none."""
+        number = self.usual_address(uplink, family)
+        return None if number is None else self.ranges.kind_of(family, number)
+
+    def usual_address(self, uplink: str, family: int) -> int | None:
+        """The address of that machine."""
+        try:
+            packet = Packet(Origin(OUTSIDE, uplink), BEYOND_ADDRESSES[family], "tcp", BEYOND_PORT)
+            dummy_start, flight = departure(self.view, packet)
+        except BadPacketError:
+            return None
+        return flight.saddr
+
+    # ---- what is asked for
+
+    def goals(self, to: Destination) -> _Goals:
+        """Return what a destination of containers selects."""
+        if to not in self._goals:
+            chosen = self.selection.chosen(to.containers)
+            namespaces = {
+                space.number: space for item in chosen if (space := self.selection.namespaces.get(item.id)) is not None
+            }
+            ports = [port for space in namespaces.values() for port in self.selection.ports_of(space, to)]
+            unknown = [doubt for item in chosen for doubt in self._hidden(item, to)]
+            unplaced = [] if to.published is True else [doubt for item in chosen for doubt in self._unplaced(item)]
+            self._goals[to] = _Goals(ports, list(namespaces.values()), [*unknown, *unplaced], unknown)
+        return self._goals[to]
+
+    def _hidden(self, item: Container, to: Destination) -> Iterator[str]:
+        """Why it is not known what a container has to answer with."""
+        if item.running and item.id in self.selection.on_host:
+            yield f"{item.name} uses the host's network; ask for an address of the host and a port instead"
+        elif item.running and to.published is not True:
+            namespace = self.selection.namespaces.get(item.id)
+            if namespace is None or namespace.space is None:
+                yield f"what is inside container {item.name} was not read"
+
+    def _unplaced(self, item: Container) -> Iterator[str]:
+        """Why not all places are known at which a container answers."""
+        namespace = self.selection.namespaces.get(item.id)
+        attached = (
+            {attachment.net.network.id for attachment in namespace.attachments} if namespace is not None else set()
+        )
+        for end in item.endpoints if namespace is not None and namespace.space is not None else ():
+            if (end.address or end.address6) and end.network_id not in attached:
+                yield f"{item.name} has an address on {end.network}, whose packets are not traced"
+
+    def _to_containers(self, intent: Intent, askers: Sequence[Asker]) -> Judgement:
+        goals = self.goals(intent.to)
+        if not goals.namespaces and not goals.doubts:
+            words = "; ".join(_not_there(item, self.selection.chosen([item])) for item in intent.to.containers)
+            return self._unmatched(intent, f"to selects nothing: {words}")
+        if intent.expect == BLOCKED:
+            return self._blocked(intent, askers, goals)
+        return self._reached(intent, askers, goals)
+
+    def _blocked(self, intent: Intent, askers: Sequence[Asker], goals: _Goals) -> Judgement:
+        if not goals.ports and not goals.doubts:
+            return self._unmatched(intent, f"to selects nothing: {_no_port(intent.to, goals)}")
+        judgement = Judgement(intent, KEPT)
+        doubts = [*goals.doubts]
+        for asker in askers:
+            for group in _groups(self.plan, goals.ports):
+                pair = _pair(asker, group)
+                if pair is None:
+                    continue
+                for seen in sorted(self.seen(asker, group[0]), key=strangeness):
+                    judgement.count += 1
+                    if seen.state == OPEN:
+                        self._note(judgement, asker, *pair, seen)
+                    elif seen.state == UNDETERMINED:
+                        doubts.append(f"{self.words(asker, pair[0])} to {pair[1].label}: {seen.reason}")
+        return _concluded(judgement, doubts)
+
+    def _reached(self, intent: Intent, askers: Sequence[Asker], goals: _Goals) -> Judgement:
+        judgement = Judgement(intent, KEPT)
+        doubts = [*goals.unknown]
+        for name, together in self._populations(askers):
+            for unit in self._units(intent.to, goals):
+                judgement.count += 1
+                self._reach(judgement, doubts, name, together, unit)
+        if not judgement.count and not doubts:
+            return self._unmatched(intent, f"to selects nothing: {_no_port(intent.to, goals)}")
+        return _concluded(judgement, doubts)
+
+    def _populations(self, askers: Sequence[Asker]) -> Iterator[tuple[str, list[Asker]]]:
+        """Askers of which one has to get there: machines outside, by whichever uplink; all others each for itself."""
+        outside: dict[tuple[IpNetwork, ...], list[Asker]] = {}
+        for asker in askers:
+            if self.plan.origins[asker.source].kind == OUTSIDE:
+                outside.setdefault(asker.cidrs, []).append(asker)
+            else:
+                yield self.words(asker, next(iter(asker.namespaces), None)), [asker]
+        for cidrs, some in outside.items():
+            yield " ".join(("outside", *map(str, cidrs))), some
+
+    def _units(self, to: Destination, goals: _Goals) -> Iterator[_Unit]:
+        """Ports that have to answer, each with the places where it can; alike ones once."""
+        found: dict[tuple[int, Port], list[TargetPort]] = {}
+        for target in goals.ports:
+            found.setdefault((target.namespace.number, Port(target.port, target.protocol)), []).append(target)
+        for namespace in goals.namespaces:
+            for port in to.ports:
+                found.setdefault((namespace.number, port), [])
+        spaces = {namespace.number: namespace for namespace in goals.namespaces}
+        alike: dict[Hashable, _Unit] = {}
+        for (number, port), places in found.items():
+            nets = spaces[number].nets
+            signature: Hashable = (nets, frozenset(self.plan.targets_of(place) for place in places))
+            if not places:
+                signature = (number, port)
+            alike.setdefault(signature, _Unit(port, to, [])).members.append((spaces[number], places))
+        yield from alike.values()
+
+    def _reach(self, judgement: Judgement, doubts: list[str], name: str, askers: Sequence[Asker], unit: _Unit) -> None:
+        """Whether one of these askers gets to a port at one of its places; of outside networks, all their machines."""
+        failures: list[tuple[Asker, Seen]] = []
+        unsure: list[str] = []
+        member = None
+        for asker in askers:
+            pair = next((item for item in unit.members if not _is_itself(asker, item[0])), None)
+            if pair is None:
+                continue
+            member = pair
+            found = self._best(asker, *pair, unit)
+            if found.state == OPEN:
+                return
+            if found.state == UNDETERMINED:
+                unsure.append(f"{name} to {pair[0].name}:{unit.port}: {found.reason}")
+            failures.append((asker, found))
+        if member is None:
+            return
+        if unsure:
+            doubts += unsure[:1]
+            return
+        asker, seen = failures[0]
+        namespace = next((item for item in asker.namespaces if item.number != member[0].number), None)
+        judgement.state = VIOLATED
+        if len(judgement.examples) < _NAMED:
+            packet = seen.packet
+            if member[1] and seen.packet is not None:
+                packet = self.packet(asker, namespace, member[1], seen)
+            judgement.examples.append(Example(name, f"{member[0].name}:{unit.port}", packet, seen.reason))
+
+    def _best(self, asker: Asker, namespace: Namespace, places: list[TargetPort], unit: _Unit) -> Seen:
+        """The best that becomes of a connection to a port; machines of named networks have to get there all."""
+        seen = [item for place in places for item in self._for_service(asker, place)]
+        if not places:
+            seen = list(self._at_closed_port(asker, namespace, unit))
+        if asker.cidrs:
+            return self._worst_of_kinds(seen)
+        for state in (OPEN, UNDETERMINED):
+            best = next((item for item in seen if item.state == state), None)
+            if best is not None:
+                return best
+        return next(iter(seen), Seen(SHUT, None, self._why_not_asked(asker, namespace, unit)))
+
+    def _worst_of_kinds(self, seen: Sequence[Seen]) -> Seen:
+        kinds: dict[str, Seen] = {}
+        order = (OPEN, UNDETERMINED, SHUT)
+        for item in seen:
+            source = item.packet.source if item.packet is not None else ""
+            known = kinds.get(source)
+            if known is None or order.index(item.state) < order.index(known.state):
+                kinds[source] = item
+        worst = max(kinds.values(), key=lambda item: order.index(item.state), default=None)
+        return worst or Seen(SHUT, None, "it is asked nowhere that machines outside can ask")
+
+    def _for_service(self, asker: Asker, place: TargetPort) -> Iterator[Seen]:
+        """What becomes of a port where somebody would look for it.
+
+        Machines outside do at addresses of the host's own that are no gateways of networks, and at the container's
+        where its network is made to be routed to.
+        """
+        if self.plan.origins[asker.source].kind == OUTSIDE and not place.host_port and not _is_routed(place):
+            return
+        for seen in self.seen(asker, place):
+            if not (self.plan.origins[asker.source].kind == OUTSIDE and strangeness(seen)):
+                yield seen
+
+    def _why_not_asked(self, asker: Asker, namespace: Namespace, unit: _Unit) -> str:
+        if self.plan.origins[asker.source].kind == OUTSIDE:
+            return f"{namespace.name} does not publish {unit.port} where machines outside can ask for it"
+        if unit.to.published is True:
+            return f"{namespace.name} does not publish {unit.port}"
+        return f"{namespace.name} has no address on the selected networks"
+
+    def _at_closed_port(self, asker: Asker, namespace: Namespace, unit: _Unit) -> Iterator[Seen]:
+        """Of a port that is neither listened on nor published: what a rule may make of it yet."""
+        if unit.to.published is True or self.plan.origins[asker.source].kind == OUTSIDE:
+            return
+        if namespace.space is None:
+            yield Seen(UNDETERMINED, None, f"what is inside container {namespace.name} was not read")
+        origin = next((item for item in asker.namespaces if item.number != namespace.number), None)
+        for address in namespace.addresses:
+            target = TargetPort(namespace, unit.port.protocol, unit.port.number, 0, "", address)
+            packet = self.plan.packet(self.plan.origins[asker.source], origin, target, None)
+            seen = self._followed(packet, [(CONTAINER, item.name) for item in namespace.containers])
+            closed = seen._replace(reason=f"nothing in {namespace.name} listens on {unit.port}: {seen.reason}")
+            yield closed if seen.state == SHUT else seen
+
+    # ---- addresses and machines outside
+
+    def _to_machines(self, intent: Intent, askers: Sequence[Asker], machines: Machines) -> Judgement:
+        if not machines.cidrs and not intent.to.ports and intent.expect != BLOCKED:
+            return self._ways_out(intent, askers)
+        try:
+            found = {
+                family: list(self.ranges.outside(family, machines.cidrs).values())
+                for family in (4, 6)
+                if machines.cidrs or any(item.kind == BEYOND and item.family == family for item in self.plan.targets)
+            }
+        except TooManyKindsError as error:
+            return Judgement(intent, UNJUDGED, str(error))
+        addresses = [text for texts in found.values() for text in texts]
+        if not addresses:
+            return self._unmatched(intent, f"to selects nothing: the host has no way to {machines}")
+        return self._to_addresses(intent, askers, addresses, meant=OUTSIDE)
+
+    def _ways_out(self, intent: Intent, askers: Sequence[Asker]) -> Judgement:
+        judgement = Judgement(intent, KEPT)
+        doubts: list[str] = []
+        beyond = [number for number, item in enumerate(self.plan.targets) if item.kind == BEYOND]
+        for asker in askers:
+            seen = [item for number in beyond for item in self._known(asker, number, None)]
+            judgement.count += 1
+            name = self.words(asker, next(iter(asker.namespaces), None))
+            self._settle(judgement, doubts, name, "outside", seen)
+        return _concluded(judgement, doubts)
+
+    def _to_addresses(
+        self, intent: Intent, askers: Sequence[Asker], addresses: Sequence[str], *, meant: str
+    ) -> Judgement:
+        """meant: ``outside`` where nobody else may answer."""
+        judgement = Judgement(intent, KEPT)
+        doubts: list[str] = []
+        ports = intent.to.ports or (Port(BEYOND_PORT, "tcp"),)
+        who = [(OUTSIDE, "")] if meant else None
+        for asker in askers:
+            name = self.words(asker, next(iter(asker.namespaces), None))
+            for port in ports:
+                some = [list(self.asked_at(asker, address, port, who)) for address in addresses]
+                several = bool(intent.to.machines is not None and intent.to.machines.cidrs)
+                for seen in some if several or intent.expect == BLOCKED else [[item for each in some for item in each]]:
+                    judgement.count += len(seen)
+                    self._settle(judgement, doubts, name, f"{intent.to.address or 'outside'}:{port}", seen)
+        return _concluded(judgement, doubts)
+
+    def _settle(
+        self, judgement: Judgement, doubts: list[str], origin: str, destination: str, seen: Sequence[Seen]
+    ) -> None:
+        """Note what violates an intent among connections of which any one is as good as another."""
+        states = {item.state for item in seen}
+        wrong: list[Seen] = []
+        if judgement.intent.expect == BLOCKED:
+            wrong = [item for item in seen if item.state == OPEN]
+        elif OPEN not in states and UNDETERMINED not in states:
+            wrong = list(seen[:1]) or [Seen(SHUT, None, "no packet of that kind can be sent")]
+        elif OPEN in states:
+            return
+        for item in wrong[:1]:
+            judgement.state = VIOLATED
+            if len(judgement.examples) < _NAMED:
+                judgement.examples.append(Example(origin, destination, item.packet, item.reason))
+        if not wrong:
+            doubts += [f"{origin} to {destination}: {item.reason}" for item in seen if item.state == UNDETERMINED][:1]
+
+    def asked_at(
+        self, asker: Asker, address: str, port: Port, meant: Sequence[tuple[str, str]] | None = ((OUTSIDE, ""),)
+    ) -> Iterator[Seen]:
+        """Yield what becomes of connections to an address, for each kind of machines where those ask.
+
+        meant: who has to answer, by default a machine outside; None for anybody.
+        """
+        origins = self.plan.origins[asker.source]
+        family = family_of(address)
+        namespace = next(iter(asker.namespaces), None)
+        sources = [""]
+        if origins.kind == OUTSIDE:
+            try:
+                sources = self.addresses(asker, family)
+            except TooManyKindsError as error:
+                yield Seen(UNDETERMINED, None, str(error))
+                return
+        for source in sources:
+            origin = Origin(origins.kind, namespace.name if namespace is not None else origins.uplink)
+            yield self._followed(Packet(origin, address, port.protocol, port.number, source), meant)
+
+    # ---- connections
+
+    def seen(self, asker: Asker, place: TargetPort) -> list[Seen]:
+        """Return what becomes of connections to a port at one place, one for each address that it is asked at."""
+        number = self.plan.targets_of(place)
+        relation = self.plan.relation(asker.nets, place.namespace.nets) if asker.namespaces else None
+        key = (asker.source, number, relation, asker.cidrs)
+        if key not in self._seen:
+            try:
+                self._seen[key] = list(self._known(asker, number, relation))
+            except TooManyKindsError as error:
+                self._seen[key] = [Seen(UNDETERMINED, None, str(error))]
+        return self._seen[key]
+
+    def _known(self, asker: Asker, number: int, relation: Hashable) -> Iterator[Seen]:
+        key = (asker.source, number, relation)
+        part = self.plan.part_of(QuestionKey(asker.source, number, ("", None), relation))
+        missing = self._answers.missing(part)
+        if missing:
+            yield Seen(UNDETERMINED, None, missing)
+        if key in self._unsent and not asker.cidrs:
+            yield Seen(UNDETERMINED, None, self._unsent[key])
+        answers = self._index.get(key, ())
+        is_outside = self.plan.origins[asker.source].kind == OUTSIDE
+        for answer in answers:
+            sources = self.addresses(asker, answer.targets.family) if is_outside else [""]
+            for source in sources:
+                packet = replace(answer.packet, source=source)
+                end = self._end(packet) if source else answer.path
+                if isinstance(end, Path):
+                    like = replace(answer, packet=packet, path=end)
+                    seen = _seen(packet, end, like.instead)
+                else:
+                    seen = Seen(UNDETERMINED, packet, end)
+                yield seen._replace(at=answer.at, host_ip=answer.targets.host_ip)
+
+    def _followed(self, packet: Packet, meant: Sequence[tuple[str, str]] | None) -> Seen:
+        """meant: who is to answer; None for anybody."""
+        end = self._end(packet)
+        if not isinstance(end, Path):
+            return Seen(UNDETERMINED, packet, end)
+        who = end.responder
+        # What machines outside send to each other through this host is no business of a contract.
+        among_them = who is not None and who.kind == packet.origin.kind == OUTSIDE
+        is_other = among_them or (who is not None and meant is not None and (who.kind, who.name) not in meant)
+        return _seen(packet, end, str(who) if is_other else "")
+
+    def _end(self, packet: Packet) -> Path | str:
+        """The end of a packet, or why there is none."""
+        if packet not in self._ends:
+            if len(self._ends) >= MOST_FOLLOWED:
+                return f"more than {MOST_FOLLOWED} packets would have to be traced for the contract"
+            try:
+                self._ends[packet] = end_of(self.view, packet)
+            except BadPacketError as error:
+                nobody = Path(UNREACHABLE, UNREACHABLE, f"it cannot be sent: {error}")
+                self._ends[packet] = str(error) if error.part == SOURCE else nobody
+        return self._ends[packet]
+
+    # ---- words
+
+    def _note(
+        self, judgement: Judgement, asker: Asker, namespace: Namespace | None, place: TargetPort, seen: Seen
+    ) -> None:
+        judgement.state = VIOLATED
+        if len(judgement.examples) >= _NAMED:
+            return
+        origin = self.words(asker, namespace)
+        if any((item.origin, item.destination) == (origin, place.label) for item in judgement.examples):
+            return
+        packet = self.packet(asker, namespace, [place], seen)
+        judgement.examples.append(Example(origin, place.label, packet, seen.reason))
+
+    def packet(
+        self, asker: Asker, namespace: Namespace | None, places: Iterable[TargetPort], seen: Seen
+    ) -> Packet | None:
+        """Return the packet of these two that fares as the one that was seen."""
+        origins = self.plan.origins[asker.source]
+        for place in places:
+            for address in self.plan.addresses_for(place, origins):
+                if self.plan.key(namespace, asker.source, place, address).at[0] == seen.at and (
+                    place.host_ip == seen.host_ip
+                ):
+                    packet = self.plan.packet(origins, namespace, place, address)
+                    return packet if seen.packet is None else replace(packet, source=seen.packet.source)
+        return seen.packet
+
+    def words(self, asker: Asker, namespace: Namespace | None) -> str:
+        """Return who asks, for people; namespace: the container that stands for the others."""
+        origins = self.plan.origins[asker.source]
+        if origins.kind == OUTSIDE:
+            return " ".join(["outside", *map(str, asker.cidrs), f"by {origins.uplink}"])
+        if namespace is None:
+            return HOST
+        more = len(asker.namespaces) - 1
+        return f"container {namespace.name}" + (f" and {more} alike" if more else "")
+
+
+@dataclass
+class _Unit:
+    """A port that has to answer, of containers that fare alike."""
+
+    port: Port
+    to: Destination
+    members: list[tuple[Namespace, list[TargetPort]]]
+    """Containers, and the places at which each can be asked for it; none where it does not listen."""
+
+
+def _networks_of(intent: Intent) -> Iterator[IpNetwork]:
+    """Networks outside that an intent names."""
+    for item in (*intent.origins, intent.to.machines):
+        if isinstance(item, Machines):
+            yield from item.cidrs
+
+
+def _seen(packet: Packet, path: Path, instead: str) -> Seen:
+    """instead: who answers in place of the one that is meant."""
+    if path.verdict == DELIVERED:
+        return Seen(SHUT if instead else OPEN, packet, f"{instead} answers instead" if instead else path.reason)
+    if path.verdict == UNKNOWN and path.observed in (UNKNOWN, ANSWERED):
+        return Seen(UNDETERMINED, packet, path.because)
+    return Seen(SHUT, packet, path.reason)
+
+
+def strangeness(seen: Seen) -> bool:
+    """Whether a published port was asked where few would ask for it: other places are the better examples."""
+    return seen.at in _GATEWAYS or bool(seen.at and is_loopback_text(seen.at))
+
+
+def _groups(plan: Plan, ports: Iterable[TargetPort]) -> list[list[TargetPort]]:
+    """Ports that fare alike, whoever asks."""
+    found: dict[Hashable, list[TargetPort]] = {}
+    for target in ports:
+        found.setdefault((plan.targets_of(target), target.namespace.nets), []).append(target)
+    return list(found.values())
+
+
+def _pair(asker: Asker, ports: Sequence[TargetPort]) -> tuple[Namespace | None, TargetPort] | None:
+    """One that asks and a port of another one; None where a container could but ask for its own."""
+    if not asker.namespaces:
+        return None, ports[0]
+    for target in ports[:2]:
+        for namespace in asker.namespaces[:2]:
+            if namespace.number != target.namespace.number:
+                return namespace, target
+    own = {ports[0].namespace.number, *(item.number for item in asker.namespaces[:2])}
+    other = next((item for item in ports if item.namespace.number not in own), None)
+    return None if other is None else (asker.namespaces[0], other)
+
+
+def _is_itself(asker: Asker, namespace: Namespace) -> bool:
+    """Whether nobody but the container itself asks."""
+    return [item.number for item in asker.namespaces] == [namespace.number]
+
+
+def _is_routed(place: TargetPort) -> bool:
+    """Whether machines outside are meant to ask for a port at the container's own address."""
+    net = place.net
+    if net is not None and net.network.gateway_mode(family_of(place.address)) in _MEANT_MODES:
+        return True
+    return any(RoutedPort(place.protocol, place.port) in item.routed for item in place.namespace.containers)
+
+
+def _concluded(judgement: Judgement, doubts: Sequence[str]) -> Judgement:
+    """A judgement in which what was seen is noted; what is not known leaves open only what is not violated anyway."""
+    if judgement.state == KEPT and doubts:
+        judgement.state, judgement.reason = UNJUDGED, listed(list(dict.fromkeys(doubts)), _NAMED, "; ")
+    return judgement
+
+
+def _not_there(choice: object, chosen: Sequence[Container]) -> str:
+    """Why a choice of containers selects nothing."""
+    stopped = [item.name for item in chosen if not item.running]
+    if stopped:
+        return f"no container runs that {choice} selects ({listed(stopped, _NAMED)} do not run)"
+    return f"there is no {'container ' if isinstance(choice, Containers) and choice.names else ''}{choice}"
+
+
+def _no_port(to: Destination, goals: _Goals) -> str:
+    names = listed([item.name for item in goals.namespaces], _NAMED)
+    ports = ", ".join(map(str, to.ports)) or "any port"
+    if to.published is True:
+        return f"{names} publish{'es' if len(goals.namespaces) == 1 else ''} no {ports}"
+    return f"nothing in {names} listens on {ports}" + ("" if to.published is False else ", and it is not published")
