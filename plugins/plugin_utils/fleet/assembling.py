@@ -99,6 +99,7 @@ def fleet_of(sources: Sources) -> Iterator[Fleet]:
             sorted([*gone, *_vanished(collected, gone)], key=lambda host: host.host),
             _named(problems),
             sources.title,
+            count.closed,
         )
     finally:
         past.close()
@@ -214,17 +215,17 @@ class _Count:
     def __init__(self) -> None:
         self._states: Counter[str] = Counter()
         self._findings: Counter[str] = Counter()
-        self._closed = 0
+        self.closed: list[str] = []
 
     def add(self, document: HostDocument, closed: str) -> None:
         self._states[document.audit.state] += 1
         self._findings.update(_counted(finding) for finding in document.audit.findings if _is_counted(finding))
-        self._closed += bool(closed)
+        self.closed += [document.audit.host] if closed else []
 
     def totals(self, collected: Collected) -> RunTotals:
         states: Mapping[str, int] = dict(self._states)
         hosts = sum(states.values())
-        return RunTotals(collected.run, collected.started_at, hosts, states, dict(self._findings), self._closed)
+        return RunTotals(collected.run, collected.started_at, hosts, states, dict(self._findings), len(self.closed))
 
 
 def _is_counted(finding: Finding) -> bool:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, Finding
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import is_waived, resource_text
 
 NEW = "new"
 """It failed in no earlier run, or the host was not audited before. What was unknown then counts as new, too."""
@@ -56,6 +58,11 @@ class FleetHost:
     fixed: Sequence[FixedFinding] = ()
     reachability_changes: Sequence[str] = ()
     """What became reachable since the run before, and what no longer is, in words."""
+
+    def age(self, finding: Finding) -> FindingAge | None:
+        """Return the age of one of its findings; None for what did not fail or is waived, and without a history."""
+        is_open = finding.outcome == FAIL and not is_waived(finding)
+        return self.ages.get((finding.check, resource_text(finding))) if is_open else None
 
 
 @dataclass(frozen=True)
@@ -102,3 +109,5 @@ class Fleet:
     problems: Sequence[str] = ()
     """Documents that could not be read, and why."""
     title: str = "Docker host networks"
+    gate_failed: Sequence[str] = ()
+    """The hosts whose gate is closed."""

@@ -4,17 +4,23 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The audit of a host as CSV: a row for each finding."""
+"""The audit of a host as CSV, a row for each finding, and that of a fleet, a row for each that is not well."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    FAIL,
+    NOT_APPLICABLE,
+    PASS,
+    UNKNOWN,
+    Finding,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.csv_text import csv_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import counted_as
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import ERROR, Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import ERROR, PASSED, Gate
 
 COLUMNS = (
     "host",
@@ -37,16 +43,40 @@ COLUMNS = (
 )
 
 
+FLEET_COLUMNS = (*COLUMNS, "age", "since")
+
+
 def audit_csv(audit: Audit, gate: Gate) -> str:
     """Return the table; a host without an audit has one row, with its error."""
     if audit.error_kind:
-        reason = {"host": audit.host, "check": "audit", "outcome": audit.error_kind, "gate": ERROR}
-        return csv_of([COLUMNS, _row({**reason, "summary": audit.error})])
-    return csv_of([COLUMNS, *(_row(_cells(audit, finding, gate)) for finding in audit.findings)])
+        return csv_of([COLUMNS, _row(_not_audited(audit), COLUMNS)])
+    return csv_of([COLUMNS, *(_row(_cells(audit, finding, gate), COLUMNS) for finding in audit.findings)])
 
 
-def _row(cells: dict[str, str]) -> Sequence[str]:
-    return [cells.get(name, "") for name in COLUMNS]
+def fleet_rows(audit: Audit, gate: Gate, age_of: Callable[[Finding], Mapping[str, str]]) -> str:
+    """Return rows of FLEET_COLUMNS: what failed or is unknown, with what age_of says; one row where nothing did."""
+    rows = [
+        {**_cells(audit, finding, gate), **age_of(finding)}
+        for finding in audit.findings
+        if finding.outcome in (FAIL, UNKNOWN)
+    ]
+    rows = [_not_audited(audit)] if audit.error_kind else rows or [_well(audit)]
+    return csv_of(_row(cells, FLEET_COLUMNS) for cells in rows)
+
+
+def _row(cells: Mapping[str, str], columns: Sequence[str]) -> Sequence[str]:
+    return [cells.get(name, "") for name in columns]
+
+
+def _not_audited(audit: Audit) -> dict[str, str]:
+    cells = {"host": audit.host, "check": "audit", "outcome": audit.error_kind, "gate": ERROR}
+    return {**cells, "summary": audit.error}
+
+
+def _well(audit: Audit) -> dict[str, str]:
+    outcome = NOT_APPLICABLE if audit.is_without_docker else PASS
+    cells = {"host": audit.host, "check": "audit", "outcome": outcome, "gate": PASSED, "summary": audit.label}
+    return {**cells, "taken_at": str(audit.document["host"]["taken_at"])}
 
 
 def _cells(audit: Audit, finding: Finding, gate: Gate) -> dict[str, str]:

@@ -43,21 +43,21 @@ _HEADINGS = ("severity", "check", "resource", "what is so", "remediation")
 
 def audit_markdown(audit: Audit, gate: Gate) -> str:
     """Return the text (CommonMark with tables, as GitHub and GitLab show it)."""
-    host, complaint = _cell(audit.host, _NAME), audit.complaint(gate)
+    host, complaint = cell(audit.host, _NAME), audit.complaint(gate)
     if audit.error_kind:
         reason = "the host could not be reached: " if audit.error_kind == UNREACHABLE else ""
-        return f"## {host}: not audited\n\n{_cell(f'{reason}{audit.error}', _LINE)}\n"
+        return f"## {host}: not audited\n\n{cell(f'{reason}{audit.error}', _LINE)}\n"
     said = f"gate failed: {complaint}" if complaint else gate.passed
     lines = [
-        f"## {host}: {_cell(audit.label, _NAME)}",
+        f"## {host}: {cell(audit.label, _NAME)}",
         "",
-        f"**{_cell(counts_in_words(summary_of(list(audit.findings))), _LINE)}**; {_cell(said, _LINE)}",
+        f"**{cell(counts_in_words(summary_of(list(audit.findings))), _LINE)}**; {cell(said, _LINE)}",
     ]
     known = gate.baseline.lines(audit.findings, _LINE)
-    lines += ["", *(_cell(line.text, _LINE) for line in known)] if known else []
+    lines += ["", *(cell(line.text, _LINE) for line in known)] if known else []
     shown = sorted((finding for finding in audit.findings if counted_as(finding) in (FAIL, UNKNOWN)), key=rank)
     if shown:
-        lines += ["", _row(_HEADINGS), _row(["---"] * len(_HEADINGS))]
+        lines += ["", table_row(_HEADINGS), table_row(["---"] * len(_HEADINGS))]
         rows = _fitting(shown, gate.baseline)
         lines += rows
         left = len(shown) - len(rows)
@@ -69,7 +69,7 @@ def _fitting(findings: Sequence[Finding], baseline: Baseline) -> list[str]:
     rows: list[str] = []
     room = _ROOM
     for finding in findings[:_ROWS]:
-        row = _row(_cells(finding, baseline))
+        row = table_row(_cells(finding, baseline))
         room -= len(row) + 1
         if room < 0:
             break
@@ -82,18 +82,22 @@ def _cells(finding: Finding, baseline: Baseline) -> list[str]:
     grade = "unknown" if finding.outcome == UNKNOWN else finding.severity
     return [
         f"{grade}, {state}" if state and finding.outcome != UNKNOWN else grade,
-        _cell(check_text(finding), _NAME),
-        _cell(resource_text(finding), _NAME),
-        _cell(finding.summary, _TEXT),
-        _cell(finding.remediation.text, _TEXT) if finding.remediation else "",
+        cell(check_text(finding), _NAME),
+        cell(resource_text(finding), _NAME),
+        cell(finding.summary, _TEXT),
+        cell(finding.remediation.text, _TEXT) if finding.remediation else "",
     ]
 
 
-def _cell(text: str, most: int) -> str:
-    """Not by the cells of a terminal: marks without a width take room here, too."""
+def cell(text: str, most: int) -> str:
+    """Return text of a stranger for one cell, of so many characters at most.
+
+    Not by the cells of a terminal: marks without a width take room here, too.
+    """
     whole = " ".join(safe(text).split())
     return escaped(whole if len(whole) <= most else f"{whole[: most - 3]}...")
 
 
-def _row(cells: Sequence[str]) -> str:
+def table_row(cells: Sequence[str]) -> str:
+    """Return a line of a table."""
     return f"| {' | '.join(cells)} |"

@@ -12,6 +12,8 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]")
@@ -44,11 +46,18 @@ def write_whole(path: Path, text: str) -> None:
 
     Findings name what runs on a host, so they are not for everybody. Raises OSError.
     """
+    with whole_file(path) as write:
+        write(text)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Callable[[str], object]]:
+    """Give the body what writes pieces of such a file, which takes its place at the end of the body. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+            yield file.write
         Path(scratch).replace(path)
     except BaseException:
         Path(scratch).unlink(missing_ok=True)

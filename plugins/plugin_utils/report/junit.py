@@ -30,6 +30,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate imp
 )
 
 PACKAGE = "dockernet.baseline"
+HEAD, FOOT = "<?xml version='1.0' encoding='us-ascii'?>\n<testsuites>\n", "</testsuites>\n"
+"""What stands before the suites, and after them."""
 _WORST_FIRST = (FAILED, ERROR, SKIPPED, PASSED)
 _ELEMENTS = {FAILED: "failure", ERROR: "error"}
 
@@ -53,32 +55,36 @@ class Suite:
 
 def junit(suite: Suite, gate: Gate) -> str:
     """Return the document, in ASCII; a host without an audit has one test case ``audit``, with an error."""
+    return f"{HEAD}{suite_text(suite, gate, 0)}{FOOT}"
+
+
+def suite_text(suite: Suite, gate: Gate, number: int) -> str:
+    """Return the element of a host, the one of that number, as it stands between HEAD and FOOT."""
     cases = [_case(suite, check, members, gate) for check, members in _by_check(suite.findings).items()]
     if suite.error or not cases:
         cases.append(_unaudited(suite))
     count = Counter(child.tag for case in cases for child in case)
     totals = {"tests": len(cases), "failures": count["failure"], "errors": count["error"]}
-    root = ElementTree.Element("testsuites")
     attributes = {
         "name": suite.host,
         "package": PACKAGE,
-        "id": "0",
+        "id": str(number),
         "hostname": suite.host,
         "timestamp": suite.timestamp.partition("+")[0].partition(".")[0].rstrip("Z") or "1970-01-01T00:00:00",
         **{name: str(number) for name, number in totals.items()},
         "skipped": str(count["skipped"]),
         "time": f"{suite.seconds:.3f}",
     }
-    element = _child(root, "testsuite", attributes)
+    element = ElementTree.Element("testsuite", {name: _legal(value) for name, value in attributes.items()})
     properties = _child(element, "properties", {})
     for name, value in suite.properties.items():
         _child(properties, "property", {"name": name, "value": value})
     element.extend(cases)
     _child(element, "system-out", {})
     _child(element, "system-err", {})
-    ElementTree.indent(root)
-    body: bytes = ElementTree.tostring(root, encoding="us-ascii", xml_declaration=True)
-    return body.decode("ascii") + "\n"
+    ElementTree.indent(element, level=1)
+    body: bytes = ElementTree.tostring(element, encoding="us-ascii", xml_declaration=False)
+    return f"  {body.decode('ascii')}\n"
 
 
 def _by_check(findings: Iterable[Finding]) -> dict[str, list[Finding]]:

@@ -20,43 +20,64 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_re
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import counted_as
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 
-_Sample = tuple[Mapping[str, str], int]
+Sample = tuple[Mapping[str, str], int]
+"""Labels, and the number."""
+
+
+SUCCESS, TIME, GATE, KNOWN, FINDINGS = METRICS = (
+    "dockernet_audit_success",
+    "dockernet_audit_timestamp_seconds",
+    "dockernet_gate_open",
+    "dockernet_baseline_known_findings",
+    "dockernet_findings",
+)
+_ABOUT = {
+    SUCCESS: "Whether the host was audited (1) or not (0).",
+    TIME: "When the host was read, in seconds since the epoch.",
+    GATE: "Whether the gate is open (1) or closed (0).",
+    KNOWN: "Failed findings that the baseline of the gate knows.",
+    FINDINGS: "Findings of the audit by check, severity and outcome.",
+}
+"""The HELP of a metric must be the same in all files."""
 
 
 def prometheus(audit: Audit, gate: Gate) -> str:
     """Return the text; a host without an audit has neither findings nor a time, and a closed gate."""
+    lines = {name: samples_text(name, samples) for name, samples in samples_of(audit, gate).items()}
+    return "".join(f"{head_of(name)}{text}" for name, text in lines.items() if text)
+
+
+def samples_of(audit: Audit, gate: Gate) -> dict[str, list[Sample]]:
+    """Return the samples of a host by the names of METRICS, in their order."""
     host = {"host": audit.host}
-    is_audited = not audit.error_kind
-    return "".join(
-        [
-            _metric("dockernet_audit_success", "Whether the host was audited (1) or not (0).", [(host, is_audited)]),
-            _metric(
-                "dockernet_audit_timestamp_seconds", "When the host was read, in seconds since the epoch.", _time(audit)
-            ),
-            _metric(
-                "dockernet_gate_open",
-                "Whether the gate is open (1) or closed (0).",
-                [(host, not audit.complaint(gate))],
-            ),
-            _metric(
-                "dockernet_baseline_known_findings",
-                "Failed findings that the baseline of the gate knows.",
-                [(host, gate.baseline.count(audit.findings)["known"])] if is_audited and gate.baseline.path else [],
-            ),
-            _metric(
-                "dockernet_findings", "Findings of the audit by check, severity and outcome.", list(_findings(audit))
-            ),
-        ]
-    )
+    has_baseline = not audit.error_kind and gate.baseline.path
+    known = gate.baseline.count(audit.findings)["known"] if has_baseline else None
+    return {
+        SUCCESS: [(host, not audit.error_kind)],
+        TIME: _time(audit),
+        GATE: [(host, not audit.complaint(gate))],
+        KNOWN: [(host, known)] if known is not None else [],
+        FINDINGS: list(_findings(audit)),
+    }
 
 
-def _findings(audit: Audit) -> Iterable[_Sample]:
+def head_of(metric: str, about: str = "") -> str:
+    """Return the lines above the samples of a metric, which is a gauge; all its samples stand below them."""
+    return f"# HELP {metric} {about or _ABOUT[metric]}\n# TYPE {metric} gauge\n"
+
+
+def samples_text(metric: str, samples: Iterable[Sample]) -> str:
+    """Return a line for each sample."""
+    return "".join(f"{metric}{{{_labels(labels)}}} {int(number)}\n" for labels, number in samples)
+
+
+def _findings(audit: Audit) -> Iterable[Sample]:
     counts = Counter((finding.check, finding.severity, counted_as(finding)) for finding in audit.findings)
     for (check, severity, outcome), number in counts.items():
         yield {"host": audit.host, "check": check, "severity": severity, "outcome": outcome}, number
 
 
-def _time(audit: Audit) -> list[_Sample]:
+def _time(audit: Audit) -> list[Sample]:
     if audit.error_kind:
         return []
     try:
@@ -67,12 +88,6 @@ def _time(audit: Audit) -> list[_Sample]:
     # Without a zone it is UTC, as all times of the document are.
     taken = taken if taken.tzinfo else taken.replace(tzinfo=datetime.timezone.utc)
     return [({"host": audit.host}, int(taken.timestamp()))]
-
-
-def _metric(name: str, about: str, samples: Iterable[_Sample]) -> str:
-    """A gauge; nothing where there is no sample. The HELP of a metric must be the same in all files."""
-    lines = [f"{name}{{{_labels(labels)}}} {int(number)}\n" for labels, number in samples]
-    return "".join([f"# HELP {name} {about}\n# TYPE {name} gauge\n", *lines]) if lines else ""
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ Hosts by state, failing checks, remediations, what changed since the last run, f
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ _NAMES = 200
 _REASONS = 10
 """Hosts of which it is said why the gate failed, at most."""
 _KINDS: Mapping[str, str] = {
+    ".html": "HTML",
     ".json": "JSON",
     ".xml": "JUnit XML",
     ".csv": "CSV",
@@ -237,6 +238,11 @@ def _files(runs: Sequence[HostRun], width: int) -> list[Line]:
         for folder, hosts in folders.items()
         for line in indented("Files: ", f"{folder}: {_kinds(kinds[folder])} of {counted(len(hosts), 'host')}", width)
     ]
+
+
+def kinds_in_words(files: Iterable[Path]) -> str:
+    """Return of which formats files are: ``JSON and CSV``."""
+    return _kinds({path.suffix for path in files})
 
 
 def _kinds(endings: Container[str]) -> str:

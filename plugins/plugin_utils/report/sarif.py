@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -48,31 +48,53 @@ _HOST = "host"
 
 def sarif(audit: Audit, gate: Gate) -> str:
     """Return the log, in ASCII, with one run; that of a host without an audit has one result, with the reason."""
-    found = [finding for finding in audit.findings if finding.outcome in (FAIL, UNKNOWN)]
-    shown = [(finding, gate.standing(finding).kind, gate.baseline.state_of(finding)) for finding in found]
-    if audit.error_kind:
-        # Code scanning takes a run without results for one in which all is fixed, whatever its invocation says.
-        missing = Finding("audit", UNKNOWN, HIGH, Resource(_HOST, audit.host), _not_audited(audit))
-        shown = [(missing, ERROR, "")]
-    checks = {check["id"]: check for check in audit.document.get("checks", [])}
-    checks |= {
-        finding.check: {"severity": finding.severity} for finding, *dummy in shown if finding.check not in checks
-    }
-    numbers = {check: number for number, check in enumerate(checks)}
+    rules = SarifRules(audit.document.get("checks", []))
+    results = [item for item, dummy in rules.results(audit, gate)]
     run = {
-        "tool": {
-            "driver": {
-                "name": _NAME,
-                "informationUri": _HOME,
-                "rules": [_rule(check, about) for check, about in checks.items()],
-            }
-        },
-        # Hosts are told apart by it: of two runs with the same one, code scanning takes the later one alone.
-        "automationDetails": {"id": f"{_NAME}/{_uri(audit.host)}/"},
-        "invocations": [_invocation(audit)],
-        "results": [_result(audit.host, finding, numbers[finding.check], *stands) for finding, *stands in shown],
+        "tool": rules.tool(),
+        "automationDetails": automation_of(audit.host),
+        "invocations": [invocation_of([audit])],
+        "results": results,
     }
     return json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}) + "\n"
+
+
+class SarifRules:
+    """The rules of a run, by number, as results name them."""
+
+    def __init__(self, checks: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Begin with the checks of a document."""
+        self._checks: dict[str, Mapping[str, Any]] = {}
+        self._numbers: dict[str, int] = {}
+        self.add(checks)
+
+    def add(self, checks: Iterable[Mapping[str, Any]]) -> None:
+        """Add those that are not there yet."""
+        for check in checks:
+            self._checks.setdefault(check["id"], check)
+            self._numbers.setdefault(check["id"], len(self._numbers))
+
+    def results(self, audit: Audit, gate: Gate) -> Iterator[tuple[dict[str, Any], Finding]]:
+        """Return the results of a host, each with its finding."""
+        shown = [finding for finding in audit.findings if finding.outcome in (FAIL, UNKNOWN)]
+        stands = [(gate.standing(finding).kind, gate.baseline.state_of(finding)) for finding in shown]
+        if audit.error_kind:
+            # Code scanning takes a run without results for one in which all is fixed, whatever its invocation says.
+            shown = [Finding("audit", UNKNOWN, HIGH, Resource(_HOST, audit.host), _not_audited(audit))]
+            stands = [(ERROR, "")]
+        self.add({"id": finding.check, "severity": finding.severity} for finding in shown)
+        for finding, (standing, known) in zip(shown, stands, strict=True):
+            yield _result(audit.host, finding, self._numbers[finding.check], standing, known), finding
+
+    def tool(self) -> dict[str, Any]:
+        """Return the tool with all rules that results name."""
+        rules = [_rule(check, about) for check, about in self._checks.items()]
+        return {"driver": {"name": _NAME, "informationUri": _HOME, "rules": rules}}
+
+
+def automation_of(name: str) -> dict[str, Any]:
+    """Return what tells runs apart: of two with the same name, code scanning takes the later one alone."""
+    return {"id": f"{_NAME}/{_uri(name)}/"}
 
 
 def _rule(check: str, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,11 +163,11 @@ def _place(name: str, kind: str, path: str) -> dict[str, str]:
     return {"name": safe(name), "kind": kind, "fullyQualifiedName": safe(path)}
 
 
-def _invocation(audit: Audit) -> dict[str, Any]:
-    if not audit.error_kind:
-        return {"executionSuccessful": True}
-    reason = _message(safe(f"{audit.host}: {_not_audited(audit)}"))
-    return {"executionSuccessful": False, "toolExecutionNotifications": [{"level": "error", "message": reason}]}
+def invocation_of(audits: Iterable[Audit]) -> dict[str, Any]:
+    """Return whether all hosts were audited, and which were not, and why."""
+    reasons = [_message(safe(f"{audit.host}: {_not_audited(audit)}")) for audit in audits if audit.error_kind]
+    notes = [{"level": "error", "message": reason} for reason in reasons]
+    return {"executionSuccessful": not notes, **({"toolExecutionNotifications": notes} if notes else {})}
 
 
 def _not_audited(audit: Audit) -> str:
