@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, UNKNOWN, Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.collecting import (
     Collected,
     DocumentError,
@@ -118,6 +118,8 @@ class _Past:
             try:
                 self._history = History(sources.history)
                 self._history.begin(collected.run, self._seen_at)
+                # What is wrong with it is to be known before anything depends on it.
+                self._history.trend()
             except HistoryError as error:
                 self._drop(error)
 
@@ -133,7 +135,8 @@ class _Past:
         """The totals with what changed."""
         if self._later:
             hosts = counted(len(self._later), "host")
-            self._problems.append(f"{hosts} not compared, the history has later readings: {safe(self._later[0])}, ...")
+            names = listed([safe(host) for host in self._later], 5)
+            self._problems.append(f"{hosts} not compared, the history has later readings: {names}")
         if self._history is not None:
             try:
                 new, fixed, regressed = self._history.changes()

@@ -237,6 +237,8 @@ def _audit(content: Mapping[str, Any], used: _Used) -> Audit:
     phases = timings.get("phases") if isinstance(timings, dict) else None
     if not isinstance(phases, dict) or not all(isinstance(took, float | int | None) for took in phases.values()):
         raise DocumentError("its timings have no phases")
+    if not isinstance(content["findings"], list):
+        raise DocumentError("its findings are no list")
     audit = Audit.from_document(host, content)
     for finding in audit.findings:
         if finding.outcome not in OUTCOMES or finding.severity not in SEVERITIES:

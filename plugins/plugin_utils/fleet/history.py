@@ -57,15 +57,20 @@ _TABLES = tuple(
     " ".join(words.split())
     for words in (
         """CREATE TABLE run (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, started_at TEXT NOT NULL,
-        totals TEXT NOT NULL)""",
+        totals TEXT NOT NULL,
+        CHECK (typeof(id) = 'text' AND typeof(started_at) = 'text' AND typeof(totals) = 'text'))""",
         """CREATE TABLE host (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, last_run INTEGER NOT NULL,
-        seen_at TEXT NOT NULL, read_at TEXT NOT NULL, state TEXT NOT NULL)""",
+        seen_at TEXT NOT NULL, read_at TEXT NOT NULL, state TEXT NOT NULL, CHECK (typeof(name) = 'text' AND
+        typeof(last_run) = 'integer' AND typeof(seen_at) = 'text' AND typeof(read_at) = 'text' AND
+        typeof(state) = 'text'))""",
         """CREATE TABLE subject (number INTEGER PRIMARY KEY, check_id TEXT NOT NULL, resource TEXT NOT NULL,
-        UNIQUE (check_id, resource))""",
+        UNIQUE (check_id, resource), CHECK (typeof(check_id) = 'text' AND typeof(resource) = 'text'))""",
         # fixed: the run that did not see it any more. again: it had been fixed before.
         """CREATE TABLE finding (host INTEGER NOT NULL, subject INTEGER NOT NULL, opened INTEGER NOT NULL,
         fixed INTEGER, since TEXT NOT NULL, severity INTEGER NOT NULL, waived INTEGER NOT NULL,
-        again INTEGER NOT NULL, PRIMARY KEY (host, subject, opened)) WITHOUT ROWID""",
+        again INTEGER NOT NULL, PRIMARY KEY (host, subject, opened), CHECK (typeof(opened) = 'integer' AND
+        typeof(fixed) IN ('integer', 'null') AND typeof(since) = 'text' AND severity IN (0, 1, 2, 3) AND
+        waived IN (0, 1) AND again IN (0, 1))) WITHOUT ROWID""",
     )
 )
 
@@ -265,7 +270,6 @@ class History:
         except OSError as error:
             raise HistoryError(f"{self._name} cannot be used: {error.strerror}") from None
         except (ValueError, TypeError, AttributeError, LookupError) as error:
-            # Of a file that was changed by hand: SQLite keeps anything in any column.
             raise HistoryError(f"{self._name} is damaged: {error}") from None
 
 
@@ -341,3 +345,7 @@ def _prepare(base: sqlite3.Connection, name: str) -> None:
         raise HistoryError(f"{name} has the version {version}, and not {_VERSION}: another release wrote it")
     elif sorted(tables) != sorted(_TABLES):
         raise HistoryError(f"{name} is not as a history is made: it has been changed")
+    # Of what was changed by hand, too: SQLite itself keeps anything in any column.
+    (said,) = base.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        raise HistoryError(f"{name} is damaged: {said}")

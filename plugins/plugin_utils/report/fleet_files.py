@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Protocol
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet, FleetHost
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_formats import (
     FleetCsv,
     FleetJson,
     FleetJunit,
     FleetPrometheus,
     FleetSarif,
+    FleetStream,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_markdown import FleetMarkdown
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
@@ -31,13 +31,7 @@ _OLD = 86_400.0
 """Seconds after which a scratch file is one that a process left that was killed."""
 
 
-class _Stream(Protocol):
-    def host(self, host: FleetHost) -> None: ...
-
-    def end(self) -> None: ...
-
-
-_STREAMS: dict[str, tuple[str, Callable[[Callable[[str], object], Fleet, Gate], _Stream]]] = {
+_STREAMS: dict[str, tuple[str, Callable[[Callable[[str], object], Fleet, Gate], FleetStream]]] = {
     "json": ("json", FleetJson),
     "csv": ("csv", FleetCsv),
     "junit": ("xml", FleetJunit),
@@ -61,7 +55,9 @@ def write_fleet_files(fleet: Fleet, gate: Gate, folder: Path, formats: Sequence[
         for name, (ending, stream_of) in _STREAMS.items():
             if name in formats:
                 paths[ending] = folder / f"{_STEM}.{ending}"
-                streams.append(stream_of(files.enter_context(whole_file(paths[ending])), fleet, gate))
+                stream = stream_of(files.enter_context(whole_file(paths[ending])), fleet, gate)
+                files.callback(stream.close)
+                streams.append(stream)
         if streams:
             for host in fleet.hosts:
                 for stream in streams:

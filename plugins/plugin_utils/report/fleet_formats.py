@@ -44,7 +44,21 @@ _REASONS = 1_000
 """Hosts of which SARIF says at its end why they were not audited; each of them has a result."""
 
 
-class FleetJson:
+class FleetStream:
+    """A file that is written host by host."""
+
+    def host(self, host: FleetHost) -> None:
+        """Write a host, or keep what is needed of it."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Write what stands below the hosts."""
+
+    def close(self) -> None:
+        """Let go of what it has open, also where its file is not finished."""
+
+
+class FleetJson(FleetStream):
     """The result for programs, see docs/fleet-report.schema.json: a line a host."""
 
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
@@ -113,7 +127,7 @@ def _age(host: FleetHost, finding: Finding) -> dict[str, str]:
     return {"age": age.status, "since": age.since} if age else {}
 
 
-class FleetCsv:
+class FleetCsv(FleetStream):
     """A row for each finding that failed or is unknown; a host without any has one that says so."""
 
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
@@ -126,11 +140,8 @@ class FleetCsv:
         """Write the rows of a host."""
         self._write(fleet_rows(host.audit, self._gate, lambda finding: _age(host, finding)))
 
-    def end(self) -> None:
-        """Nothing stands below the rows."""
 
-
-class FleetJunit:
+class FleetJunit(FleetStream):
     """A test suite for each host, a test case for each check."""
 
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
@@ -150,7 +161,7 @@ class FleetJunit:
         self._write(FOOT)
 
 
-class FleetSarif:
+class FleetSarif(FleetStream):
     """One run with the results of all hosts. Its rules stand below them, since only then is known which there are."""
 
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
@@ -188,7 +199,7 @@ _HOSTS, _CHECKS, _CHANGES, _VANISHED = (
 )
 
 
-class FleetPrometheus:
+class FleetPrometheus(FleetStream):
     """The metrics of all hosts, and those of the fleet.
 
     Findings that passed or do not apply are counted over all hosts alone: there are many times more of them. All
@@ -215,7 +226,7 @@ class FleetPrometheus:
         for name, samples in prometheus.samples_of(host.audit, self._gate).items():
             kept = [sample for sample in samples if sample[0].get("outcome") not in (PASS, NOT_APPLICABLE)]
             if name not in self._parts:
-                self._parts[name] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed in end)
+                self._parts[name] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (see close)
             self._parts[name].write(prometheus.samples_text(name, kept))
 
     def end(self) -> None:
@@ -225,10 +236,14 @@ class FleetPrometheus:
             labels = {"check": check, "severity": severity, "outcome": outcome}
             self._write(prometheus.samples_text(_CHECKS, [(labels, number)]))
         for name, part in self._parts.items():
-            with part:
-                part.seek(0)
-                self._write(prometheus.head_of(name))
-                shutil.copyfileobj(part, _Sink(self._write))
+            part.seek(0)
+            self._write(prometheus.head_of(name))
+            shutil.copyfileobj(part, _Sink(self._write))
+
+    def close(self) -> None:
+        """Remove what was kept."""
+        for part in self._parts.values():
+            part.close()
 
     def _metric(self, name: str, about: str, label: str, numbers: Mapping[str, int]) -> None:
         self._write(prometheus.head_of(name, about))

@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_ma
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import STATES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import counted
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import is_waived
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_formats import FleetStream
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_words import (
     changes_in_words,
     findings_in_words,
@@ -42,7 +43,7 @@ _TEXT = 200
 _Rank = tuple[int, int, str]
 
 
-class FleetMarkdown:
+class FleetMarkdown(FleetStream):
     """The text (CommonMark with tables, as GitHub and GitLab show it)."""
 
     def __init__(self, write: Callable[[str], object], fleet: Fleet, gate: Gate) -> None:
