@@ -37,6 +37,7 @@ BUDGETS = {
     "connection_diagnosis": OF_REPORTS,
     "audit_gate": OF_REPORTS,
     "audit_summary": OF_REPORTS,
+    "fleet_report": OF_REPORTS,
 }
 """Files and bytes that a module may send to a host."""
 MOST_FILES = 320

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module that reports a fleet: its options, its result, and what people see."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.action import fleet_report
+
+from tests.unit.fleets import FAILING, document, lost, write_run
+from tests.unit.plugins.action.conftest import action_with
+
+
+def report(*directories: Path, **options: Any) -> dict[str, Any]:
+    given = {"directories": [str(path) for path in directories], **options}
+    found: dict[str, Any] = action_with(fleet_report, "fleet_report", lambda **dummy: {}, given).run(task_vars={})
+    return found
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Path:
+    """A directory with two runs, of which the first was reported."""
+    write_run(tmp_path, [document("web1"), document("web2"), document("gone")], "a", 1)
+    assert report(tmp_path, detail="none")["runs"] == 1
+    return write_run(tmp_path, [document("web1", {FAILING: "pass"}), document("web2"), lost("web3")], "b", 2)
+
+
+def test_the_result_has_what_changed_and_where_the_files_are(audited: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    found = report(audited, fail_on="high", formats=["json", "markdown"])
+    assert not found.get("failed")
+    assert found["msg"] == (
+        "gate failed on 3 of 3 hosts; "
+        "since the run before, 2026-12-01T10:00:00+00:00: none new, 1 fixed, none regressed; "
+        "1 host of earlier runs not part of this one"
+    )
+    assert found["totals"]["hosts"] == 3
+    assert (found["totals"]["new"], found["totals"]["fixed"], found["runs"]) == (0, 1, 2)
+    assert found["gate_failed"] == ["web1", "web2", "web3"]
+    assert [host["host"] for host in found["vanished"]] == ["gone"]
+    assert found["problems"] == []
+    assert found["files"] == {ending: str(audited / "fleet" / f"report.{ending}") for ending in ("json", "md")}
+    assert json.loads(Path(found["files"]["json"]).read_text())["run"] == found["totals"]
+    shown = capsys.readouterr().out
+    assert shown.splitlines() == [
+        "",
+        "3 hosts: 1 unreachable, 2 high",
+        *[line for line in shown.splitlines() if line.startswith("Findings: ")],
+        "Since the run before, 2026-12-01T10:00:00+00:00: none new, 1 fixed, none regressed",
+        "Not part of this run: 1 host: gone",
+        *[line for line in shown.splitlines() if line.startswith(("Fleet report: ", "  "))],
+    ]
+
+
+def test_what_the_summary_of_the_run_has_shown_is_left_out(audited: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    report(audited, detail="brief", width=400)
+    assert capsys.readouterr().out.splitlines() == [
+        "Not part of this run: 1 host: gone",
+        f"Fleet report: {audited / 'fleet'}: JSON",
+    ]
+    report(audited, detail="none")
+    assert capsys.readouterr().out == ""
+
+
+def test_history_is_where_it_is_wanted(audited: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "networks.sqlite3"
+    assert report(audited, history=str(other), detail="none")["runs"] == 1
+    assert other.is_file()
+    (audited / "history.sqlite3").unlink()
+    found = report(audited, history="none", output_dir=str(tmp_path / "out"), detail="none")
+    assert (found["runs"], found["totals"]["new"]) == (1, 0)
+    assert not (audited / "history.sqlite3").exists()
+    assert found["files"] == {"json": str(tmp_path / "out" / "report.json")}
+    # What its document says is known without a history, too.
+    assert [host["host"] for host in found["vanished"]] == ["gone"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"directories": []}, "directories: expected at least one"),
+        ({"history_days": 0}, "history_days: expected at least 1, found 0"),
+        ({"directories": ["none"]}, "no report was written: [Errno 2] No such file or directory"),
+        ({"directories": ["empty"]}, "no report was written: no document of an audit in"),
+        ({"output_dir": "file"}, "no report was written: [Errno"),
+    ],
+)
+def test_what_cannot_be_reported_fails(audited: Path, options: dict[str, Any], problem: str) -> None:
+    (audited / "empty").mkdir()
+    (audited / "file").touch()
+    placed = {
+        name: [str(audited / item) for item in value] if isinstance(value, list) else value
+        for name, value in options.items()
+    }
+    if "output_dir" in placed:
+        placed["output_dir"] = str(audited / "file")
+    found = report(audited, **placed)
+    assert found["failed"]
+    assert found["msg"].startswith(problem)
+
+
+def test_programs_get_the_lines_in_the_result(audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "ansible.posix.json")
+    assert report(audited)["report"][0] == "3 hosts: 1 unreachable, 2 high"
+
+
+def test_names_of_strangers_are_inert_on_the_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b[2J\u202e\ud800"
+    write_run(tmp_path, [document(name), document("web1")], "a", 1)
+    write_run(tmp_path, [document("web1")], "b", 2)
+    found = report(tmp_path)
+    assert not found.get("failed")
+    assert "a\\x1b[2J\\u202e\\ud800" in capsys.readouterr().out
+    assert found["vanished"][0]["host"] == "a\x1b[2J\u202e\\ud800"
