@@ -32,7 +32,8 @@ print(json.dumps({
     "wall": time.monotonic() - began,
     "counted": counted - began,
     "cpu": use.ru_utime + use.ru_stime,
-    "peak": use.ru_maxrss / 1024,
+    # Not ru_maxrss, which a process has of the one that started it.
+    "peak": int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024,
     "files": {path.name: path.stat().st_size for path in files.values()},
     "history": (folder / "history.sqlite3").stat().st_size,
 }))

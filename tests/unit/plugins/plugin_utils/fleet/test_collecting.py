@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet import manifest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.assembling import ChangedError, NoHostError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.collecting import LARGEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, read_manifest
 
 from tests.unit.fleets import document, fleet_in, lost, run_program, write_run
