@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
+    ICC,
     Container,
     DaemonProcess,
     Endpoint,
@@ -368,7 +369,7 @@ class DockerHost:
         """As the engine shows it."""
         return Network(
             f"{bridge.number:012x}" + "0" * 52, bridge.name, "bridge", internal=bridge.internal,
-            subnets=[Subnet(bridge.subnet, bridge.address(0))],
+            subnets=[Subnet(bridge.subnet, bridge.address(0))], options={} if bridge.icc else {ICC: "false"},
         )  # fmt: skip
 
     def _routes(self) -> list[Route]:

@@ -195,10 +195,12 @@ def check_syntax(tmp_path: Path, words: Sequence[str]) -> Result:
     groups["docker"]["hosts"]["edge1"] = {}
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": groups}}))
     (tmp_path / "networks.yml").write_text("networks_list: []\n")
+    (tmp_path / "change.yml").write_text("what_if_changes: []\n")
     files = {
         "hosts.yml": f"{tmp_path}/hosts.yml",
         ".build/lab/inventory.yml": f"{tmp_path}/hosts.yml",
         "@networks.yml": f"@{tmp_path}/networks.yml",
+        "@change.yml": f"@{tmp_path}/change.yml",
     }
     return run_playbook([*(files.get(word, word) for word in words), "--syntax-check"], environment(), {}, 120)
 

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action what_if: has a host read, applies changes to what was read, and compares who reaches what."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT, READ_BY_AUDIT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
+    LimitError,
+    NoAnswerError,
+    is_answer,
+    judge_within,
+    read_snapshot_text,
+    seconds_of,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.changes import BadChangeError, read_changes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.prediction import lines_of, predicted
+
+READING = "dockernet.baseline.docker_netcheck"
+
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "changes": {"type": "list", "elements": "dict", "required": True},
+    "snapshot_path": {"type": "path"},
+    "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
+    "read_timeout": {"type": "int", "default": 60},
+    "judge_timeout": {"type": "int", "default": 60},
+}
+
+
+class ActionModule(ActionBase):
+    """What Ansible runs for a task of what_if."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the result of the task. Raises AnsibleActionFail for options that are wrong."""
+        super().run(tmp, task_vars)
+        dummy_validation, options = cast(Any, self).validate_argument_spec(_ARGUMENTS)
+        seconds = seconds_of(options)
+        try:
+            changes = read_changes(options["changes"])
+        except BadChangeError as error:
+            raise AnsibleActionFail(safe(str(error))) from None
+        to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
+        if options["snapshot_path"] is not None:
+            to_read["snapshot"] = AUDIT
+        read: dict[str, Any] = self._execute_module(module_name=READING, module_args=to_read, task_vars=task_vars)
+        if not is_answer(read):
+            return read
+        packed = read.pop(WIRE, None)
+        try:
+            found = judge_within(seconds, packed, read_snapshot_text, lambda snapshot: predicted(snapshot, changes))
+        except NoAnswerError as error:
+            raise AnsibleActionFail(f"the host did not answer like {READING}: {error}") from None
+        except LimitError as error:
+            raise AnsibleActionFail(f"what would change was not worked out: {error}") from None
+        shown = {} if found.get("failed") else show([_title(task_vars), *lines_of(found)])
+        return {**read, "changed": False, **found, **shown}
+
+
+def _title(task_vars: dict[str, Any] | None) -> str:
+    return safe(f"{(task_vars or {}).get('inventory_hostname', '')}: on paper, nothing was changed:")

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
+
+"""Who reaches what in files that were saved, documents of audits or snapshots, compared within limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY, read_snapshot_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import Flows, flows_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION
+
+SECONDS = 60.0
+"""For reading and comparing both."""
+_LONGEST = 300
+
+
+class SavedFlowsError(ValueError):
+    """A file that cannot be compared; the message names it."""
+
+
+def changes_between(before: Path, after: Path) -> list[str]:
+    """Return what changed between two files, in words. Raises SavedFlowsError."""
+
+    def work(tell: Callable[[Any], None]) -> None:
+        try:
+            changes = [change.words for change in compare(_flows(before), _flows(after))]
+        except SavedFlowsError as error:
+            tell(encodable(str(error)[:_LONGEST]))
+            return
+        tell(encodable(mask_data(changes)))
+
+    told = run_in_child(work, SECONDS, MEMORY)
+    if not told.items:
+        raise SavedFlowsError(f"{before} and {after} could not be compared: {told.problem}")
+    (found,) = told.items
+    if isinstance(found, str):
+        raise SavedFlowsError(found)
+    return [str(words) for words in found]
+
+
+def _flows(path: Path) -> Flows:
+    try:
+        text = read_regular(path, LARGEST).data.decode("utf-8")
+        document = json.loads(text)
+        header = document.get("document") if isinstance(document, dict) else None
+        if isinstance(header, dict) and header.get("name") == NAME:
+            if header.get("version") != VERSION:
+                raise SavedFlowsError(f"{path}: its version is {str(header.get('version'))[:20]}, and not {VERSION}")
+            return flows_of(document.get("reachability"))
+        return Flows(AuditContext(read_snapshot_text(text), Settings()).matrix)
+    except OSError as error:
+        raise SavedFlowsError(f"{path} could not be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, SavedFlowsError):
+            raise
+        raise SavedFlowsError(
+            f"{path} is neither a document of an audit nor a snapshot that can be compared: {error}"
+        ) from error

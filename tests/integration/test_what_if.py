@@ -1,0 +1,122 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is predicted of a change before it is made is what is read once it was made: each flow, on real hosts."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import Flows
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.changes import read_changes
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_host import with_changes
+
+from tests.integration.snapshots import install_readers, read_host
+from tests.lab.ansible_runs import ansible_module
+from tests.lab.host import Host
+from tests.lab.scenario import NetworkSpec, Scenario, Workload, container_command, wait_for_servers
+
+DB = Workload("db", ["back"], serve=(5432,))
+SHOP = Scenario(
+    networks=[NetworkSpec("front"), NetworkSpec("back")],
+    containers=[
+        Workload("web", ["front"], publish=["8080:80", "127.0.0.1:8443:80"]),
+        Workload("peer", ["front"]),
+        DB,
+        Workload("both", ["front", "back"]),
+        Workload("old", publish=["9000:80"]),
+    ],
+)
+
+
+@pytest.fixture
+def shop(fresh_host: Host) -> Host:
+    install_readers(fresh_host)
+    fresh_host.deploy(SHOP)
+    return fresh_host
+
+
+def flows(snapshot: HostSnapshot) -> Flows:
+    return Flows(AuditContext(snapshot, Settings()).matrix)
+
+
+def differences(before: HostSnapshot, changes: list[dict[str, Any]], after: HostSnapshot) -> list[str]:
+    """Return in what a host is otherwise than it was predicted to be."""
+    return [change.words for change in compare(flows(with_changes(before, read_changes(changes))), flows(after))]
+
+
+def assert_as_predicted(before: HostSnapshot, changes: list[dict[str, Any]], after: HostSnapshot) -> list[str]:
+    """Return what was predicted, where each flow is as it then was."""
+    assert differences(before, changes, after) == []
+    return [change.words for change in compare(flows(before), flows(with_changes(before, read_changes(changes))))]
+
+
+def test_a_port_that_is_published_at_any_address(shop: Host) -> None:
+    for host_ip in ("", "127.0.0.1", shop.address):
+        before = read_host(shop)
+        shop.docker("rm", "--force", "db")
+        again = replace(DB, publish=[f"{host_ip}:15432:5432" if host_ip else "15432:5432"])
+        shop.docker(*container_command(again))
+        wait_for_servers(shop, again)
+        after = read_host(shop)
+        publish = {"container": "db", "port": 5432, "host_port": 15432, "host_ip": host_ip}
+        said = assert_as_predicted(before, [{"publish": publish}], after)
+        assert any("db:5432/tcp" in line and line.startswith("new: ") for line in said)
+        shop.docker("rm", "--force", "db")
+        shop.docker(*container_command(DB))
+        wait_for_servers(shop, DB)
+        assert_as_predicted(after, [{"unpublish": {"container": "db", "host_port": 15432}}], read_host(shop))
+
+
+def test_networks_that_are_added_with_containers(shop: Host) -> None:
+    for number, (internal, icc) in enumerate(itertools.product((False, True), repeat=2)):
+        name = f"more{number}"
+        before = read_host(shop)
+        words = ["--internal"] if internal else []
+        option = f"com.docker.network.bridge.enable_icc={str(icc).lower()}"
+        shop.docker("network", "create", *words, "--opt", option, name)
+        for container in ("db", "peer"):
+            shop.docker("network", "connect", name, container)
+        after = read_host(shop)
+        connects = [{"connect": {"network": name, "container": container}} for container in ("db", "peer")]
+        assert_as_predicted(before, [{"network": {"name": name, "internal": internal, "icc": icc}}, *connects], after)
+        shop.docker("network", "disconnect", name, "db")
+        assert_as_predicted(after, [{"disconnect": {"network": name, "container": "db"}}], read_host(shop))
+
+
+def test_icc_off_on_the_default_network(shop: Host) -> None:
+    shop.deploy(Scenario(containers=[Workload("older")]))
+    before = read_host(shop)
+    shop.write("/etc/docker/daemon.json", '{"icc": false}\n')
+    shop.restart_docker()
+    for item in (*SHOP.containers, Workload("older")):
+        shop.docker("start", item.name)
+        wait_for_servers(shop, item)
+    said = assert_as_predicted(before, [{"icc": {"network": "bridge", "enabled": False}}], read_host(shop))
+    assert any("older:80/tcp" in line and line.startswith("no longer: ") for line in said)
+
+
+def test_docker_proxy_off_by_a_restart_of_all(shop: Host) -> None:
+    before = read_host(shop)
+    shop.write("/etc/docker/daemon.json", '{"userland-proxy": false}\n')
+    shop.restart_docker()
+    for item in SHOP.containers:
+        shop.docker("start", item.name)
+        wait_for_servers(shop, item)
+    assert_as_predicted(before, [{"userland_proxy": False}], read_host(shop))
+
+
+def test_docker_proxy_off_by_its_module_which_guards_loopback_addresses(shop: Host) -> None:
+    before = read_host(shop)
+    arguments = {"state": "disabled", "live_restore": "enabled", "on_disruption": "allow"}
+    done = ansible_module(shop, "dockernet.baseline.userland_proxy", arguments)
+    assert not done.get("failed"), done
+    (line,) = differences(before, [{"userland_proxy": False}], read_host(shop))
+    assert line.startswith("no longer: outside reaches old:80/tcp, web:80/tcp at 127.0.0.1: ")
+    assert line.endswith("dockernet-loopback-guard -j DROP")
