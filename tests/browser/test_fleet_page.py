@@ -33,7 +33,14 @@ def hosts_of(fleet: Fleet) -> dict[str, FleetHost]:
 
 def with_topology(fleet: Fleet) -> FleetHost:
     """A host with several containers, and findings."""
-    return next(host for host in fleet.hosts if "Docker 29" in host.audit.label)
+    check = "bridge.route-localnet"
+    return next(
+        host
+        for host in fleet.hosts
+        if "Docker 29" in host.audit.label
+        and host.closed
+        and any(item.check == check and item.outcome == "fail" for item in host.audit.findings)
+    )
 
 
 def shown(page: Page) -> list[str]:
@@ -108,7 +115,7 @@ def test_host_page_has_what_its_document_has(opened: Opening, page_file: Path, f
     assert finding.remediation is not None
     for part in (finding.summary, finding.impact, finding.remediation.text, "bridge_hairpin", "state: auto"):
         assert part in text
-    assert page.locator(".standing .why").inner_text() == host.closed
+    assert page.locator(".standing .closing").inner_text() == host.closed
     page.go_back()
     expect(page.locator(".list .count")).to_have_text("60 hosts")
     assert page.evaluate("document.activeElement.textContent").startswith(host.audit.host)

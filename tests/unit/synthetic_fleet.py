@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import random
 from collections.abc import Iterable, Iterator
@@ -110,8 +111,7 @@ def synthetic_fleet_host(number: int, seed: int = 1, *, history: bool = True) ->
     document = json.loads(dice.choice(documents()))
     document["host"] |= {"inventory_name": name, "hostname": name.partition(".")[0], "kernel": "6.12.57+deb13-amd64"}
     document["host"]["taken_at"] = AT.format(minute=number % 60)
-    if dice.random() < 0.6:
-        _remediate(document, dice)
+    _remediate(document, dice, dice.choices((0.0, 0.1, 0.5), (55, 33, 12))[0])
     audit = Audit.from_document(name, document)
     host = fleet_host(audit, _ages(audit, dice) if history else {})
     if history and dice.random() < 0.2:
@@ -126,12 +126,12 @@ def fleet_host(audit: Audit, ages: dict[FindingKey, FindingAge]) -> FleetHost:
     return FleetHost(audit, audit.complaint(GATE), ages)
 
 
-def _remediate(document: dict[str, Any], dice: random.Random) -> None:
-    """Let some of what failed pass, so that hosts differ."""
+def _remediate(document: dict[str, Any], dice: random.Random, left: float) -> None:
+    """Leave this part of what failed, and less of what is unknown, so that hosts differ."""
     for finding in document["findings"]:
-        if finding["outcome"] in ("fail", "unknown") and dice.random() < 0.75:
+        most = left / 5 if finding["outcome"] == "unknown" else left
+        if finding["outcome"] in ("fail", "unknown") and not finding.get("waiver") and dice.random() >= most:
             finding["outcome"] = "pass"
-            finding.pop("waiver", None)
             finding.pop("remediation", None)
             finding.pop("impact", None)
 
@@ -192,10 +192,10 @@ def totals_of(hosts: Iterable[FleetHost]) -> RunTotals:
 def _earlier(totals: RunTotals, ago: int) -> RunTotals:
     """A run some weeks ago: more of its hosts were bad."""
     states = dict(totals.states)
-    moved = min(states["well"], round(totals.hosts * 0.02 * ago))
+    moved = min(states["well"], round(totals.hosts * (0.035 * ago + 0.03 * (ago % 3))))
     states["well"] -= moved
-    states["high"] += moved // 2
-    states["medium"] += moved - moved // 2
-    month, day = divmod(30 * 11 - 7 * ago - 1, 30)
-    at = f"2026-{month + 1:02}-{day + 1:02}T06:00:00+00:00"
-    return replace(totals, run=f"run-{ago}", started_at=at, states=states, gate_closed=totals.gate_closed + moved // 2)
+    for state, part in (("high", 0.4), ("medium", 0.35), ("low", 0.25)):
+        states[state] += round(moved * part)
+    at = datetime.datetime.fromisoformat(STARTED) - datetime.timedelta(weeks=ago)
+    closed, at_text = totals.gate_closed + moved // 2, at.isoformat()
+    return replace(totals, run=f"{at:%Y%m%dT%H%M%S}", started_at=at_text, states=states, gate_closed=closed)

@@ -107,6 +107,7 @@ const LETTERS = { high: 'H', medium: 'M', low: 'L', info: 'i', unknown: '?', wai
   failed: '\u2715', unreachable: '\u2298', 'without docker': '\u2013', pass: '\u2713', not_applicable: '\u2013' };
 const KINDS = { h: 'high', m: 'medium', l: 'low', u: 'unknown', i: 'info', w: 'waived', p: 'pass', n: 'not_applicable' };
 const WORDS = { not_applicable: 'not applicable', failed: 'audit failed' };
+const NONE = { unreachable: 'not audited', failed: 'not audited', 'without docker': 'not applicable' };
 const SEVERITIES = ['high', 'medium', 'low', 'unknown', 'info', 'waived'];
 const OPEN = ['high', 'medium', 'low', 'unknown', 'info'];
 const word = (kind) => WORDS[kind] || kind;
@@ -456,7 +457,7 @@ function makeHostList() {
         h('span', { class: 'dim engine' }, cut(host.label, 60))),
       h('td', { role: 'gridcell', tabindex: '-1', class: 'state' }, badge(host.state),
         host.closed && h('span', { class: 'gate' }, 'gate closed')),
-      h('td', { role: 'gridcell', tabindex: '-1', class: 'findings' }, counts.length ? counts : h('span', { class: 'dim' }, 'none'),
+      h('td', { role: 'gridcell', tabindex: '-1', class: 'findings' }, counts.length ? counts : h('span', { class: 'dim' }, NONE[host.state] || 'none'),
         changes.length > 0 && h('span', { class: 'changes' }, changes.join(', ')),
         names.length > 0 && h('span', { class: 'names' }, names.slice(0, 3).join(', ') +
           (names.length > 3 ? ` and ${names.length - 3} more` : ''))),
@@ -632,7 +633,7 @@ function hostView(host, found) {
       h('h1', { tabindex: '-1' }, long(host.name, 120)),
       h('p', { class: 'standing' }, badge(host.state),
         h('span', { class: `gate ${host.closed ? 'closed' : 'open'}` }, host.closed ? 'gate closed' : 'gate open'),
-        host.closed && h('span', { class: 'why' }, long(found.closed, 400))),
+        host.closed && h('span', { class: 'closing' }, long(found.closed, 400))),
       about.length > 0 && h('dl', { class: 'about' }, about.map(([name, value]) => h('div', {}, h('dt', {}, name),
         h('dd', {}, name === 'audited' ? minute(value) : long(value, 200))))),
       listed.length > 1 && h('nav', { class: 'jumps', 'aria-label': 'Sections' }, listed.map(jump))),
@@ -714,7 +715,7 @@ function findingBody(item, status, since) {
       item.evidence.length > 0 && line('evidence', h('dl', { class: 'evidence' }, item.evidence.map(([name, value]) =>
         h('div', {}, h('dt', {}, long(name, 120)), h('dd', {}, valueOf(value))))))),
     item.paths.length > 0 && h('div', { class: 'paths' },
-      item.paths.slice(0, 5).map(([from, to, why, how]) => pathOf([from, 'host'], to, how ? 'bad' : 'neutral', why)),
+      item.paths.slice(0, 5).map(([from, to, why, how]) => pathOf([from, 'this host'], to, how ? 'bad' : 'neutral', why, why.startsWith('the answer is lost'))),
       item.paths.length > 5 && h('p', { class: 'dim' }, `and ${item.paths.length - 5} more, in the evidence`)));
 }
 
@@ -733,13 +734,11 @@ function valueOf(value) {
 const MARKS = { good: '\u2713', bad: '\u2715', unsure: '?', neutral: '' };
 
 /** A packet's way: where it starts, what it passes, where it should arrive, and what becomes of it. */
-function pathOf(passes, destination, how, why, answer = '') {
-  const end = h('li', { class: `end ${how}` }, h('span', { class: 'sign', 'aria-hidden': 'true' }, MARKS[how]),
-    h('span', {}, long(why, 300)));
-  const last = h('li', { class: how === 'bad' && !answer ? 'missed' : '' }, cut(destination, 120));
-  const arrives = how === 'good' || answer || how === 'neutral';
-  return h('ol', { class: 'path', 'aria-label': 'Path' }, passes.map((text) => h('li', {}, cut(text, 120))),
-    arrives ? [last, end] : [end, last]);
+function pathOf(passes, destination, how, why, isLost = false) {
+  const ended = how === 'bad' && !isLost;
+  return h('div', { class: 'way' }, h('ol', { class: 'path' }, passes.map((text) => h('li', {}, cut(text, 120))),
+    h('li', { class: ended ? 'missed' : how }, cut(destination, 120), ended && h('span', { class: 'hidden' }, ' is not reached'))),
+  why && h('p', { class: `why ${how}` }, MARKS[how] && h('span', { class: `sign ${how}`, 'aria-hidden': 'true' }, MARKS[how]), ' ', long(why, 400)));
 }
 
 function changesSection(found) {
@@ -875,6 +874,7 @@ const fitted = (text, width) => cut(text, Math.max(4, Math.floor((width - 20) / 
 
 function box(x, y, width, height, kind, name, lines, title) {
   return s('g', { class: `box ${kind}` }, s('title', {}, cut(title || [name, ...lines].join('\n').replaceAll('\n', ', '), 600)),
+    kind.includes('many') && s('rect', { x: x + 4, y: y + 4, width, height, rx: 6 }),
     s('rect', { x, y, width, height, rx: 6 }), s('text', { x: x + 10, y: y + LINE, class: 'name' }, fitted(name, width)),
     lines.map((text, at) => s('text', { x: x + 10, y: y + LINE * (at + 2) }, fitted(text, width))));
 }
@@ -1020,8 +1020,8 @@ function reachabilitySection(found) {
   return section('Reachability', 'Reachability',
     problems.map((text) => h('p', { class: 'notice' }, long(text))),
     exposures.length > 0 && [h('h3', {}, `Exposed to machines outside (${exposures.length})`),
-      manyOf(exposures, 20, ([, text, from, to, reason]) => h('div', { class: 'exposure' }, h('p', {}, long(text)),
-        pathOf([from, 'host'], to, 'good', reason ? `reached: ${reason}` : 'reached')))],
+      manyOf(exposures, 20, ([, text, from, to]) => h('div', { class: 'exposure' }, h('p', {}, long(text)),
+        pathOf([from, 'this host'], to, 'neutral', '')))],
     reach.cells ? reachMatrix(matrixOf(reach)) : [h('pre', { tabindex: '0' }, long(told(reach.listing).join('\n').split('\n').slice(0, 200).map(visible).join('\n'), 20000)),
       h('p', { class: 'dim' }, 'The matrix is part of documents with audit_reachability: full.')]);
 }
@@ -1035,6 +1035,7 @@ function reachMatrix(matrix) {
     for (const old of app.querySelectorAll('.chosen')) old.classList.remove('chosen');
     cell?.classList.add('chosen');
     detail.replaceChildren(cellDetail(matrix, origin, ats));
+    detail.scrollIntoView({ block: 'nearest' });
   };
   const wanted = h('select', { id: 'matrix-how' }, [['', 'all'], ['good', 'answered'], ['bad', 'not answered'], ['unsure', 'unknown']]
     .map(([value, text]) => h('option', { value }, text)));
@@ -1111,10 +1112,10 @@ function cellDetail(matrix, origin, ats) {
     [...seen.values()].slice(0, 10).map((cell) => {
       const how = howOf(cell);
       const why = how === 'good' ? cell.instead ? `answered by ${cell.instead} instead` : 'answered' : cell.reason || cell.observed;
-      return h('div', { class: 'way' }, h('p', {}, h('span', { class: `sign ${how}` }, MARKS[how]), ' ', h('strong', {}, cell.observed),
-        RELATIONS[cell.relation] ? ` ${RELATIONS[cell.relation]}` : '', `, for example ${cut(cell.from, 80)} to ${cut(cell.to, 80)}`),
-      pathOf([cell.from, cell.relation === 'same_network' ? 'bridge of their network' : 'host'], cell.to, how, why,
-        cell.verdict === 'no answer' ? 'lost' : ''));
+      return h('div', {}, h('p', {}, h('strong', {}, cell.observed), RELATIONS[cell.relation] ? ` ${RELATIONS[cell.relation]}` : '',
+        `, for example ${cut(cell.from, 80)} to ${cut(cell.to, 80)}:`),
+      pathOf([cell.from, cell.relation === 'same_network' ? 'bridge of their network' : 'this host'], cell.to, how, why,
+        cell.verdict === 'no answer'));
     }));
 }
 

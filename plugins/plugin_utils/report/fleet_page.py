@@ -26,7 +26,7 @@ import heapq
 import json
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -177,13 +177,21 @@ class _Strings:
     _numbers: dict[str, int] = field(default_factory=dict)
     _seen: set[int] = field(default_factory=set)
 
-    def put(self, text: str) -> str | int:
-        """Return the text, or its number where it is shared."""
-        if len(text) < _SHORT:
-            return text
-        number = self._numbers.get(text)
-        if number is not None:
-            return number
+    def pack(self, value: Iterable[Any]) -> list[Any]:
+        """Return lists and texts with what is shared as numbers. They hold no numbers of their own."""
+        numbers = self._numbers
+        packed: list[Any] = []
+        for item in value:
+            if type(item) is not str:
+                packed.append(self.pack(item))
+            elif len(item) < _SHORT:
+                packed.append(item)
+            else:
+                number = numbers.get(item)
+                packed.append(self._of_new(item) if number is None else number)
+        return packed
+
+    def _of_new(self, text: str) -> str | int:
         key = hash(text)
         if key not in self._seen:
             if len(self._seen) < _SEEN:
@@ -194,12 +202,6 @@ class _Strings:
         self._numbers[text] = len(self.shared)
         self.shared.append(text)
         return self._numbers[text]
-
-    def pack(self, value: Any) -> Any:
-        """Return lists and texts with what is shared as numbers. They hold no numbers of their own."""
-        if isinstance(value, str):
-            return self.put(value)
-        return [self.pack(item) for item in value]
 
 
 @dataclass(frozen=True)
@@ -481,50 +483,39 @@ def _reachability(found: Mapping[str, Any], strings: _Strings) -> dict[str, Any]
     """The matrix. Its cells are rows of numbers: of an origin, a destination, and of texts of this host."""
     known: dict[str, Any] = {
         "exposures": strings.pack(
-            [[item["kind"], item["text"], *_packet(item["example"]), item["reason"]] for item in found["exposures"]]
+            [[item["kind"], item["text"], *_packet(item["example"])] for item in found["exposures"]]
         ),
         "problems": strings.pack(found["problems"]),
     }
     if "cells" not in found:
         known["listing"] = strings.pack(found["listing"])
         return known
-    texts: dict[str, int] = {}
-
-    def number(text: str) -> int:
-        return texts.setdefault(text, len(texts))
-
     known["origins"] = strings.pack([[item["kind"], item["name"], item["members"]] for item in found["origins"]])
     known["destinations"] = strings.pack(
         [[item["kind"], item["name"], item["at"], item["protocol"], item["members"]] for item in found["destinations"]]
     )
-    known["cells"] = [
-        [
-            item["origin"],
-            item["destination"],
-            *map(
-                number,
-                (
-                    item["relation"],
-                    item["verdict"],
-                    item["observed"],
-                    item["reason"],
-                    item["instead"],
-                    *_packet(item["example"]),
-                ),
-            ),
-        ]
-        for item in found["cells"]
-    ]
-    known["texts"] = strings.pack(list(texts))
+    texts: dict[str, int] = {}
+    known["cells"] = cells = []
+    for item in found["cells"]:
+        cell = [item["origin"], item["destination"]]
+        words = (item["relation"], item["verdict"], item["observed"], item["reason"], item["instead"])
+        for text in (*words, *_packet(item["example"])):
+            number = texts.get(text)
+            if number is None:
+                number = texts[text] = len(texts)
+            cell.append(number)
+        cells.append(cell)
+    known["texts"] = strings.pack(texts)
     return known
 
 
 def _packet(packet: Mapping[str, Any]) -> tuple[str, str]:
     """Who sends it, and where to."""
-    origin, address = packet["origin"], packet["destination"]
-    name = f"{origin['kind']} {origin['name']}".strip() if origin["name"] != origin["kind"] else origin["kind"]
-    port = f":{packet['port']}" if packet["port"] else ""
-    return name, f"{f'[{address}]' if ':' in address else address}{port}/{packet['protocol']}"
+    origin, address, port = packet["origin"], packet["destination"], packet["port"]
+    kind, name = origin["kind"], origin["name"]
+    place = f"[{address}]" if ":" in address else address
+    sender = f"{kind} {name}" if name and name != kind else kind
+    return sender, f"{place}:{port}/{packet['protocol']}" if port else f"{place}/{packet['protocol']}"
 
 
 # ---- the template ----------------------------------------------------------------------------------------------------
