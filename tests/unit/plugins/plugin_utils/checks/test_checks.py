@@ -322,6 +322,10 @@ def test_live_restore_in_force_and_configured_no_more_is_said() -> None:
     by_flag = SyntheticHost(argv=["dockerd", "--live-restore"]).daemon_json(b"{}")
     assert only(by_flag, "daemon.live-restore").outcome == "pass"
     assert only(SyntheticHost().unread("daemon_config"), "daemon.live-restore").outcome == "pass"
+    # A key that is there twice is accepted, so that it is known what the next start has.
+    twice = SyntheticHost().daemon_json(b'{"icc": true, "icc": true}')
+    assert only(twice, "daemon.live-restore").outcome == "fail"
+    assert only(SyntheticHost().daemon_json(b'{"icc": '), "daemon.live-restore").outcome == "pass"
 
 
 def test_live_restore_does_not_go_with_swarm() -> None:

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import Taken
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ConfiguredPool, Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.subnets import AddressSpace
 
 from tests.unit.docker_host import Bridge, DockerHost
 from tests.unit.plugins.plugin_utils.checks.verdicts import failing, judge, only
@@ -217,6 +220,16 @@ def test_what_is_to_be_avoided_is_told_by_a_parameter() -> None:
     (overlap,) = finding.evidence["overlaps with"]
     assert overlap.startswith("172.16.0.0/12, ")
     assert overlap in finding.summary
+
+
+@pytest.mark.parametrize(
+    ("other", "overlaps"),
+    [("10.1.0.255/32", True), ("10.1.1.0/24", False), ("10.0.255.0/24", False), ("10.1.0.0/32", True), ("::/0", False)],
+)
+def test_ranges_that_have_one_address_in_common_overlap(other: str, *, overlaps: bool) -> None:
+    taken = Taken(ipaddress.ip_network("10.1.0.0/24"), "the office")
+    found = AddressSpace([taken]).overlapping(ipaddress.ip_network(other))
+    assert found == ([taken] if overlaps else [])
 
 
 # ---- network.pools ---------------------------------------------------------------------------------------------------

@@ -275,9 +275,11 @@ def test_only_what_was_open_and_can_be_set_is_opened_again() -> None:
     gone = plan_reopening(closed, replace(FIREWALL, programs={}), unit, BOTH)
     assert (gone.policies, gone.unit) == ([], plan.unit)
     # The unit stays for the family that is still to be closed.
-    one = plan_reopening(closed, FIREWALL, unit, FOUR).unit
+    plan = plan_reopening(closed, FIREWALL, unit, FOUR)
+    one = plan.unit
     assert one is not None
     assert (recorded_policies(one.after), one.after.state) == ({"ipv6": "DROP"}, "enabled")
+    assert "which closes FORWARD (IPv6) at boot" in plan.outline.actions[0]
 
 
 def done(snapshot: HostSnapshot, unit: UnitState, plan: PolicyPlan) -> tuple[HostSnapshot, UnitState]:

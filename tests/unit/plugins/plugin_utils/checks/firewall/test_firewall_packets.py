@@ -531,7 +531,8 @@ def test_a_network_made_to_be_reached_is_no_fault() -> None:
     snapshot = without_rules(big_host(2, 4))
     for name in ("net0", "net1"):
         snapshot = with_options(snapshot, name, **{GATEWAY_MODE: "nat-unprotected"})
-    assert only(snapshot, "firewall.isolation").outcome == "pass"
+    finding = only(snapshot, "firewall.isolation")
+    assert (finding.outcome, finding.evidence["answered"]) == ("pass", 0)
 
 
 def test_a_namespace_that_was_not_read_leaves_isolation_and_egress_open() -> None:
