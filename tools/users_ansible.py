@@ -19,6 +19,8 @@ from ansible.config.manager import ConfigManager
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
+PROGRESS = "dockernet.baseline.progress"
+"""The callback that says how far a run over many hosts is."""
 EMPTY = BUILD / "empty.cfg"
 SYSTEM = Path("/etc/ansible/ansible.cfg")
 
@@ -40,9 +42,11 @@ def environment_of(config: Path) -> dict[str, str]:
     """Return the variables that are set beside those of the user; collections of the user come after this one."""
     settings = cast(Any, ConfigManager)(conf_file=str(config))
     installed = [str(path) for path in settings.get_config_value("COLLECTIONS_PATHS")]
+    callbacks = [str(name) for name in settings.get_config_value("CALLBACKS_ENABLED")]
     return {
         "ANSIBLE_CONFIG": str(config),
         "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join([str(BUILD), *installed]),
+        "ANSIBLE_CALLBACKS_ENABLED": ",".join([*callbacks, PROGRESS] if PROGRESS not in callbacks else callbacks),
         # A name that is mistyped would otherwise be an inventory without hosts, and a success.
         "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
     }

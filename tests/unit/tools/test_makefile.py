@@ -108,3 +108,12 @@ def test_without_a_configuration_of_the_user_that_of_this_repository_does_not_ho
     users_ansible.EMPTY.touch()
     paths = users_ansible.environment_of(users_ansible.EMPTY)["ANSIBLE_COLLECTIONS_PATH"].split(":")
     assert paths[0] == str(ROOT / ".build")
+
+
+def test_the_callbacks_of_the_user_are_called_beside_that_of_this_collection(tmp_path: Path) -> None:
+    config = tmp_path / "ansible.cfg"
+    config.write_text("[defaults]\ncallbacks_enabled = mine.own.timer, ansible.posix.profile_tasks\n")
+    enabled = users_ansible.environment_of(config)["ANSIBLE_CALLBACKS_ENABLED"]
+    assert enabled == "mine.own.timer,ansible.posix.profile_tasks,dockernet.baseline.progress"
+    config.write_text("[defaults]\ncallbacks_enabled = dockernet.baseline.progress\n")
+    assert users_ansible.environment_of(config)["ANSIBLE_CALLBACKS_ENABLED"] == "dockernet.baseline.progress"
