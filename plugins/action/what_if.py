@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT, READ_BY_AUDIT
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
@@ -23,12 +26,18 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.changes import BadChangeError, read_changes
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.prediction import lines_of, predicted
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.prediction import (
+    lines_of,
+    plan_lines,
+    planned,
+    predicted,
+)
 
 READING = "dockernet.baseline.docker_netcheck"
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
-    "changes": {"type": "list", "elements": "dict", "required": True},
+    "changes": {"type": "list", "elements": "dict"},
+    "repairs": {"type": "dict"},
     "snapshot_path": {"type": "path"},
     "docker_host": {"type": "str", "default": "unix:///var/run/docker.sock"},
     "read_timeout": {"type": "int", "default": 60},
@@ -44,12 +53,12 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of the task. Raises AnsibleActionFail for options that are wrong."""
         super().run(tmp, task_vars)
-        dummy_validation, options = cast(Any, self).validate_argument_spec(_ARGUMENTS)
+        one = [["changes", "repairs"]]
+        dummy_validation, options = cast(Any, self).validate_argument_spec(
+            _ARGUMENTS, mutually_exclusive=one, required_one_of=one
+        )
         seconds = seconds_of(options)
-        try:
-            changes = read_changes(options["changes"])
-        except BadChangeError as error:
-            raise AnsibleActionFail(safe(str(error))) from None
+        judge = _judge_of(options)
         to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
         if options["snapshot_path"] is not None:
             to_read["snapshot"] = AUDIT
@@ -58,13 +67,26 @@ class ActionModule(ActionBase):
             return read
         packed = read.pop(WIRE, None)
         try:
-            found = judge_within(seconds, packed, read_snapshot_text, lambda snapshot: predicted(snapshot, changes))
+            found = judge_within(seconds, packed, read_snapshot_text, judge)
         except NoAnswerError as error:
             raise AnsibleActionFail(f"the host did not answer like {READING}: {error}") from None
         except LimitError as error:
             raise AnsibleActionFail(f"what would change was not worked out: {error}") from None
-        shown = {} if found.get("failed") else show([_title(task_vars), *lines_of(found)])
-        return {**read, "changed": False, **found, **shown}
+        if found.get("failed"):
+            return {**read, "changed": False, **found}
+        if options["repairs"] is not None:
+            return {**read, "changed": False, **found, "listing": plan_lines(found)}
+        return {**read, "changed": False, **found, **show([_title(task_vars), *lines_of(found)])}
+
+
+def _judge_of(options: Mapping[str, Any]) -> Callable[[HostSnapshot], dict[str, Any]]:
+    """What makes the answer of a snapshot. Raises AnsibleActionFail for changes that are written wrongly."""
+    if options["repairs"] is not None:
+        return partial(planned, modules=options["repairs"])
+    try:
+        return partial(predicted, changes=read_changes(options["changes"]))
+    except BadChangeError as error:
+        raise AnsibleActionFail(safe(str(error))) from None
 
 
 def _title(task_vars: dict[str, Any] | None) -> str:

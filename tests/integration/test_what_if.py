@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +20,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.changes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_host import with_changes
 
 from tests.integration.snapshots import install_readers, read_host
+from tests.lab import images
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
+from tests.lab.kinds import KINDS
+from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload, container_command, wait_for_servers
 
 DB = Workload("db", ["back"], serve=(5432,))
@@ -120,3 +125,69 @@ def test_docker_proxy_off_by_its_module_which_guards_loopback_addresses(shop: Ho
     (line,) = differences(before, [{"userland_proxy": False}], read_host(shop))
     assert line.startswith("no longer: outside reaches old:80/tcp, web:80/tcp at 127.0.0.1: ")
     assert line.endswith("dockernet-loopback-guard -j DROP")
+
+
+# ---- the engine upgraded ---------------------------------------------------------------------------------------------
+
+PROGRAMS = ("usr/sbin/dockerd", "usr/sbin/docker-proxy")
+LIBRARY = "usr/lib/x86_64-linux-gnu/libdevmapper.so.1.02.1"
+"""What dockerd of Debian 12 needs besides, and no host of Debian 13 has."""
+
+
+@pytest.mark.kinds("debian13")
+def test_an_engine_that_is_upgraded_from_20_10_to_26_1_and_28_5(shop: Host, lab: Lab, tmp_path: Path) -> None:
+    """By the programs of other kinds of host on one host: all three have packages that share one containerd."""
+    for name in PROGRAMS:
+        shop.run(["cp", "--archive", f"/{name}", f"/{name}.own"])
+    try:
+        anew = "rm -rf /var/lib/docker/* && iptables -F && iptables -t nat -F && ip6tables -F"
+        start_with(shop, packaged(lab, "debian12", (*PROGRAMS, LIBRARY), tmp_path), anew)
+        shop.load_workload_image()
+        shop.deploy(SHOP)
+        hosts = [read_host(shop)]
+        start_with(shop, {})
+        start_all(shop)
+        hosts.append(read_host(shop))
+        start_with(shop, packaged(lab, "debian13-docker28", PROGRAMS, tmp_path))
+        start_all(shop)
+        hosts.append(read_host(shop))
+    finally:
+        start_with(shop, {}, f"rm -rf /{LIBRARY} /var/lib/docker/*")
+        shop.load_workload_image()
+    versions = [host.engine.version.partition("+")[0] for host in hosts if host.engine is not None]
+    assert [version.rpartition(".")[0] for version in versions] == ["20.10", "26.1", "28.5"]
+    assert assert_as_predicted(hosts[0], [{"engine": versions[1]}], hosts[1]) == []
+    for before in hosts[:2]:
+        said = assert_as_predicted(before, [{"engine": versions[2]}], hosts[2])
+        assert any(line.startswith("no longer: outside") and "web:80/tcp" in line for line in said), said
+
+
+def packaged(lab: Lab, kind: str, names: Sequence[str], folder: Path) -> dict[str, bytes]:
+    """Files of another kind of host, by path, out of its image."""
+    image = images.ensure(lab.engine, KINDS[kind], print)
+    container = lab.identity.thing(f"files-of-{kind}")
+    lab.engine.docker("create", "--name", container, image, "true")
+    try:
+        for name in names:
+            lab.engine.docker("cp", "--follow-link", f"{container}:/{name}", str(folder / Path(name).name))
+    finally:
+        lab.engine.docker("rm", "--force", container)
+    return {name: (folder / Path(name).name).read_bytes() for name in names}
+
+
+def start_with(host: Host, files: Mapping[str, bytes], between: str = "true") -> None:
+    """Start the engine with these files in place of its own; without any, with its own."""
+    host.run(f"systemctl stop docker.socket docker.service && {between}")
+    for name, content in files.items():
+        host.write(f"/{name}.new", content, 0o755)
+        host.run(["mv", f"/{name}.new", f"/{name}"])
+    for name in () if files else PROGRAMS:
+        host.run(["cp", "--archive", "--remove-destination", f"/{name}.own", f"/{name}"])
+    host.run("systemctl reset-failed docker.service; systemctl start docker.socket docker.service")
+    host.wait_for_docker(60)
+
+
+def start_all(host: Host) -> None:
+    for item in SHOP.containers:
+        host.docker("start", item.name)
+        wait_for_servers(host, item)

@@ -48,7 +48,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_r
 CONFIG_PATH = "/etc/docker/daemon.json"
 PROXY, DOCKERD = "docker-proxy", "dockerd"
 _HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
-_PUBLISHES_ON_IPV6 = (20, 10, 6)
+PUBLISHES_ON_IPV6 = (20, 10, 6)
 """20.10.5 publishes on 0.0.0.0 alone where it is given no address, 20.10.24 on :: as well."""
 BRIDGE_NETFILTER = "net.bridge.bridge-nf-call-iptables"
 _NAMED = 10
@@ -119,7 +119,7 @@ def _with_container(snapshot: HostSnapshot, changed: Container) -> HostSnapshot:
 def _publishes_on_ipv6(snapshot: HostSnapshot, end: Endpoint) -> bool:
     """Whether a port that is published at no address in particular is published on :: as well."""
     engine = snapshot.engine
-    if engine is None or engine.full_release < _PUBLISHES_ON_IPV6:
+    if engine is None or engine.full_release < PUBLISHES_ON_IPV6:
         return False
     has_ipv6 = any(text.startswith("::1/") for link in snapshot.links for text in link.addresses)
     return has_ipv6 and (bool(end.address6) or proxy_in_force(snapshot).value is True)

@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 _HOOKS = {
     ("raw", "PREROUTING"): ("filter", "prerouting", -300),
     ("raw", "OUTPUT"): ("filter", "output", -300),
+    ("filter", "FORWARD"): ("filter", "forward", 0),
 }
 """Base chains of tables that dockerd may be the first to use."""
 _ONLY_IPTABLES = [{"xt": {"type": "target", "name": "on paper"}}]
@@ -82,6 +83,20 @@ class PaperRules:
         if self._json is not None:
             del self._json[self._entries(table, chain)[place]]
         del self._tables[table].rules[chain][place]
+
+    def close(self, table: str, chain: str) -> None:
+        """Give a base chain the policy DROP."""
+        self._make(table, chain)
+        declared = self._tables[table].declared
+        declared[chain] = f"DROP {declared[chain].partition(' ')[2]}"
+        for item in self._json or ():
+            body = item.get("chain")
+            if isinstance(body, dict) and (body.get("family"), body.get("table"), body.get("name")) == (
+                self._family,
+                table,
+                chain,
+            ):
+                body["policy"] = "drop"
 
     def written_to(self, ruleset: Ruleset) -> Ruleset:
         """Return the ruleset with these rules in place of what they were read from."""

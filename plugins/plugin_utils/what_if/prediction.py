@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, UNKNOWN, Finding
@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.changes import BadChangeError, Change
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_host import with_changes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_rules import UndeterminedError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.planned import with_repairs
 
 MOST_LINES = 100
 """Lines of each kind in a result."""
@@ -36,12 +37,26 @@ def predicted(snapshot: HostSnapshot, changes: Sequence[Change]) -> dict[str, An
         return {"failed": True, "msg": safe(f"changes: {error}")}
     except UndeterminedError as error:
         return _result([], [], [safe(str(error))], [], [])
+    return _compared(snapshot, after, [])
+
+
+def planned(snapshot: HostSnapshot, modules: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the same for what the role harden plans: by module, the options that it is to run with."""
+    after, unknown = with_repairs(snapshot, modules)
+    return _compared(snapshot, after, [safe(line) for line in unknown])
+
+
+def _compared(snapshot: HostSnapshot, after: HostSnapshot, unknown: list[str]) -> dict[str, Any]:
     before, then = (AuditContext(item, Settings()) for item in (snapshot, after))
     flows = compare(Flows(before.matrix), Flows(then.matrix))
     by_kind = {kind: [item.words for item in flows if item.kind == kind] for kind in (NEW, GONE, NOT_COMPARED)}
     findings, later = run_checks(before), run_checks(then)
     return _result(
-        by_kind[NEW], by_kind[GONE], by_kind[NOT_COMPARED], _only_in(later, findings), _only_in(findings, later)
+        by_kind[NEW],
+        by_kind[GONE],
+        [*unknown, *by_kind[NOT_COMPARED]],
+        _only_in(later, findings),
+        _only_in(findings, later),
     )
 
 
@@ -104,3 +119,16 @@ _HEADINGS = {
     "findings_fixed": "An audit would no longer find:",
 }
 _PLAIN = ("new", "no_longer")
+_OF_PLAN = 4
+"""Lines of each part below a plan."""
+
+
+def plan_lines(result: Mapping[str, Any]) -> list[str]:
+    """Return what a plan would do to who reaches what in a few lines, for below it; none where that is nothing."""
+    lines = []
+    for name in ("new", "no_longer", "undetermined"):
+        found = result[name]
+        shown = found if len(found) <= _OF_PLAN else found[: _OF_PLAN - 1]
+        lines += [f"  {line if name in _PLAIN else f'undetermined: {line}'}" for line in shown]
+        lines += [f"  ... and {len(found) - len(shown)} more"] if len(found) > len(shown) else []
+    return ["Reachability after the planned changes:", *lines] if lines else []

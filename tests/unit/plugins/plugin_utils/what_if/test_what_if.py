@@ -29,7 +29,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_r
     PaperRules,
     UndeterminedError,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.prediction import predicted
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.prediction import (
+    plan_lines,
+    planned,
+    predicted,
+)
 
 from tests.unit.docker_host import WILDCARD, DockerHost
 from tests.unit.recorded_host import recorded_host
@@ -102,6 +106,18 @@ def test_an_internal_network_and_a_container_on_it(layout: int, proxy: bool) -> 
     assert differences(on_paper(paper, {"disconnect": ends}), added) == []
 
 
+@pytest.mark.parametrize("proxy", [True, False])
+def test_an_engine_with_another_layout_of_rules(proxy: bool) -> None:
+    before, after = (shop(DB, layout=layout, proxy=proxy, icc=False, inner=True) for layout in (27, 28))
+    paper = on_paper(before, {"engine": "28.5.2"})
+    assert differences(before, paper)
+    assert differences(paper, after) == []
+    # With 29, containers reach without docker-proxy what another network publishes.
+    crossing = differences(after, on_paper(after, {"engine": "29.0.0"}))
+    assert [line.partition(":")[0] for line in crossing] == ["new"] * len(crossing)
+    assert bool(crossing) == (not proxy)
+
+
 @pytest.mark.parametrize(("off", "before", "after"), [(True, "on", "off"), (False, "off", "on")])
 def test_a_recorded_engine_29_with_docker_proxy_off_and_on(off: bool, before: str, after: str) -> None:
     paper = on_paper(recorded_host(f"iptables-proxy-{before}"), {"userland_proxy": not off})
@@ -140,6 +156,71 @@ def test_all_that_is_not_dockerds_stays_as_it_is() -> None:
     # The same lines: those of a chain in their order, and no chain comes first.
     assert sorted(again.splitlines()) == sorted(text.splitlines())
     assert "-A FORWARD -i tun0 -j ACCEPT" in again
+
+
+# ---- what harden plans -----------------------------------------------------------------------------------------------
+
+
+def planned_for(snapshot: HostSnapshot, **modules: dict[str, Any]) -> dict[str, Any]:
+    found = planned(snapshot, modules)
+    return {**found, "listing": plan_lines(found)}
+
+
+def test_a_plan_without_effect_on_packets_has_no_lines() -> None:
+    found = planned_for(shop(DB), daemon_config={"config": {"live-restore": True, "log-driver": "local"}, "absent": []})
+    assert found["listing"] == []
+
+
+def test_docker_proxy_off_by_a_plan_comes_with_the_guard_of_loopback_addresses() -> None:
+    host = shop(DB, layout=27)
+    found = planned_for(host, daemon_config={"config": {"userland-proxy": False}, "absent": []})
+    alone = predicted(host, read_changes([{"userland_proxy": False}]))
+    assert set(alone["no_longer"]) < set(found["no_longer"])
+    (guarded,) = set(found["no_longer"]) - set(alone["no_longer"])
+    assert guarded.startswith("no longer: outside reaches db:5432/tcp, web:80/tcp at 127.0.0.1: ")
+    assert found["listing"][0] == "Reachability after the planned changes:"
+    assert f"  {guarded}" in found["listing"]
+    assert all(line.isprintable() for line in found["listing"])
+
+
+def test_of_many_changes_of_a_plan_the_first_are_shown() -> None:
+    lines = plan_lines({"new": [f"new: {number}" for number in range(9)], "no_longer": [], "undetermined": []})
+    assert lines[1:] == ["  new: 0", "  new: 1", "  new: 2", "  ... and 6 more"]
+
+
+def test_forwarding_and_a_closed_chain_by_a_plan() -> None:
+    host = DockerHost(forward_policy="ACCEPT")
+    host.container("db", [host.network()], listen=[("tcp", 5432)])
+    host.sysctls["net.ipv4.ip_forward"] = "0"
+    still = host.snapshot()
+    opened = planned_for(still, ip_forward={"families": ["ipv4"], "forward_policy": "keep"})
+    assert any(line.startswith("new: outside reaches db:5432/tcp at its own") for line in opened["new"])
+    closed = planned_for(still, ip_forward={"families": ["ipv4"], "forward_policy": "drop"})
+    assert [line for line in closed["new"] if "outside reaches" in line] == []
+    assert any("machines outside" in line for line in closed["new"])
+
+
+def test_hairpin_by_a_plan() -> None:
+    host = shop(DB, proxy=False)
+    flat = replace(host, links=[replace(link, hairpin=False) if link.hairpin else link for link in host.links])
+    assert differences(flat, host)
+    found = planned_for(flat, bridge_hairpin={"state": "auto"})
+    assert [line for line in found["new"] if " itself reaches " in line]
+
+
+def test_what_of_a_plan_cannot_be_told_is_named_and_the_rest_is_told() -> None:
+    found = planned_for(
+        shop(DB),
+        daemon_config={"config": {"userland-proxy": False, "iptables": False}, "absent": [], "restart": "always"},
+        bridge_network={"networks": [{"name": "front"}]},
+    )
+    assert [line.partition(" shows")[0] for line in found["undetermined"]] == [
+        "daemon_config: what iptables in daemon.json changes",
+        "daemon_config: a restart brings into force what dockerd has not read yet: see daemon.pending",
+        "bridge_network: what becomes of the networks front",
+    ]
+    assert found["no_longer"]
+    assert sum(line.startswith("  undetermined: ") for line in found["listing"]) == 3
 
 
 # ---- what cannot be told ---------------------------------------------------------------------------------------------
@@ -199,6 +280,7 @@ def test_what_cannot_be_told_is_said_and_nothing_else() -> None:
         ({"disconnect": {"network": "net1", "container": "web"}}, "its networks: net0"),
         ({"icc": {"network": "net0", "enabled": True}}, "icc of network net0 is on already"),
         ({"userland_proxy": True}, "docker-proxy is on already"),
+        ({"engine": "26.1.5"}, "Engine 27.5.1 runs on this host, and 26.1.5 is not later"),
     ],
 )  # fmt: skip
 def test_what_no_engine_would_do_is_refused_by_name(change: dict[str, Any], words: str) -> None:
