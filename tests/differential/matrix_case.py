@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
 
 from tests.differential.answering import answer_of
+from tests.differential.contract_case import Held, Scene, hold, modes_of
 from tests.differential.matrix_book import Book
 from tests.differential.matrix_denied import denied
 from tests.differential.matrix_questions import (
@@ -55,11 +56,13 @@ class Judged:
     """Questions from outside that rules answer for the lab's machine otherwise than for any machine."""
     exposed: int = 0
     """Ports that the matrix says are exposed."""
+    contract: Held = field(default_factory=Held)
+    """Intents drawn at random, held against the same attempts."""
 
     def __str__(self) -> str:
         return (
             f"{self.asked} tried, {len(self.complaints)} wrong, {self.unknown} unknown, {self.several} with several "
-            f"answers, {self.apart} left out, {self.exposed} exposed"
+            f"answers, {self.apart} left out, {self.exposed} exposed; contract: {self.contract}"
         )
 
 
@@ -82,6 +85,7 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
             apart.add(question.member)
         else:
             fair.append(question)
+    untried = frozenset(apart)
     trying = Trying(host, outsiders, everybody)
     tried = trying.all(fair)
     found.asked = len(tried)
@@ -105,6 +109,10 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
         if not _agree(question, cells, outcome) and not _is_for_nobody(context, question, outcome):
             words = ", ".join(f"{cell['observed']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
+    modes = modes_of((network.name, network.options) for network in snapshot.networks)
+    scene = Scene(everybody, addresses, outsiders, tried, untried, modes)
+    found.contract = hold(snapshot, scene, f"{snapshot.hostname} {len(tried)}")
+    found.complaints += found.contract.wrong
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
     found.complaints += _exposures(full["exposures"], tried, everybody, apart)
     found.complaints += denied(host, trying, tried, book, full["exposures"])
