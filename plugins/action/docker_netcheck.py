@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sources_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import learned_from
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, stamped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
@@ -54,6 +55,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run
 
 MODULE = "dockernet.baseline.docker_netcheck"
 _TEXT = "text"
+_BESIDE = ("learned_contract",)
+"""What is returned beside the document where it was asked for."""
 
 
 class ActionModule(ActionBase):
@@ -104,7 +107,8 @@ def _audit(policy: Policy, options: dict[str, Any], inventory_name: str) -> Call
     def judge(snapshot: HostSnapshot) -> dict[str, Any]:
         today = datetime.datetime.now(datetime.timezone.utc).date()
         answer = judged(AuditContext(snapshot, policy.settings_on(inventory_name)), options["reachability"])
-        return weighed(answer, policy, inventory_name, today, options["facts"])
+        learned = {"learned_contract": learned_from(snapshot)} if options["learn_contract"] else {}
+        return {**weighed(answer, policy, inventory_name, today, options["facts"]), **learned}
 
     return judge
 
@@ -116,6 +120,7 @@ def _as_text(found: dict[str, Any]) -> dict[str, Any]:
         "summary": found["summary"],
         "used_waivers": waiver_lines(found["waivers"], used=True),
         "unused_waivers": waiver_lines(found["waivers"], used=False),
+        **{key: found[key] for key in _BESIDE if key in found},
         "defects": found["defects"],
         _TEXT: document_text(stamped(document_of(found))),
     }
@@ -142,8 +147,8 @@ def _written(found: dict[str, Any], path: Path) -> dict[str, Any]:
         write_whole(path, found[_TEXT])
     except OSError as error:
         raise AnsibleActionFail(f"output_dir: {error}") from error
-    kept = ("msg", "summary", "used_waivers", "unused_waivers")
-    return {**{key: found[key] for key in kept}, "document_path": str(path)}
+    kept = ("msg", "summary", "used_waivers", "unused_waivers", *_BESIDE)
+    return {**{key: found[key] for key in kept if key in found}, "document_path": str(path)}
 
 
 def _as_saved(path: str) -> Callable[[HostSnapshot], dict[str, Any]]:

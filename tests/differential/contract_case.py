@@ -68,6 +68,8 @@ class Scene:
     """Ports of which not everything was tried from outside."""
     modes: frozenset[tuple[str, int]]
     """Networks and families that are made to be routed to."""
+    has_guests: bool
+    """Whether a container uses the host's network: it asks as the host does."""
 
 
 def hold(snapshot: HostSnapshot, scene: Scene, seed: str) -> Held:
@@ -130,7 +132,8 @@ def _origins(dice: random.Random, scene: Scene) -> tuple[Any, tuple[Origin, ...]
     if kind < 0.55:
         return "host", (Origin(HOST),), False
     if kind < 0.7:
-        return {"container": "*"}, tuple(Origin(CONTAINER, item.name) for item in scene.everybody), False
+        guests = (Origin(HOST),) if scene.has_guests else ()
+        return {"container": "*"}, (*guests, *(Origin(CONTAINER, item.name) for item in scene.everybody)), False
     name = dice.choice(scene.everybody).name
     return {"container": name}, (Origin(CONTAINER, name),), False
 

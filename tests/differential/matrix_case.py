@@ -110,7 +110,8 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
             words = ", ".join(f"{cell['observed']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     modes = modes_of((network.name, network.options) for network in snapshot.networks)
-    scene = Scene(everybody, addresses, outsiders, tried, untried, modes)
+    has_guests = any(item.running and item.network_mode == "host" for item in snapshot.containers)
+    scene = Scene(everybody, addresses, outsiders, tried, untried, modes, has_guests)
     found.contract = hold(snapshot, scene, f"{snapshot.hostname} {len(tried)}")
     found.complaints += found.contract.wrong
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])

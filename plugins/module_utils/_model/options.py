@@ -57,6 +57,7 @@ AUDIT_SPEC: dict[str, dict[str, Any]] = {
     },
     "refuse_waivers_by": {"type": "list", "elements": "str", "choices": list(SET_BY_STARTERS), "default": []},
     "contract": {"type": "str", "default": ""},
+    "learn_contract": {"type": "bool", "default": False},
     "labels": {"type": "str", "choices": list(DETAILS), "default": DETAILS[0]},
     "reachability": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},
     "facts": {"type": "str", "choices": [NONE, SUMMARY, FULL], "default": SUMMARY},

@@ -13,8 +13,9 @@ differ in the addresses alone (a list of banned addresses) count as one, so that
 
 from __future__ import annotations
 
+import ipaddress
 import random
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
@@ -28,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
     address_text,
+    parse_address,
     parse_prefix,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import ADDRESS, KINDS
@@ -99,6 +101,25 @@ class AddressRanges:
             if first <= number <= last:
                 found = kind
         return found
+
+    def kind_of_text(self, address: str) -> int:
+        """Return the same for an address as text."""
+        return self.kind_of(*parse_address(address))
+
+    def networks(self, family: int, kinds: Collection[int]) -> list[IpNetwork]:
+        """Return all addresses of some kinds as networks, few and large."""
+        parts = [
+            (max(first, usable[0]), min(last, usable[1]))
+            for usable in _USABLE[family]
+            for first, last, kind in self._segments(family)
+            if kind in kinds
+        ]
+        wanted = [(low, high) for low, high in parts if low <= high]
+        if family == 4:
+            v4 = (ipaddress.summarize_address_range(*map(ipaddress.IPv4Address, ends)) for ends in wanted)
+            return list(ipaddress.collapse_addresses(network for some in v4 for network in some))
+        v6 = (ipaddress.summarize_address_range(*map(ipaddress.IPv6Address, ends)) for ends in wanted)
+        return list(ipaddress.collapse_addresses(network for some in v6 for network in some))
 
     def _leads_to(self, family: int, number: int, devices: set[str]) -> bool:
         decision = self._view.host.fib.lookup(RouteQuery(family, number))

@@ -336,11 +336,11 @@ class Judge:
     def _reached(self, intent: Intent, askers: Sequence[Asker], goals: _Goals) -> Judgement:
         judgement = Judgement(intent, KEPT)
         doubts = [*goals.unknown]
+        units = list(self._units(intent.to, goals))
         for name, together in self._populations(askers):
-            for unit in self._units(intent.to, goals):
-                judgement.count += 1
+            for unit in units:
                 self._reach(judgement, doubts, name, together, unit)
-        if not judgement.count and not doubts:
+        if not units and not doubts:
             return self._unmatched(intent, f"to selects nothing: {_no_port(intent.to, goals)}")
         return _concluded(judgement, doubts)
 
@@ -383,6 +383,7 @@ class Judge:
             if pair is None:
                 continue
             member = pair
+            judgement.count += 1
             found = self._best(asker, *pair, unit)
             if found.state == OPEN:
                 return

@@ -49,7 +49,7 @@ CONCERNS: dict[str, set[str]] = {
 }
 NOT_OPTIONS = {"table_width", "output_dir", "report_formats"}
 """Of what is shown and written, not of the audit itself; the role harden writes both of its audits by audit_report."""
-OF_ONE_RUN = {"document_in", "output_dir", "snapshot", "snapshot_path"}
+OF_ONE_RUN = {"learn_contract", "document_in", "output_dir", "snapshot", "snapshot_path"}
 """Options of the audit that say what becomes of its result."""
 
 
