@@ -8,8 +8,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.lab.host import Host
@@ -48,25 +50,36 @@ def on_host(host: Host, programs: Mapping[str, Sequence[str]], rounds: int) -> d
 
 
 def here(
-    programs: Mapping[str, Sequence[str]], environments: Mapping[str, Mapping[str, str]], rounds: int
+    programs: Mapping[str, Sequence[str]],
+    environments: Mapping[str, Mapping[str, str]],
+    rounds: int,
+    *,
+    ahead: int = 1,
+    watch: Callable[[str, int], AbstractContextManager[object]] = lambda name, pid: nullcontext(),
 ) -> dict[str, Took]:
-    """The same on this machine, each with an environment of its own; CPU is that of the program and what it started."""
+    """The same on this machine, each with an environment of its own; CPU is that of the program and what it started.
+
+    So many rounds go ahead and do not count. ``watch`` is entered with name and process of each program while it runs.
+    """
     runs: dict[str, list[Took]] = {name: [] for name in programs}
-    for number in range(rounds + 1):
+    for number in range(rounds + ahead):
         for name, argv in programs.items():
-            took = _one(argv, environments[name])
-            if number:
+            took = _one(argv, environments[name], partial(watch, name))
+            if number >= ahead:
                 runs[name].append(took)
     return {name: Took.median(found) for name, found in runs.items()}
 
 
-def _one(argv: Sequence[str], environment: Mapping[str, str]) -> Took:
+def _one(
+    argv: Sequence[str], environment: Mapping[str, str], watch: Callable[[int], AbstractContextManager[object]]
+) -> Took:
     started = time.monotonic()
     process = subprocess.Popen(
         argv, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert process.stdout is not None
-    said = process.stdout.read()
+    with watch(process.pid):
+        said = process.stdout.read()
     dummy, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -28,7 +28,7 @@ def content_files(stage: Path) -> set[str]:
 
     Not molecule.yml: ansible-lint's schema of it does not know the section ``ansible``, and Molecule checks it itself.
     """
-    folders = ("playbooks", "roles", "molecule", "extensions")
+    folders = ("playbooks", "roles", "molecule", "extensions/eda")
     paths = (path for folder in folders for path in (stage / folder).rglob("*.yml"))
     return {path.relative_to(stage).as_posix() for path in paths if path.name != "molecule.yml"}
 
