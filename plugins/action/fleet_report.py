@@ -28,11 +28,18 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_files import FORMATS, write_fleet_files
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_formats import plain
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_words import (
+    fleet_gate,
     fleet_lines,
     fleet_sentence,
     what_else_lines,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS, NEVER, VARIABLE, Gate
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import (
+    LEVELS,
+    NEVER,
+    NOT_AUDITED,
+    VARIABLE,
+    Gate,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import folder_of
 
 _BESIDE, _NONE = "auto", "none"
@@ -47,12 +54,13 @@ _DETAILS: dict[str, Callable[[Fleet, Mapping[str, Path], int], list[Line]]] = {
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "directories": {"type": "list", "elements": "str", "required": True},
     "output_dir": {"type": "str", "default": ""},
-    "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": ["json"]},
+    "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": ["html", "json"]},
     "history": {"type": "str", "default": _BESIDE},
     "history_days": {"type": "int", "default": 400},
     "fail_on": {"type": "str", "choices": list(LEVELS), "default": NEVER},
     "fail_on_unknown": {"type": "bool", "default": True},
     "fail_on_variable": {"type": "str", "default": VARIABLE},
+    "baseline": {"type": "str", "default": ""},
     "title": {"type": "str", "default": "Docker host networks"},
     "detail": {"type": "str", "choices": list(_DETAILS), "default": "summary"},
     "width": {"type": "int", "default": 110},
@@ -71,7 +79,7 @@ class ActionModule(ActionBase):
         dummy, arguments = cast(Any, self).validate_argument_spec(argument_spec=_ARGUMENTS)
         wrong = _wrong(arguments)
         if wrong:
-            return {"failed": True, "changed": False, "msg": wrong}
+            return {"failed": True, "changed": False, "gate": NOT_AUDITED, "msg": wrong}
 
         def work(tell: Callable[[Any], None]) -> None:
             tell(_report(arguments))
@@ -79,7 +87,8 @@ class ActionModule(ActionBase):
         # Documents may be of strangers, and say what takes much memory.
         told = run_in_child(work, _SECONDS, MEMORY)
         if not told.items:
-            return {"failed": True, "changed": False, "msg": f"no report was written: {told.problem}"}
+            problem = f"no report was written: {told.problem}"
+            return {"failed": True, "changed": False, "gate": NOT_AUDITED, "msg": problem}
         (found,) = told.items
         lines = found.pop("lines", [])
         return {"changed": False, **found, **show_toned(lines)}
@@ -98,14 +107,14 @@ def _report(arguments: Mapping[str, Any]) -> dict[str, Any]:
     output = folder_of(arguments["output_dir"]) if arguments["output_dir"] else folders[0] / FOLDER
     gate = Gate(arguments["fail_on"], arguments["fail_on_unknown"], arguments["fail_on_variable"])
     history = _history(arguments["history"], folders[0])
-    sources = Sources(folders, gate, arguments["title"], history, arguments["history_days"])
+    sources = Sources(folders, gate, arguments["title"], history, arguments["history_days"], arguments["baseline"])
     try:
         with fleet_of(sources) as fleet:
             files = write_fleet_files(fleet, gate, output, arguments["formats"])
             lines = _DETAILS[arguments["detail"]](fleet, files, arguments["width"])
             return {**encodable(_result(fleet, files)), "lines": lines}
     except (OSError, NoHostError, ChangedError, HistoryError) as error:
-        return {"failed": True, "msg": f"no report was written: {encodable(str(error))}"}
+        return {"failed": True, "gate": NOT_AUDITED, "msg": f"no report was written: {encodable(str(error))}"}
 
 
 def _history(option: str, beside: Path) -> Path | None:
@@ -117,6 +126,7 @@ def _history(option: str, beside: Path) -> Path | None:
 def _result(fleet: Fleet, files: Mapping[str, Path]) -> dict[str, Any]:
     return {
         "msg": fleet_sentence(fleet),
+        "gate": fleet_gate(fleet.totals),
         "totals": plain(fleet.totals),
         "runs": len(fleet.trend),
         "vanished": [plain(host) for host in fleet.vanished],

@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.history import History, HistoryError, past_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import now
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import FAILED, Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline import read_baseline_here
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import counted
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     WAIVED,
@@ -69,6 +70,8 @@ class Sources:
     history: Path | None = None
     """None for none."""
     history_days: int = 400
+    baseline: str = ""
+    """A directory with documents of an earlier run, or one of them: what they know does not close a gate."""
 
 
 @contextmanager
@@ -86,7 +89,7 @@ def fleet_of(sources: Sources) -> Iterator[Fleet]:
     past = _Past(sources, collected, problems)
     try:
         count = _Count()
-        walk = _Walk(collected.readings, sources.gate, past)
+        walk = _Walk(collected.readings, sources, past)
         for document, closed in walk.first(problems):
             count.add(document, closed)
             past.record(document)
@@ -179,9 +182,9 @@ class _Past:
 class _Walk:
     """The hosts, one after the other, as often as they are asked for."""
 
-    def __init__(self, readings: Sequence[Reading], gate: Gate, past: _Past) -> None:
+    def __init__(self, readings: Sequence[Reading], sources: Sources, past: _Past) -> None:
         self._readings = readings
-        self._gate = gate
+        self._sources = sources
         self._past = past
         self._seen: dict[str, tuple[int, int, int]] = {}
 
@@ -195,7 +198,7 @@ class _Walk:
                 if not isinstance(error, NoDocumentError):
                     problems.append(f"{safe(reading.host)}: {error}")
             self._seen[reading.host] = document.status
-            yield document, document.audit.complaint(self._gate)
+            yield document, document.audit.complaint(self._gate_of(reading))
 
     def __iter__(self) -> Iterator[FleetHost]:
         for reading in self._readings:
@@ -205,7 +208,12 @@ class _Walk:
                 document = _missing(reading, error)
             if document.status != self._seen[reading.host]:
                 raise ChangedError(f"the document of {safe(reading.host)} was replaced while the report was made")
-            yield self._past.of(FleetHost(document.audit, document.audit.complaint(self._gate)))
+            gate = self._gate_of(reading)
+            yield self._past.of(FleetHost(document.audit, document.audit.complaint(gate), gate))
+
+    def _gate_of(self, reading: Reading) -> Gate:
+        known = read_baseline_here(self._sources.baseline, reading.host, reading.path)
+        return replace(self._sources.gate, baseline=known)
 
 
 def _missing(reading: Reading, error: DocumentError) -> HostDocument:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, Finding
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import is_waived, resource_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 
 NEW = "new"
 """It failed in no earlier run, or the host was not audited before. What was unknown then counts as new, too."""
@@ -53,6 +54,8 @@ class FleetHost:
     """With its document, or why there is none."""
     closed: str = ""
     """Why its gate is closed; empty where it is open."""
+    gate: Gate = field(default_factory=Gate)
+    """Its gate, with what its baseline knows of it."""
     ages: Mapping[FindingKey, FindingAge] = field(default_factory=dict)
     """Of its findings that failed and are not waived, where there is a history."""
     fixed: Sequence[FixedFinding] = ()

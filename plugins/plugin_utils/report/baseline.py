@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
@@ -122,6 +123,15 @@ def read_baseline(where: str, host: str, written: Path | None) -> Baseline:
     written: the document that this run writes of the host, which is no baseline. In a process of its own, with limits
     of time and memory, as the files may come from anywhere.
     """
+    return _read(where, host, written, _told)
+
+
+def read_baseline_here(where: str, host: str, written: Path | None) -> Baseline:
+    """Do the same in this process, which has such limits already."""
+    return _read(where, host, written, _plain)
+
+
+def _read(where: str, host: str, written: Path | None, answer_of: Callable[[Path, str], dict[str, Any]]) -> Baseline:
     if not where:
         return NO_BASELINE
     path = folder_of(where)
@@ -129,16 +139,7 @@ def read_baseline(where: str, host: str, written: Path | None) -> Baseline:
     if written is not None and os.path.realpath(written) == os.path.realpath(path):
         return Baseline(str(path), problem=f"{path.name} is the file that this run writes")
 
-    def work(tell: Callable[[Any], None]) -> None:
-        tell(encodable(_plain(path, host)))
-
-    try:
-        told = run_in_child(work, _SECONDS, MEMORY)
-    except OSError as error:
-        return Baseline(str(path), problem=f"{path.name} could not be read: {error.strerror}")
-    if not told.items:
-        return Baseline(str(path), problem=f"{path.name} could not be read: {told.problem}")
-    answer = told.items[0]
+    answer = answer_of(path, host)
     return Baseline(
         str(path),
         answer["taken_at"],
@@ -148,9 +149,27 @@ def read_baseline(where: str, host: str, written: Path | None) -> Baseline:
     )
 
 
+def _told(path: Path, host: str) -> dict[str, Any]:
+    """The same as _plain(), by another process."""
+
+    def work(tell: Callable[[Any], None]) -> None:
+        tell(encodable(_plain(path, host)))
+
+    try:
+        told = run_in_child(work, _SECONDS, MEMORY)
+    except OSError as error:
+        return {**_NOTHING, "problem": f"{path.name} could not be read: {error.strerror}"}
+    if not told.items:
+        return {**_NOTHING, "problem": f"{path.name} could not be read: {told.problem}"}
+    found: dict[str, Any] = told.items[0]
+    return found
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({"taken_at": "", "failed": [], "others": [], "problem": ""})
+
+
 def _plain(path: Path, host: str) -> dict[str, Any]:
     """What a process can tell: the fields of a Baseline."""
-    nothing: dict[str, Any] = {"taken_at": "", "failed": [], "others": [], "problem": ""}
     try:
         earlier = read_earlier(path).audit
         if earlier.host.inventory_name != host:
@@ -158,15 +177,15 @@ def _plain(path: Path, host: str) -> dict[str, Any]:
         if time_of(earlier.host.taken_at) is None:
             raise ValueError("it does not say when the host was read")
     except FileNotFoundError:
-        return {**nothing, "problem": f"{path.name} does not exist"}
+        return {**_NOTHING, "problem": f"{path.name} does not exist"}
     except OSError as error:
-        return {**nothing, "problem": f"{path.name} could not be read: {error.strerror}"}
+        return {**_NOTHING, "problem": f"{path.name} could not be read: {error.strerror}"}
     except (ValueError, RecursionError) as error:
-        return {**nothing, "problem": mask_data(f"{path.name}: {str(error)[:_LONGEST]}")}
+        return {**_NOTHING, "problem": mask_data(f"{path.name}: {str(error)[:_LONGEST]}")}
     failed = _worst(earlier)
     others = {key_of(item) for item in earlier.findings if item.outcome == UNKNOWN or is_waived(item)}
     return {
-        **nothing,
+        **_NOTHING,
         "taken_at": earlier.host.taken_at,
         "failed": [[*key, severity] for key, severity in failed.items()],
         "others": [list(key) for key in others],

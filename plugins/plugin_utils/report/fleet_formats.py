@@ -133,12 +133,11 @@ class FleetCsv(FleetStream):
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
         """Write the names of the columns."""
         self._write = write
-        self._gate = gate
         write(csv_of([FLEET_COLUMNS]))
 
     def host(self, host: FleetHost) -> None:
         """Write the rows of a host."""
-        self._write(fleet_rows(host.audit, self._gate, lambda finding: _age(host, finding)))
+        self._write(fleet_rows(host.audit, host.gate, lambda finding: _age(host, finding)))
 
 
 class FleetJunit(FleetStream):
@@ -147,13 +146,12 @@ class FleetJunit(FleetStream):
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
         """Write what stands above the suites."""
         self._write = write
-        self._gate = gate
         self._hosts = 0
         write(HEAD)
 
     def host(self, host: FleetHost) -> None:
         """Write the suite of a host."""
-        self._write(suite_text(host.audit.suite(), self._gate, self._hosts))
+        self._write(suite_text(host.audit.suite(), host.gate, self._hosts))
         self._hosts += 1
 
     def end(self) -> None:
@@ -167,7 +165,6 @@ class FleetSarif(FleetStream):
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
         """Write what stands above the results."""
         self._write = write
-        self._gate = gate
         self._rules = sarif.SarifRules()
         self._between = "\n"
         self._not_audited: list[Audit] = []
@@ -180,7 +177,7 @@ class FleetSarif(FleetStream):
         self._rules.add(host.audit.document.get("checks", []))
         if host.audit.error_kind and len(self._not_audited) < _REASONS:
             self._not_audited.append(host.audit)
-        for result, finding in self._rules.results(host.audit, self._gate):
+        for result, finding in self._rules.results(host.audit, host.gate):
             result["properties"] |= _age(host, finding)
             self._write(f"{self._between}{json.dumps(result)}")
             self._between = ",\n"
@@ -209,7 +206,6 @@ class FleetPrometheus(FleetStream):
     def __init__(self, write: Write, fleet: Fleet, gate: Gate) -> None:
         """Write the totals."""
         self._write = write
-        self._gate = gate
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._parts: dict[str, IO[str]] = {}
         totals = fleet.totals
@@ -223,7 +219,7 @@ class FleetPrometheus(FleetStream):
         """Keep the samples of a host."""
         for finding in host.audit.findings:
             self._counts[finding.check, finding.severity, counted_as(finding)] += 1
-        for name, samples in prometheus.samples_of(host.audit, self._gate).items():
+        for name, samples in prometheus.samples_of(host.audit, host.gate).items():
             kept = [sample for sample in samples if sample[0].get("outcome") not in (PASS, NOT_APPLICABLE)]
             if name not in self._parts:
                 self._parts[name] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (see close)

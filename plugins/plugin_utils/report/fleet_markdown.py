@@ -50,7 +50,6 @@ class FleetMarkdown(FleetStream):
         """Take what is said of the whole; all is written at the end."""
         self._write = write
         self._fleet = fleet
-        self._gate = gate
         self._worst: list[tuple[_Rank, Sequence[str]]] = []
         self._hosts: dict[tuple[str, str], int] = {}
 

@@ -14,9 +14,15 @@ from pathlib import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import SEVERITIES, UNKNOWN
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet, RunTotals
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import FAILED, STATES, UNREACHABLE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import (
+    FAILED,
+    NO_DOCKER,
+    STATES,
+    UNREACHABLE,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import counted, enumerated
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import WAIVED, Line
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import CLOSED, NOT_AUDITED, OPEN
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summary import kinds_in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import indented
 
@@ -67,15 +73,21 @@ def what_else_lines(fleet: Fleet, files: Mapping[str, Path], width: int) -> list
     return [Line(text) for head, fact in facts for text in indented(head, safe(fact), width)]
 
 
+def fleet_gate(totals: RunTotals) -> str:
+    """Return the state of the gate of all hosts: the worst that one of them has, and closed where none has Docker."""
+    if totals.states.get(FAILED) or totals.states.get(UNREACHABLE):
+        return NOT_AUDITED
+    return CLOSED if totals.gate_closed or totals.states.get(NO_DOCKER) == totals.hosts else OPEN
+
+
 def fleet_sentence(fleet: Fleet) -> str:
     """Return all of it in one sentence."""
     totals = fleet.totals
-    gate = f"gate failed on {totals.gate_closed} of {counted(totals.hosts, 'host')}"
-    parts = [
-        gate if totals.gate_closed else f"gate passed on {counted(totals.hosts, 'host')}",
-        *changes_in_words(fleet),
-    ]
-    return "; ".join(parts)
+    if totals.states.get(NO_DOCKER) == totals.hosts:
+        return "gate failed: no host of this run has a Docker Engine, so that nothing was evaluated"
+    hosts, lost = counted(totals.hosts, "host"), totals.states.get(FAILED, 0) + totals.states.get(UNREACHABLE, 0)
+    gate = f"gate failed on {totals.gate_closed} of {hosts}" if totals.gate_closed else f"gate passed on {hosts}"
+    return "; ".join([gate, *([f"{lost} not audited"] if lost else []), *changes_in_words(fleet)])
 
 
 def changes_in_words(fleet: Fleet) -> list[str]:

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.action import fleet_report
+from junitparser import JUnitXml
 
 from tests.unit.fleets import FAILING, document, lost, write_run
 from tests.unit.plugins.action.conftest import action_with
@@ -35,13 +38,14 @@ def test_the_result_has_what_changed_and_where_the_files_are(audited: Path, caps
     found = report(audited, fail_on="high", formats=["json", "markdown"])
     assert not found.get("failed")
     assert found["msg"] == (
-        "gate failed on 3 of 3 hosts; "
+        "gate failed on 3 of 3 hosts; 1 not audited; "
         "since the run before, 2026-12-01T10:00:00+00:00: none new, 1 fixed, none regressed; "
         "1 host of earlier runs not part of this one"
     )
     assert found["totals"]["hosts"] == 3
     assert (found["totals"]["new"], found["totals"]["fixed"], found["runs"]) == (0, 1, 2)
     assert found["gate_failed"] == ["web1", "web2", "web3"]
+    assert found["gate"] == "not_audited"
     assert [host["host"] for host in found["vanished"]] == ["gone"]
     assert found["problems"] == []
     assert found["files"] == {ending: str(audited / "fleet" / f"report.{ending}") for ending in ("json", "md")}
@@ -59,10 +63,10 @@ def test_the_result_has_what_changed_and_where_the_files_are(audited: Path, caps
 
 def test_what_the_summary_of_the_run_has_shown_is_left_out(audited: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
-    report(audited, detail="brief", width=400)
+    report(audited, detail="brief", width=400, formats=["html", "json"])
     assert capsys.readouterr().out.splitlines() == [
         "Not part of this run: 1 host: gone",
-        f"Fleet report: {audited / 'fleet'}: JSON",
+        f"Fleet report: {audited / 'fleet'}: HTML and JSON",
     ]
     report(audited, detail="none")
     assert capsys.readouterr().out == ""
@@ -73,7 +77,7 @@ def test_history_is_where_it_is_wanted(audited: Path, tmp_path: Path) -> None:
     assert report(audited, history=str(other), detail="none")["runs"] == 1
     assert other.is_file()
     (audited / "history.sqlite3").unlink()
-    found = report(audited, history="none", output_dir=str(tmp_path / "out"), detail="none")
+    found = report(audited, history="none", output_dir=str(tmp_path / "out"), formats=["json"], detail="none")
     assert (found["runs"], found["totals"]["new"]) == (1, 0)
     assert not (audited / "history.sqlite3").exists()
     assert found["files"] == {"json": str(tmp_path / "out" / "report.json")}
@@ -102,7 +106,44 @@ def test_what_cannot_be_reported_fails(audited: Path, options: dict[str, Any], p
         placed["output_dir"] = str(audited / "file")
     found = report(audited, **placed)
     assert found["failed"]
+    assert found["gate"] == "not_audited"
     assert found["msg"].startswith(problem)
+
+
+def test_the_gate_is_that_of_all_hosts(tmp_path: Path) -> None:
+    well = {item["check"]: "pass" for item in document("x")["findings"]}
+    none = {**document("web2"), "platform": {**document("x")["platform"], "state": "absent", "label": "no Docker"}}
+    none["findings"] = [{**document("x")["findings"][0], "check": "audit.engine", "outcome": "not_applicable"}]
+    for name, documents, gate in (
+        ("open", [document("web1", well), none], "open"),
+        ("closed", [document("web1", well), document("web2")], "closed"),
+        ("lost", [document("web1", well), lost("web2")], "not_audited"),
+        ("nowhere", [none], "closed"),
+    ):
+        found = report(write_run(tmp_path / name, documents, name), fail_on="high", detail="none")
+        assert found["gate"] == gate, name
+
+
+def test_what_a_baseline_knows_closes_no_gate_and_that_is_said_in_each_format(tmp_path: Path) -> None:
+    write_run(tmp_path / "then", [document("web1"), document("web2", {FAILING: "pass"})], "a", 1)
+    write_run(tmp_path / "now", [document("web1"), document("web2")], "b", 2)
+    found = report(
+        tmp_path / "now",
+        fail_on="high",
+        fail_on_unknown=False,
+        baseline=str(tmp_path / "then"),
+        formats=["json", "csv", "junit", "prometheus"],
+        detail="none",
+    )
+    assert (found["gate"], found["gate_failed"]) == ("closed", ["web2"])
+    texts = {ending: Path(path).read_text() for ending, path in found["files"].items()}
+    hosts = {host["host"]: host["gate"]["open"] for host in json.loads(texts["json"])["hosts"]}
+    assert hosts == {"web1": True, "web2": False}
+    assert [row["host"] for row in csv.DictReader(io.StringIO(texts["csv"])) if row["gate"] == "failed"] == ["web2"]
+    suites = {suite.name: suite.failures for suite in JUnitXml.fromstring(texts["xml"].encode())}
+    assert suites == {"web1": 0, "web2": 1}
+    assert 'dockernet_gate_open{host="web1"} 1' in texts["prom"]
+    assert 'dockernet_gate_open{host="web2"} 0' in texts["prom"]
 
 
 def test_programs_get_the_lines_in_the_result(audited: Path, monkeypatch: pytest.MonkeyPatch) -> None:

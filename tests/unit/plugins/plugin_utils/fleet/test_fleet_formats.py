@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import unicodedata
 from collections import Counter
 from functools import cache
@@ -237,6 +238,9 @@ def test_names_of_strangers_are_inert_in_each_format(tmp_path: Path, name: str) 
     with fleet_in(tmp_path, history=tmp_path / "h") as fleet:
         assert fleet.problems == []
         files = written(fleet, tmp_path / "out")
+    page = files.pop("html")
+    assert len(re.findall("</script", page, re.IGNORECASE)) == len(re.findall("<script", page, re.IGNORECASE)) > 0
+    assert "<script>alert(1)" not in page
     for ending, text in files.items():
         assert harmless(text), ending
     assert len(report_in(files["json"])["hosts"]) == 2
