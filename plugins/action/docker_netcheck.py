@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import learned_from
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, stamped
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, run_stamp, stamped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
     NoAnswerError,
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
         packed = answer.pop(WIRE, None)
         host = str((task_vars or {})["inventory_hostname"])
         judge = _as_saved(options["snapshot_path"]) if saves else _audit(policy, options, host)
-        hand_over = _as_text if options["document_in"] == FILE and not saves else dict
+        hand_over = _as_text(run_stamp()) if options["document_in"] == FILE and not saves else dict
         try:
             found = judge_within(seconds, packed, read_snapshot_text, judge, hand_over)
         except NoAnswerError as error:
@@ -113,17 +113,21 @@ def _audit(policy: Policy, options: dict[str, Any], inventory_name: str) -> Call
     return judge
 
 
-def _as_text(found: dict[str, Any]) -> dict[str, Any]:
-    """The document as a text, and the little that is returned beside a file of it."""
-    return {
-        "msg": found["msg"],
-        "summary": found["summary"],
-        "used_waivers": waiver_lines(found["waivers"], used=True),
-        "unused_waivers": waiver_lines(found["waivers"], used=False),
-        **{key: found[key] for key in _BESIDE if key in found},
-        "defects": found["defects"],
-        _TEXT: document_text(stamped(document_of(found))),
-    }
+def _as_text(stamp: dict[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The document of that run as a text, and the little that is returned beside a file of it."""
+
+    def hand_over(found: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "msg": found["msg"],
+            "summary": found["summary"],
+            "used_waivers": waiver_lines(found["waivers"], used=True),
+            "unused_waivers": waiver_lines(found["waivers"], used=False),
+            **{key: found[key] for key in _BESIDE if key in found},
+            "defects": found["defects"],
+            _TEXT: document_text(stamped(document_of(found), stamp)),
+        }
+
+    return hand_over
 
 
 def _folder(output_dir: str) -> Path:

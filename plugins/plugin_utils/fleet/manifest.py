@@ -15,6 +15,7 @@ import contextlib
 import datetime
 import hashlib
 import json
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -56,13 +57,21 @@ class ManifestError(ValueError):
 
 
 def run_id() -> str:
-    """Return the id of this run of Ansible, the same in each of its processes and of no other run."""
-    return _id_of(_scratch())
+    """Return the id of this run of Ansible, the same for each of its tasks and of no other run.
+
+    It is asked in a process that Ansible makes for a task, which is a child of the one that runs the play.
+    """
+    return _id_of(_scratch(), os.getppid())
 
 
-def stamped(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document that names this run, and when it was written, by the clock of the controller."""
-    return {**document, RUN: {"id": run_id(), "written_at": now()}}
+def run_stamp() -> dict[str, str]:
+    """Return what a document says of its run: its id, and the time by the clock of the controller."""
+    return {"id": run_id(), "written_at": now()}
+
+
+def stamped(document: Mapping[str, Any], stamp: Mapping[str, str]) -> dict[str, Any]:
+    """Return a document that says of which run it is."""
+    return {**document, RUN: dict(stamp)}
 
 
 def now() -> str:
@@ -76,7 +85,7 @@ def begin_run(folder: Path, task_vars: Mapping[str, Any]) -> None:
     Hosts of an earlier play of the same run stay in it. Raises OSError.
     """
     hosts: Sequence[str] = task_vars.get("ansible_play_hosts_all") or [str(task_vars["inventory_hostname"])]
-    mark = hashlib.sha256("\0".join([str(folder), *hosts]).encode("utf-8", "backslashreplace")).hexdigest()
+    mark = hashlib.sha256("\0".join([run_id(), str(folder), *hosts]).encode("utf-8", "backslashreplace")).hexdigest()
     try:
         Path(_scratch(), f"dockernet-run-{mark}").mkdir()
     except FileExistsError:
@@ -119,5 +128,5 @@ def _scratch() -> str:
 
 
 @cache
-def _id_of(scratch: str) -> str:
-    return hashlib.sha256(f"{socket.gethostname()} {scratch}".encode()).hexdigest()[:16]
+def _id_of(scratch: str, process: int) -> str:
+    return hashlib.sha256(f"{socket.gethostname()} {scratch} {process}".encode()).hexdigest()[:16]
