@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, run_stamp, stamped
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import RUN, begin_run, stamped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_csv import audit_csv
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_markdown import audit_markdown
@@ -140,10 +140,11 @@ def _write(audit: Audit, gate: Gate, directory: str, formats: Sequence[str]) -> 
     if _JSON in formats:
         written[_JSON] = file_of(audit.host, folder, _JSON)
         if audit.path != written[_JSON]:
-            text = document_text(stamped(audit.document, run_stamp()))
+            text = document_text({key: value for key, value in audit.document.items() if key != RUN})
             if not audit.error_kind:
                 audit = replace(audit, last_run=compare_with_last_run(written[_JSON], text) or audit.last_run)
-            write_whole(written[_JSON], text)
+            changes = audit.last_run.reachability if audit.last_run else ()
+            write_whole(written[_JSON], stamped(text, changes))
     for name, (kind, text_of) in _WRITERS.items():
         if name in formats:
             written[kind] = file_of(audit.host, folder, kind)

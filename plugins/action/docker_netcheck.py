@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import learned_from
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, run_stamp, stamped
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, stamped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
     NoAnswerError,
@@ -51,7 +51,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     folder_of,
     write_whole,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import compare_with_last_run
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun, compare_with_last_run
 
 MODULE = "dockernet.baseline.docker_netcheck"
 _TEXT = "text"
@@ -80,7 +80,7 @@ class ActionModule(ActionBase):
         packed = answer.pop(WIRE, None)
         host = str((task_vars or {})["inventory_hostname"])
         judge = _as_saved(options["snapshot_path"]) if saves else _audit(policy, options, host)
-        hand_over = _as_text(run_stamp()) if options["document_in"] == FILE and not saves else dict
+        hand_over = _as_text if options["document_in"] == FILE and not saves else dict
         try:
             found = judge_within(seconds, packed, read_snapshot_text, judge, hand_over)
         except NoAnswerError as error:
@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
         if _TEXT in found:
             path = file_of(host, _folder(options["output_dir"]), "json")
             compared = compare_with_last_run(path, found[_TEXT]) if options["output_dir"] else None
-            found = {**_written(found, path), **({"since_last_run": to_plain(compared)} if compared else {})}
+            found = {**_written(found, path, compared), **({"since_last_run": to_plain(compared)} if compared else {})}
         return {**answer, **found}
 
     def _options(self) -> tuple[dict[str, Any], Policy]:
@@ -113,21 +113,17 @@ def _audit(policy: Policy, options: dict[str, Any], inventory_name: str) -> Call
     return judge
 
 
-def _as_text(stamp: dict[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """The document of that run as a text, and the little that is returned beside a file of it."""
-
-    def hand_over(found: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "msg": found["msg"],
-            "summary": found["summary"],
-            "used_waivers": waiver_lines(found["waivers"], used=True),
-            "unused_waivers": waiver_lines(found["waivers"], used=False),
-            **{key: found[key] for key in _BESIDE if key in found},
-            "defects": found["defects"],
-            _TEXT: document_text(stamped(document_of(found), stamp)),
-        }
-
-    return hand_over
+def _as_text(found: dict[str, Any]) -> dict[str, Any]:
+    """The document as a text, and the little that is returned beside a file of it."""
+    return {
+        "msg": found["msg"],
+        "summary": found["summary"],
+        "used_waivers": waiver_lines(found["waivers"], used=True),
+        "unused_waivers": waiver_lines(found["waivers"], used=False),
+        **{key: found[key] for key in _BESIDE if key in found},
+        "defects": found["defects"],
+        _TEXT: document_text(document_of(found)),
+    }
 
 
 def _folder(output_dir: str) -> Path:
@@ -145,10 +141,10 @@ def _begin(output_dir: str, task_vars: dict[str, Any]) -> None:
         raise AnsibleActionFail(f"output_dir: {error}") from error
 
 
-def _written(found: dict[str, Any], path: Path) -> dict[str, Any]:
+def _written(found: dict[str, Any], path: Path, compared: LastRun | None) -> dict[str, Any]:
     """Write the text, and return the rest of the result. Raises AnsibleActionFail where it cannot be written."""
     try:
-        write_whole(path, found[_TEXT])
+        write_whole(path, stamped(found[_TEXT], compared.reachability if compared else ()))
     except OSError as error:
         raise AnsibleActionFail(f"output_dir: {error}") from error
     kept = ("msg", "summary", "used_waivers", "unused_waivers", *_BESIDE)

@@ -26,6 +26,7 @@ from tests.unit.audits import audit_of, waiver
 from tests.unit.operators_host import operators_host
 
 GATE = Gate("medium")
+CHANGE = "new: outside reaches web:80/tcp at 192.0.2.10:8080"
 FAILING = "publish.wildcard"
 """A check that fails on the host of the tests."""
 
@@ -60,7 +61,9 @@ def write_run(
         host = item["host"]["inventory_name"]
         path = file_of(host, folder, "json")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(document_text({**item, "run": {"id": run, "written_at": time}}))
+        path.write_text(
+            document_text({**item, "run": {"id": run, "written_at": time, "reachability_changes": [CHANGE]}})
+        )
     manifest = {
         "document": {"name": "dockernet.baseline.run", "version": 1},
         "run": run,

@@ -209,7 +209,8 @@ class _Walk:
             if document.status != self._seen[reading.host]:
                 raise ChangedError(f"the document of {safe(reading.host)} was replaced while the report was made")
             gate = self._gate_of(reading)
-            yield self._past.of(FleetHost(document.audit, document.audit.complaint(gate), gate))
+            closed, reached = document.audit.complaint(gate), document.reachability_changes
+            yield self._past.of(FleetHost(document.audit, closed, reachability_changes=reached, gate=gate))
 
     def _gate_of(self, reading: Reading) -> Gate:
         known = read_baseline_here(self._sources.baseline, reading.host, reading.path)
@@ -217,7 +218,7 @@ class _Walk:
 
 
 def _missing(reading: Reading, error: DocumentError) -> HostDocument:
-    return HostDocument(Audit.not_audited(reading.host, FAILED, str(error)), "", "", (0, 0, 0))
+    return HostDocument(Audit.not_audited(reading.host, FAILED, str(error)), "", "", (), (0, 0, 0))
 
 
 class _Count:

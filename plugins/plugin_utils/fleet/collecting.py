@@ -63,6 +63,8 @@ class HostDocument:
     """When the host was read, by the controller's clock where that is known: ISO 8601 in UTC, empty where it is not."""
     run: str
     """The id of its run; empty where it names none."""
+    reachability_changes: Sequence[str]
+    """What became reachable since the document before, and what no longer is, in words."""
     status: tuple[int, int, int]
     """Of its file, by which a change of it is seen."""
 
@@ -159,7 +161,8 @@ def load(path: Path) -> HostDocument:
     except MemoryError:
         raise DocumentError("to read it takes more memory than its limit") from None
     stamp = used.run or _Run()
-    return HostDocument(audit, _utc(stamp.written_at) or _utc(used.host.taken_at), stamp.id, status)
+    read_at = _utc(stamp.written_at) or _utc(used.host.taken_at)
+    return HostDocument(audit, read_at, stamp.id, stamp.reachability_changes, status)
 
 
 # ---- what is used of a document --------------------------------------------------------------------------------------
@@ -207,6 +210,7 @@ class _Error:
 class _Run:
     id: str = ""
     written_at: str = ""
+    reachability_changes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -54,13 +54,13 @@ class FleetHost:
     """With its document, or why there is none."""
     closed: str = ""
     """Why its gate is closed; empty where it is open."""
-    gate: Gate = field(default_factory=Gate)
-    """Its gate, with what its baseline knows of it."""
     ages: Mapping[FindingKey, FindingAge] = field(default_factory=dict)
     """Of its findings that failed and are not waived, where there is a history."""
     fixed: Sequence[FixedFinding] = ()
     reachability_changes: Sequence[str] = ()
     """What became reachable since the run before, and what no longer is, in words."""
+    gate: Gate = field(default_factory=Gate)
+    """Its gate, with what its baseline knows of it."""
 
     def age(self, finding: Finding) -> FindingAge | None:
         """Return the age of one of its findings; None for what did not fail or is waived, and without a history."""

@@ -35,6 +35,8 @@ RUN = "run"
 FOLDER = "fleet"
 """The directory below the documents for what is of all hosts. No file of a host has this name: each has an ending."""
 _FILE = "run.json"
+_END = "\n}\n"
+"""Of the text of a document, see document_text()."""
 _LARGEST = 1 << 24
 """Bytes of a manifest: 100,000 names of 150 bytes."""
 
@@ -64,14 +66,17 @@ def run_id() -> str:
     return _id_of(_scratch(), os.getppid())
 
 
-def run_stamp() -> dict[str, str]:
-    """Return what a document says of its run: its id, and the time by the clock of the controller."""
-    return {"id": run_id(), "written_at": now()}
+def stamped(text: str, reachability_changes: Sequence[str]) -> str:
+    """Return the text of a document with what is known of it where it is written.
 
-
-def stamped(document: Mapping[str, Any], stamp: Mapping[str, str]) -> dict[str, Any]:
-    """Return a document that says of which run it is."""
-    return {**document, RUN: dict(stamp)}
+    That is its run, the time by the clock of the controller, and what became reachable since the document that it
+    replaces, in words.
+    """
+    stamp = {"id": run_id(), "written_at": now(), "reachability_changes": list(reachability_changes)}
+    whole, end = text[: -len(_END)], text[-len(_END) :]
+    if end != _END:
+        raise ValueError("it is no text of a document")
+    return f"{whole},\n{json.dumps(RUN)}: {json.dumps(stamp)}{_END}"
 
 
 def now() -> str:

@@ -26,7 +26,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifLog
 
-from tests.unit.fleets import FAILING, GATE, document, fleet_in, lost, run_program, write_run
+from tests.unit.fleets import CHANGE, FAILING, GATE, document, fleet_in, lost, run_program, write_run
 from tests.unit.plugins.plugin_utils.report.test_audit_formats import HOSTILE, PLAIN, harmless, parsed, run_in
 
 SCHEMA = Path(__file__).parents[5] / "docs/fleet-report.schema.json"
@@ -166,6 +166,7 @@ def test_json_has_what_is_new_fixed_and_missing(texts: tuple[dict[str, str], Fle
     assert list(hosts) == ["lost", "no-docker", "web1", "web2", "well"]
     assert [item["age"] for item in hosts["web2"]["findings"] if item["check"] == FAILING] == ["new"]
     assert [item["check"] for item in hosts["web1"]["fixed"]] == [FAILING]
+    assert hosts["web1"]["reachability_changes"] == [CHANGE]
     assert hosts["lost"]["error"] == {"kind": "unreachable", "reason": "no route"}
     assert [item["host"] for item in report["vanished"]] == ["gone"]
     assert [(item["run"], item["hosts"]) for item in report["trend"]] == [("a", 6), ("b", 5)]
