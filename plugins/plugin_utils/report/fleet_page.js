@@ -59,6 +59,9 @@ function long(text, most = LONG) {
   return shown;
 }
 
+/** A table that may be wider than the page: it can be scrolled by keys. */
+const scrolled = (table) => h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'table' }, table);
+
 /** A control with its label. */
 const field = (label, control, kind = '') =>
   h('div', { class: `field ${kind}` }, h('label', { for: control.id }, label), control);
@@ -340,7 +343,7 @@ function trend() {
   return h('section', { 'aria-labelledby': 'trend' }, h('h2', { id: 'trend' }, 'Trend'), svg,
     h('p', { class: 'legend' }, used.map((state) => h('span', {}, h('span', { class: `swatch ${css(state)}` }), word(state)))),
     h('details', {}, h('summary', {}, 'The trend as a table'),
-      h('div', { class: 'scroll' }, h('table', {},
+      scrolled(h('table', {},
         h('thead', {}, h('tr', {}, ['run', ...used.map(word), 'gate closed', 'new', 'regressed', 'fixed']
           .map((name) => h('th', { scope: 'col' }, name)))),
         h('tbody', {}, runs.slice().reverse().map((run) => h('tr', {}, h('th', { scope: 'row' }, minute(run.at)),
@@ -357,7 +360,7 @@ function vanished() {
   return h('section', { 'aria-labelledby': 'vanished' },
     h('h2', { id: 'vanished' }, `Not in this run: ${counted(fleet.vanished.length, 'host')}`),
     h('p', { class: 'dim' }, 'An earlier run audited them.'),
-    h('div', { class: 'scroll' }, h('table', { class: 'plain' }, h('thead', {}, h('tr', {}, ['host', 'last read', 'state then']
+    scrolled(h('table', { class: 'plain' }, h('thead', {}, h('tr', {}, ['host', 'last read', 'state then']
       .map((name) => h('th', { scope: 'col' }, name)))),
       h('tbody', {}, fleet.vanished.slice(0, 200).map(([name, seen, state]) => h('tr', {},
         h('th', { scope: 'row' }, long(name, 120)), h('td', {}, minute(seen)), h('td', {}, badge(state))))))),
@@ -438,8 +441,8 @@ function makeHostList() {
     const text = kind ? word(kind) + (fresh ? ', new or regressed' : '') : 'not evaluated';
     const dull = !kind || kind === 'pass' || kind === 'not_applicable';
     return h('td', { role: 'gridcell', tabindex: '-1', 'data-check': column.id, class: `heat ${css(kind || 'absent')}`,
-      title: `${column.id}: ${text}`, 'aria-label': `${column.id}: ${text}` },
-      dull ? kind === 'pass' ? '\u00b7' : '' : LETTERS[kind] + (fresh ? '+' : ''));
+      title: `${column.id}: ${text}`, 'aria-label': `${column.id}: ${text}`,
+      'data-sign': dull ? kind === 'pass' ? '\u00b7' : '' : LETTERS[kind] + (fresh ? '+' : '') });
   }
 
   function row(host, at) {
@@ -748,7 +751,7 @@ function changesSection(found) {
   return section('Changes', 'Changes since the run before',
     changes.length > 0 && [h('h3', {}, 'Reachability'), h('ul', { class: 'lines' }, changes.slice(0, 200).map((text) => h('li', {}, long(text, 400)))),
       changes.length > 200 && h('p', {}, `and ${changes.length - 200} more`)],
-    fixed.length > 0 && [h('h3', {}, `Fixed (${fixed.length})`), h('div', { class: 'scroll' }, h('table', { class: 'plain' },
+    fixed.length > 0 && [h('h3', {}, `Fixed (${fixed.length})`), scrolled(h('table', { class: 'plain' },
       h('thead', {}, h('tr', {}, ['check', 'resource', 'severity'].map((name) => h('th', { scope: 'col' }, name)))),
       h('tbody', {}, fixed.slice(0, 200).map(([check, resource, severity]) => h('tr', {}, h('th', { scope: 'row' }, h('code', {}, check)),
         h('td', {}, long(resource, 120)), h('td', {}, severity))))))]);
@@ -758,7 +761,7 @@ function auditSection(found) {
   const waivers = told(found.waivers), unread = told(found.unread), defects = told(found.defects);
   const left = found.not_evaluated ? told(found.not_evaluated) : [];
   if (!waivers.length && !unread.length && !defects.length && !left.length) return null;
-  const table = (names, rows) => h('div', { class: 'scroll' }, h('table', { class: 'plain' },
+  const table = (names, rows) => scrolled(h('table', { class: 'plain' },
     h('thead', {}, h('tr', {}, names.map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, rows.slice(0, 200).map((row) => h('tr', {}, row.map((value) => h('td', {}, long(value, 300))))))));
   return section('Audit', 'The audit itself',
@@ -775,8 +778,8 @@ function passedSection(found) {
   const details = h('details', {}, h('summary', {}, `Show ${counted(passed.length, 'finding')} that passed or do not apply`));
   details.addEventListener('toggle', () => {
     if (details.childElementCount > 1) return;
-    details.append(h('div', { class: 'scroll' }, h('table', { class: 'plain' },
-      h('thead', {}, h('tr', {}, ['', 'check', 'resource', 'summary'].map((name) => h('th', { scope: 'col' }, name)))),
+    details.append(scrolled(h('table', { class: 'plain' },
+      h('thead', {}, h('tr', {}, ['outcome', 'check', 'resource', 'summary'].map((name) => h('th', { scope: 'col' }, name)))),
       h('tbody', {}, passed.map(([check, outcome, resource, summary]) => h('tr', {}, h('td', {}, badge(outcome)),
         h('th', { scope: 'row' }, h('code', {}, check)), h('td', {}, cut(resource, 120)), h('td', {}, long(summary, 300))))))));
   });
@@ -972,7 +975,7 @@ function topologySection(host, found) {
   } }, 'Draw each container');
   const rows = topology.lanes.flatMap((lane) => lane.items.map(({ container, port, address }) =>
     [lane.name, lane.bridge, port, container.name, address, container.published.join(', '), container.stopped ? 'stopped' : 'running']));
-  const table = h('details', {}, h('summary', {}, 'The topology as a table'), h('div', { class: 'scroll' }, h('table', {},
+  const table = h('details', {}, h('summary', {}, 'The topology as a table'), scrolled(h('table', {},
     h('thead', {}, h('tr', {}, ['network', 'bridge', 'port', 'container', 'address', 'published', 'state'].map((name) => h('th', { scope: 'col' }, name)))),
     h('tbody', {}, rows.slice(0, 500).map((row) => h('tr', {}, row.map((text) => h('td', {}, long(text || '\u2013', 120)))))))),
     rows.length > 500 && h('p', {}, `and ${rows.length - 500} more`));
