@@ -153,6 +153,18 @@ def test_topology_draws_networks_containers_and_ports(opened: Opening, page_file
     assert page.locator("#section-topology tbody tr").count() >= len(facts["attachments"])
 
 
+def test_path_of_a_finding_is_drawn_hop_by_hop(opened: Opening, tmp_path: Path) -> None:
+    document = json.loads(documents()[0])
+    document["host"]["inventory_name"] = "shop"
+    host = fleet_host(Audit.from_document("shop", document), {})
+    page = opened(
+        written(Fleet([host], totals_of([host])), tmp_path / "shop.html"), "#host=shop&check=contract.violated"
+    )
+    finding = next(item for item in host.audit.findings if item.check == "contract.violated")
+    hops = page.locator('.finding[data-check="contract.violated"]').first.locator("ol.path").first.locator("li")
+    assert hops.all_inner_texts() == finding.evidence["path"]["request"].split(" -> ")
+
+
 def test_many_containers_are_drawn_as_groups(opened: Opening, tmp_path: Path) -> None:
     document = audit_of(big_host(2, 100).snapshot(), detail="full")
     document["host"]["inventory_name"] = "crowd"
@@ -308,7 +320,7 @@ def test_phone_needs_no_scrolling_sideways(opened: Opening, page_file: Path, fle
 
 def stranger_host() -> FleetHost:
     """A host whose names, labels and evidence are hostile, from its name in the inventory on."""
-    text = documents()[0].replace('"web', f'"{json.dumps(_STRANGER)[1:-1]}')
+    text = documents()[1].replace('"web', f'"{json.dumps(_STRANGER)[1:-1]}')
     document = json.loads(text)
     document["host"] |= {"inventory_name": _STRANGER, "hostname": _STRANGER, "kernel": _STRANGER}
     for finding in document["findings"]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import json
 import random
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -46,6 +47,12 @@ _WAIVERS = [
     waiver(check="publish.wildcard", reason="behind the company firewall", owner="network team"),
     waiver(check="network.overlap", reason="moved in January", owner="platform"),
 ]
+_CONTRACT = """
+intents:
+  - {name: the shop is open, from: outside, to: {container: proxy, published: true}, expect: reached, why: customers}
+  - {name: app is private, from: {container: proxy}, to: {container: app, port: any}, expect: blocked, why: demo}
+  - {name: cached, from: {container: proxy}, to: {container: redis, port: 6379}, expect: reached, why: sessions}
+"""
 _ERRORS = (
     ("unreachable", "ssh: connect to host 192.0.2.77 port 22: Connection timed out"),
     ("failed", "become: sudo is not installed on it: install it, or set ansible_become_method"),
@@ -78,8 +85,12 @@ def documents() -> list[str]:
     forward.sysctls["net.ipv4.conf.eth0.forwarding"] = "0"
     unread = SyntheticHost().unread("ruleset", reason="iptables-save: Permission denied")
     hosts = [recorded_host(name) for name in NAMES]
-    hosts += [item.snapshot() for item in (well, forward, unread, shop_host(), big_host(4, 40, proxy=False))]
-    return [json.dumps(audit_of(host, **given)) for host in hosts]
+    hosts += [item.snapshot() for item in (well, forward, unread, big_host(4, 40, proxy=False))]
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as contract:
+        contract.write(_CONTRACT)
+        contract.flush()
+        shop = audit_of(shop_host().snapshot(), contract=contract.name, **given)
+    return [json.dumps(document) for document in (shop, *(audit_of(host, **given) for host in hosts))]
 
 
 @dataclass(frozen=True)

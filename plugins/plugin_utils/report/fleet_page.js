@@ -656,9 +656,9 @@ function notAudited(found) {
 
 function findingsSection(found) {
   const findings = found.findings.map((item) => {
-    const [check, kind, severity, was, resource, summary, impact, text, module, args, cis, age, waiver, evidence, paths] =
+    const [check, kind, severity, was, resource, summary, impact, text, module, args, cis, age, waiver, evidence, paths, legs] =
       told(item.slice(0, -1));
-    return { check, kind, severity, was, resource, summary, impact, text, module, args, cis, age, waiver, evidence, paths,
+    return { check, kind, severity, was, resource, summary, impact, text, module, args, cis, age, waiver, evidence, paths, legs,
       command: item.at(-1) };
   });
   const groups = ['high', 'medium', 'low', 'unknown', 'info', 'waived'].map((kind) =>
@@ -715,8 +715,10 @@ function findingBody(item, status, since) {
       item.waiver.length > 0 && line('waived', `until ${item.waiver[2]} by `, long(item.waiver[1], 100), ': ', long(item.waiver[0])),
       (item.was || item.kind === 'waived') && line('severity', item.severity + (item.was ? ` (${item.was} in the catalogue)` : '')),
       item.cis && line('CIS', item.cis),
-      item.evidence.length > 0 && line('evidence', h('dl', { class: 'evidence' }, item.evidence.map(([name, value]) =>
+      item.evidence.length > 0 && line('evidence', h('dl', { class: 'evidence' }, item.evidence.filter(([name]) => name !== 'path' || !item.legs.length).map(([name, value]) =>
         h('div', {}, h('dt', {}, long(name, 120)), h('dd', {}, valueOf(value))))))),
+    item.legs.map(([leg, hops]) => h('div', { class: 'way' }, h('p', { class: 'dim' }, leg),
+      h('ol', { class: 'path' }, hops.map(([name, note, ends]) => h('li', { class: ends && 'bad' }, cut(name.replace(/^X /, '\u2715 '), 120), note && h('small', {}, cut(note, 200))))))),
     item.paths.length > 0 && h('div', { class: 'paths' },
       item.paths.slice(0, 5).map(([from, to, why, how]) => pathOf([from, 'this host'], to, how ? 'bad' : 'neutral', why, why.startsWith('the answer is lost'))),
       item.paths.length > 5 && h('p', { class: 'dim' }, `and ${item.paths.length - 5} more, in the evidence`)));

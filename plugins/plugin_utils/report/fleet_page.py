@@ -54,6 +54,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet imp
     RunTotals,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import STATES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.diagnosis_page import hops_in
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     WAIVED,
     is_waived,
@@ -391,7 +392,8 @@ def _finding(host: FleetHost, finding: Finding, strings: _Strings) -> list[Any]:
         [age.status, age.since] if age else [],
         [waiver.reason, waiver.owner, waiver.expires] if waiver else [],
         [[name, evidence_value(value)] for name, value in finding.evidence.items()],
-        _paths(finding.evidence),
+        _ends(finding.evidence),
+        _legs(finding.evidence),
     ]
     # The command names the host, so that no other has it.
     return [*strings.pack(words), command]
@@ -411,7 +413,7 @@ def evidence_value(value: Any) -> Any:
     return value_text(value)
 
 
-def _paths(evidence: Mapping[str, Any]) -> list[list[str]]:
+def _ends(evidence: Mapping[str, Any]) -> list[list[str]]:
     """The packets that evidence is about: from, to, what became of it, and whether it ended on its way.
 
     Checks about packets name one as ``container web to 10.88.1.3:80/tcp``, and a port that is not reached as
@@ -421,7 +423,8 @@ def _paths(evidence: Mapping[str, Any]) -> list[list[str]]:
     packets = evidence.get("packets")
     for packet, said in packets.items() if isinstance(packets, Mapping) else ():
         found += _ways(packet, said, "ended")
-    found += _ways(evidence.get("packet"), evidence.get("ends"), "")
+    if not _legs(evidence):
+        found += _ways(evidence.get("packet"), evidence.get("ends"), "")
     missed = evidence.get("not reached")
     for text in missed if isinstance(missed, (list, tuple)) else ():
         place, comma, rest = str(text).partition(" from ")
@@ -429,6 +432,16 @@ def _paths(evidence: Mapping[str, Any]) -> list[list[str]]:
         if comma and colon:
             found.append([origin, place, why, "ended"])
     return found
+
+
+def _legs(evidence: Mapping[str, Any]) -> list[list[Any]]:
+    """The path of a packet, where evidence has one: each leg with its hops, as path_text.hops_of() writes them."""
+    legs = evidence.get("path")
+    return [
+        [leg, [[hop.name, hop.note, "ends" if hop.ends else ""] for hop in hops_in(hops)]]
+        for leg, hops in (legs.items() if isinstance(legs, Mapping) else ())
+        if isinstance(hops, str)
+    ]
 
 
 def _ways(packet: Any, said: Any, how: str) -> list[list[str]]:
