@@ -59,6 +59,7 @@ def snapshot() -> HostSnapshot:
         (Question("web", "192.0.2.1:53/udp"), Packet(Origin("container", "web"), "192.0.2.1", "udp", 53)),
         (Question("web", "https://192.0.2.1/x?y#z"), Packet(Origin("container", "web"), "192.0.2.1", "tcp", 443)),
         (Question("web", "[2001:db8::1]:80"), Packet(Origin("container", "web"), "2001:db8::1", "tcp", 80)),
+        (Question("web", "https://[2001:db8::1]/"), Packet(Origin("container", "web"), "2001:db8::1", "tcp", 443)),
         (
             Question("web", "http://u:p@[::ffff:192.0.2.1]:81"),
             Packet(Origin("container", "web"), "192.0.2.1", "tcp", 81),
@@ -211,7 +212,20 @@ def test_a_host_with_ipv6_alone_reaches_an_ipv6_machine_outside() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", " ", ":80", "[", "[]", "[::1", "[::1]x", "[192.0.2.1]:5", "a:b:c", "192.0.2.1/24", "192.0.2.1/tcp"),
+        *(
+            "",
+            " ",
+            ":80",
+            "[",
+            "[]",
+            "[::1",
+            "[::1]x",
+            "[::1]x80",
+            "[192.0.2.1]:5",
+            "a:b:c",
+            "192.0.2.1/24",
+            "192.0.2.1/tcp",
+        ),
         *("web:", "web:x", "web:0", "web:65536", "web:-1", "web:\u0661", "web:99999999999", "web:80/sctp"),
         *("ftp://192.0.2.1", "http://", "//", "/"),
     ],
