@@ -91,6 +91,17 @@ def test_settings_of_a_port(host: DockerHost, settings: list[str], outcomes: lis
     assert seen(host) == outcomes
 
 
+def test_where_the_answer_about_a_hardware_address_may_go_elsewhere_a_rule_for_the_frame_decides_nothing() -> None:
+    host = DockerHost()
+    bridge = host.network()
+    host.container("web", [bridge], listen=[("tcp", 80)])
+    host.container("other", [bridge])
+    host.own_rules["filter", "DOCKER-USER"] = [f"-d {WEB}/32 -p tcp -j DROP"]
+    assert ask(host, Origin(CONTAINER, "other"), WEB, 80).observed == T
+    change(host, PORT, forwarding_entries=[mac_of(OTHER)])
+    assert ask(host, Origin(CONTAINER, "other"), WEB, 80).observed == X
+
+
 @pytest.mark.parametrize("port", [PORT, BESIDE])
 def test_an_entry_of_the_forwarding_database_leaves_open_what_is_for_that_address(host: DockerHost, port: str) -> None:
     change(host, port, forwarding_entries=[mac_of(WEB)])
