@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.changes import read_changes
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_host import with_changes
 
+from tests.integration.harden_runs import harden, run
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab import images
 from tests.lab.ansible_runs import ansible_module
@@ -125,6 +126,23 @@ def test_docker_proxy_off_by_its_module_which_guards_loopback_addresses(shop: Ho
     (line,) = differences(before, [{"userland_proxy": False}], read_host(shop))
     assert line.startswith("no longer: outside reaches old:80/tcp, web:80/tcp at 127.0.0.1: ")
     assert line.endswith("dockernet-loopback-guard -j DROP")
+
+
+def test_harden_says_in_check_mode_what_its_run_then_does(shop: Host, lab: Lab) -> None:
+    before = read_host(shop)
+    wanted = {"harden_userland_proxy": "disabled", "harden_live_restore": "enabled", "harden_on_disruption": "allow"}
+    done = run(lab, shop, check=True, **wanted)
+    assert "Reachability after the planned changes:" in done.out
+    (told,) = [task.result for task in done.of("dockernet.baseline.what_if")]
+    harden(lab, shop, **wanted)
+    really = [change.words for change in compare(flows(before), flows(read_host(shop)))]
+    assert told["undetermined"] == []
+    # What is behind the second colon is why, with numbers of rules.
+    assert sorted(map(about, (*told["new"], *told["no_longer"]))) == sorted(map(about, really))
+
+
+def about(line: str) -> list[str]:
+    return line.split(": ")[:2]
 
 
 # ---- the engine upgraded ---------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows imp
 
 T = TypeVar("T")
 
+_CHOSEN_BY_KERNELS = range(32_768, 61_000)
 MOST_COMPARED = 500_000
 """Pairs of an origin and a port that are looked up at most; some seconds' worth."""
 
@@ -41,7 +42,8 @@ def compare(before: Flows, after: Flows) -> list[FlowChange]:
     if before.matrix == after.matrix:
         return []
     askers = _classes([*after.askers, *before.askers], lambda item: (before.asker_form(item), after.asker_form(item)))
-    asked = _classes([*after.asked, *before.asked], lambda item: (before.asked_form(item), after.asked_form(item)))
+    every = [item for item in (*after.asked, *before.asked) if not _is_passing(item, before, after)]
+    asked = _classes(every, lambda item: (before.asked_form(item), after.asked_form(item)))
     if len(askers) * len(asked) > MOST_COMPARED:
         return [_uncompared("the host treats its containers in too many ways")]
     changes = [
@@ -52,6 +54,16 @@ def compare(before: Flows, after: Flows) -> list[FlowChange]:
         if (change := _change(before, after, asking, ports, asker, port)) is not None
     ]
     return in_words(changes, before, after)
+
+
+def _is_passing(asked: Asked, before: Flows, after: Flows) -> bool:
+    """Whether it is a socket that a client of UDP has for a moment, on a port that its kernel chose.
+
+    It takes datagrams like one of a service, and the next reading has another one (ip-sysctl, ip_local_port_range).
+    """
+    port, dummy, protocol = asked.label.rpartition(":")[2].partition("/")
+    is_chosen = protocol == "udp" and port.isdecimal() and int(port) in _CHOSEN_BY_KERNELS
+    return is_chosen and not asked.host_port and (asked in before.asked) != (asked in after.asked)
 
 
 def _uncompared(why: str) -> FlowChange:

@@ -161,6 +161,20 @@ def test_what_was_not_traced_or_not_read_is_undetermined(monkeypatch: pytest.Mon
     assert {item.kind for item in compare(whole, flows_of(document(host)))} == {NOT_COMPARED}
 
 
+def test_a_port_that_a_client_of_udp_was_given_for_a_moment_is_no_change() -> None:
+    def with_sockets(*sockets: tuple[str, int]) -> DockerHost:
+        host = a_host(DB)
+        space = host.container_namespaces[0]
+        more = [Listener(protocol, WILDCARD, port) for protocol, port in sockets]
+        host.container_namespaces[0] = replace(space, listeners=[*space.listeners, *more])
+        return host
+
+    assert changes(with_sockets(("udp", 41_234)), with_sockets(("udp", 38_211))) == []
+    for service in (("udp", 53), ("tcp", 41_234)):
+        (line,) = changes(a_host(DB), with_sockets(service))
+        assert f"web:{service[1]}/{service[0]}" in line
+
+
 def test_many_changes_are_few_lines() -> None:
     before, after = big_host(10, 50), big_host(10, 50)
     after.sysctls["net.ipv4.ip_forward"] = "0"
