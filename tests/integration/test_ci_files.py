@@ -83,9 +83,8 @@ class Runner:
         key = self.place / "home/.ssh/id_audit"
         assert (key.read_text().strip(), key.stat().st_mode & 0o777) == ("a key", 0o600)
         assert (self.place / "home/.ssh/known_hosts").read_text() == "web1 ssh-ed25519 AAAA\n"
-        written = {path.suffix for path in (self.place / "audit").glob("web1.*")}
-        assert written == {".json", ".xml", ".sarif", ".md", ".csv"}
-        assert not (self.place / "audit/gone.xml").exists()
+        written = {path.suffix for path in (self.place / "audit/fleet").glob("report.*")}
+        assert written == {".html", ".json", ".xml", ".sarif", ".md", ".csv"}
         assert ("error" in json.loads((self.place / "audit/web1.json").read_text())) is (status == 4)
 
 
@@ -96,10 +95,7 @@ def status(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 def runner(tmp_path: Path, status: int) -> Runner:
-    found = Runner.at(tmp_path, status)
-    (tmp_path / "audit").mkdir()
-    (tmp_path / "audit/gone.xml").write_text("of a host that is gone")
-    return found
+    return Runner.at(tmp_path, status)
 
 
 def test_github_actions(runner: Runner, status: int) -> None:
@@ -124,23 +120,10 @@ def test_github_actions(runner: Runner, status: int) -> None:
     assert Path(files["GITHUB_OUTPUT"]).read_text() == f"status={status}\n"
     assert Path(files["GITHUB_ENV"]).read_text().endswith("/home/.ssh/id_audit\n")
     summary = Path(files["GITHUB_STEP_SUMMARY"]).read_text()
-    assert summary == (runner.place / "comment.md").read_text()
-    assert summary.startswith("## web1: ")
-    assert runner.ran("gh") == "pr comment 7 --edit-last --create-if-none --body-file comment.md\n"
+    assert summary == (runner.place / "audit/fleet/report.md").read_text()
+    assert summary.startswith("## Docker host networks: ")
+    assert runner.ran("gh") == "pr comment 7 --edit-last --create-if-none --body-file audit/fleet/report.md\n"
     runner.check(status)
-
-
-def test_a_comment_has_as_many_hosts_as_fit(tmp_path: Path) -> None:
-    runner = Runner.at(tmp_path, 0)
-    (tmp_path / "audit").mkdir()
-    for number in range(5):
-        (tmp_path / f"audit/web{number}.md").write_text(f"## web{number}\n" + "x" * 20_000)
-    (job,) = yaml.safe_load((CI / "github-audit.yml").read_text())["jobs"].values()
-    (step,) = (step for step in job["steps"] if step.get("name") == "Summarize")
-    assert runner.run(step["run"], GITHUB_STEP_SUMMARY=str(tmp_path / "summary")) == 0
-    text = (tmp_path / "comment.md").read_text()
-    assert re.findall(r"^## (\w+)", text, re.MULTILINE) == ["web0", "web1"]
-    assert text.endswith("More hosts are in the artifact docker-network-audit.\n")
 
 
 def test_gitlab_ci(runner: Runner, status: int) -> None:
@@ -163,5 +146,5 @@ def test_gitlab_ci(runner: Runner, status: int) -> None:
     assert runner.ran("curl") == ""
     assert runner.run("\n".join(job["after_script"]), **variables, **merge_request) == 0
     assert runner.ran("curl").endswith("https://gitlab.example.org/api/v4/projects/9/merge_requests/7/notes\n")
-    assert (runner.place / "comment.md").read_text().startswith("## web1: ")
+    assert "body@audit/fleet/report.md" in runner.ran("curl")
     runner.check(status)
