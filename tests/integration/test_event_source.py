@@ -10,6 +10,7 @@ import json
 import os
 import runpy
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from tests.lab.scenario import NetworkSpec, Scenario, Workload
 from tests.lab.ssh import common_arguments
 
 FILE = ROOT / "extensions/eda/plugins/event_source/docker_network.py"
-FAST = {"quiet": 1, "interval": 2}
+FAST = {"quiet": 0.5, "interval": 1}
 PORT = 2376
 CONFIDENTIAL = "label-that-stays-on-the-host"
 Said = dict[str, Any]
@@ -208,6 +209,18 @@ def test_it_ends_at_once_in_each_state(fresh_host: Host, lab: Lab) -> None:
     for seconds in (0.0, 0.1, 0.3, 1.0, 2.0):
         with watching(over_ssh(fresh_host, lab)):
             time.sleep(seconds)
+
+
+def test_ssh_ends_where_the_source_is_killed(fresh_host: Host, lab: Lab) -> None:
+    args = {**FAST, **over_ssh(fresh_host, lab), "resync_at_start": True}
+    argv = [sys.executable, str(FILE), json.dumps(args)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["docker_network"]["kind"] == "resync"
+        threads = Path(f"/proc/{process.pid}/task").glob("*/children")
+        (ssh,) = {pid for path in threads for pid in path.read_text().split()}
+        process.kill()
+    fresh_host.wait_for(lambda: not Path(f"/proc/{ssh}").exists(), 10, "ssh to end")
 
 
 def certificates(folder: Path, host: Host) -> None:

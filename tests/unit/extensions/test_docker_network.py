@@ -353,6 +353,31 @@ def test_an_answer_that_is_renewed_in_time_makes_no_event(
     assert kinds(seen) == []
 
 
+def test_what_was_said_in_the_second_of_a_renewal_is_not_said_again(
+    engine: Callable[..., FakeEngine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams: list[Stream] = []
+    clock = 1_000_000.0
+    said = record(timeNano=int(clock * 10**9) + 700_000_000)
+
+    def events(stream: Stream) -> None:
+        streams.append(stream)
+        stream.say(said)
+        if len(streams) > 1:
+            stream.say(record("destroy", timeNano=int(clock * 10**9) + 800_000_000))
+            return stream.hold()
+        return stream.end()
+
+    # It may end at once, as a second of the engine's clock is all that is known of it.
+    renewed_after(plugin.PUNCTUAL, engine(events, clock=clock), monkeypatch)
+    seen = watch({}, lambda seen: total(seen) >= 2, main=plugin.main)
+    assert [name for event in seen for name in event["docker_network"]["actions"]] == [
+        "network create",
+        "network destroy",
+    ]
+    assert total(seen) == 2
+
+
 def renewed_after(seconds: float, one: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The least that the option takes is longer than a test waits."""
     short = dataclasses.replace(plugin.settings_of({"engines": {"web1": one.url}, **FAST}), renew=seconds)

@@ -603,8 +603,8 @@ class Session:
         # Not its proxies, its .netrc, nor its certificates in place of tls_ca (REQUESTS_CA_BUNDLE).
         self._client.trust_env = False
         now = self._engine_time()
-        # A clock that was set back must not hide what comes after.
-        self.since = min(self.since or now, now)
+        # A clock that was set back must not hide what comes after. Of now the second is known, which may be at its end.
+        self.since = min(self.since or now, now + 10**9)
         self._response = self._ask("/events", self._question(now))
         # Events may be rare, but the answer ends at the time that we asked for.
         _socket_of(self._response).settimeout(self._settings.renew + 2 * self._settings.timeout)
