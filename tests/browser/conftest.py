@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_page import fleet_page
-from playwright.sync_api import Browser, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwright
 
 from tests.unit.synthetic_fleet import synthetic_fleet
 
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -26,8 +26,8 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-LAPTOP = {"width": 1366, "height": 900}
-PHONE = {"width": 390, "height": 844}
+LAPTOP: ViewportSize = {"width": 1366, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 Opening = Callable[..., Page]
 
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "there is no chromium: make chromium"
     with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=program, args=list(_FLAGS))
+        running = driver.chromium.launch(executable_path=program, args=list(FLAGS))
         yield running
         running.close()
 
