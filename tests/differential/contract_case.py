@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CONTAINER,
@@ -21,6 +22,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import learned_from
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.judge import (
     KEPT,
     UNJUDGED,
@@ -28,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.judge 
     VIOLATED,
     Judgement,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.learn import UNCOVERED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import read_contract
 
 from tests.differential.answering import answer_of
@@ -49,11 +53,13 @@ class Held:
     kept: int = 0
     violated: int = 0
     unknown: int = 0
+    learned: int = 0
+    """Intents of the contract that is learned of the host."""
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         states = f"{self.kept} fulfilled, {self.violated} violated, {self.unknown} unknown"
-        return f"{self.intents} intents, {states}, {len(self.wrong)} wrong"
+        return f"{self.intents} intents, {states}, {self.learned} learned, {len(self.wrong)} wrong"
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,19 @@ def hold(snapshot: HostSnapshot, scene: Scene, seed: str) -> Held:
         held.unknown += judgement.state == UNJUDGED
         if judgement.state != UNJUDGED:
             held.wrong += _differing(item, judgement, scene)
+    held.wrong += _learned(snapshot, held)
     return held
+
+
+def _learned(snapshot: HostSnapshot, held: Held) -> list[str]:
+    """What an audit finds by the contract that was learned of the same host: nothing, or the contract is wrong."""
+    learned = learned_from(snapshot)
+    if learned["problem"]:
+        return []
+    held.learned = len(learned["intents"])
+    contract = read_contract({"uncovered": UNCOVERED, "intents": learned["intents"]})
+    findings = run_checks(AuditContext(snapshot, Settings(checks=("contract.*",), contract=contract)))
+    return [f"learned: {item.check}: {item.summary}" for item in findings if item.outcome == FAIL]
 
 
 @dataclass(frozen=True)

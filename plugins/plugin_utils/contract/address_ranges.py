@@ -59,6 +59,11 @@ _USABLE: dict[int, tuple[_Range, ...]] = {
     4: ((1 << 24, (127 << 24) - 1), (128 << 24, (0xA9FE << 16) - 1), (0xA9FF << 16, (224 << 24) - 1)),
     6: ((1 << 125, (2 << 125) - 1), (0xFC << 120, (0xFE << 120) - 1)),
 }
+# What a network that somebody names can have besides, such as the metadata service of a cloud.
+_POSSIBLE: dict[int, tuple[_Range, ...]] = {
+    4: ((1 << 24, (127 << 24) - 1), (128 << 24, (224 << 24) - 1)),
+    6: ((1 << 120, (0xFE80 << 112) - 1),),
+}
 
 
 class TooManyKindsError(Exception):
@@ -126,7 +131,12 @@ class AddressRanges:
         return decision.kind != LOCAL and (decision.device if decision.kind == UNICAST else "") in devices
 
     def _kinds(self, family: int, cidrs: Sequence[IpNetwork], accept: Callable[[int], bool]) -> dict[int, str]:
-        asked = [(int(item[0]), int(item[-1])) for item in cidrs if item.version == family]
+        asked = [
+            (max(int(item[0]), possible[0]), min(int(item[-1]), possible[1]))
+            for item in cidrs
+            if item.version == family
+            for possible in _POSSIBLE[family]
+        ]
         found: dict[int, str] = {}
         for wanted in asked if cidrs else _USABLE[family]:
             for first, last, kind in self._segments(family):

@@ -200,6 +200,8 @@ def test_networks_outside_as_destinations() -> None:
     assert judged(host, web, "outside", "blocked").state == VIOLATED
     assert judged(host, {"container": "db"}, {"outside": "10.0.0.0/8", "port": 5432}, "reached").state == KEPT
     assert judged(host, web, {"outside": "10.0.0.0/8", "port": 5432}, "reached").state == VIOLATED
+    assert judged(host, {"container": "db"}, {"outside": "0.0.0.0/0"}, "reached").state == KEPT
+    assert judged(host, {"container": "db"}, {"outside": "169.254.169.254", "port": 80}, "blocked").state == VIOLATED
 
 
 # ---- what is not known -----------------------------------------------------------------------------------------------
