@@ -498,12 +498,16 @@ class Judge:
         doubts: list[str] = []
         ports = intent.to.ports or (Port(BEYOND_PORT, "tcp"),)
         who = [(OUTSIDE, "")] if meant else None
-        for asker in askers:
-            name = self.words(asker, next(iter(asker.namespaces), None))
+        several = intent.to.machines is not None and bool(intent.to.machines.cidrs)
+        for name, together in self._populations(askers):
             for port in ports:
-                some = [list(self.asked_at(asker, address, port, who)) for address in addresses]
-                several = bool(intent.to.machines is not None and intent.to.machines.cidrs)
-                for seen in some if several or intent.expect == BLOCKED else [[item for each in some for item in each]]:
+                some = [list(self.asked_at(one, address, port, who)) for one in together for address in addresses]
+                everything = [item for each in some for item in each]
+                groups = some if several or intent.expect == BLOCKED else [everything]
+                if together[0].cidrs and everything:
+                    # Of networks that are named, all machines have to get there.
+                    groups = [[item] for item in everything]
+                for seen in groups:
                     judgement.count += len(seen)
                     self._settle(judgement, doubts, name, f"{intent.to.address or 'outside'}:{port}", seen)
         return _concluded(judgement, doubts)

@@ -41,7 +41,8 @@ MOST_NETWORKS = 16
 """Networks outside that an intent names; where it takes more, it is about all machines."""
 _MOST_TOGETHER = 4
 """Networks or services that are named together in place of containers."""
-_ROUNDS = 3
+_ROUNDS = 50
+"""Times that what is left is looked for, at most; each time one place of each port is found."""
 _ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _ON_HOST = -1
 """Stands for containers in the host's namespace."""

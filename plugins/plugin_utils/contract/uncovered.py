@@ -96,6 +96,8 @@ class _Search:
         self._own = {number: self._mask(targets) for number, targets in judge.selection.targets.items()}
         self._masks: dict[Destination, int] = {}
         self._outside: dict[int, list[str]] = {}
+        self._told = 0
+        """Ports of which as many containers that reach them are known as are named."""
         self._result = Uncovered()
         self._opened: dict[tuple[object, ...], Open] = {}
 
@@ -195,8 +197,9 @@ class _Search:
                     continue
                 whole = self._mask(targets)
                 for covered, namespaces, dummy_destinations in members:
-                    if whole & ~covered:
-                        left = [item for item in targets if not self._bits[item] & covered]
+                    rest = whole & ~covered & ~self._told
+                    if rest:
+                        left = [item for item in targets if self._bits[item] & rest]
                         self._take(CONTAINER, seen, left, asker, namespaces)
         for dummy_covered, namespaces, destinations in members:
             self._ways_out(asker, namespaces, destinations)
@@ -267,6 +270,7 @@ class _Search:
             key = (kind, target.namespace.number, target.port, target.protocol)
             known = self._opened.get(key)
             if known is not None and len(known.origins) > _NAMED:
+                self._told |= self._bits[target] if kind == CONTAINER else 0
                 continue
             others = [item for item in (namespaces or ())[: _NAMED + 1] if item.number != target.namespace.number]
             if namespaces is not None and not others:

@@ -20,7 +20,7 @@ CONTRACT = read_contract(
             {
                 "name": "the site is public",
                 "from": "outside",
-                "to": {"container": "web", "port": 80, "published": True},
+                "to": {"container": "web", "port": 80},
                 "expect": "reached",
                 "why": "it is the shop",
             },
@@ -45,8 +45,9 @@ CONTRACT = read_contract(
 OPTIONS: dict[str, Any] = {"contract": CONTRACT}
 
 
-def published_data(host: Host) -> None:
-    host.deploy(Scenario(containers=[Workload("stray", ["back"], publish=["9090:80"], labels={"tier": "data"})]))
+def published(host: Host) -> None:
+    data = Workload("stray", ["back"], publish=["9090:80"], labels={"tier": "data"})
+    host.deploy(Scenario(containers=[data, Workload("open", ["back"], publish=["9091:80"])]))
 
 
 def renamed(host: Host) -> None:
@@ -54,7 +55,7 @@ def renamed(host: Host) -> None:
 
 
 CASES: tuple[Case, ...] = (
-    Case("contract.violated", published_data, "data is private", "contract", as_it_is, "contract", options=OPTIONS),
+    Case("contract.violated", published, "data is private", "contract", as_it_is, "contract", options=OPTIONS),
     Case(
         "contract.unmatched",
         renamed,
@@ -64,5 +65,5 @@ CASES: tuple[Case, ...] = (
         "contract",
         options=OPTIONS,
     ),
-    Case("contract.uncovered", as_it_is, "stray:80/tcp", "contract", as_it_is, "contract", options=OPTIONS),
+    Case("contract.uncovered", as_it_is, "open:80/tcp", "contract", as_it_is, "contract", options=OPTIONS),
 )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, UNKNOWN, Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, with_labels
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
@@ -202,6 +203,16 @@ def test_networks_outside_as_destinations() -> None:
     assert judged(host, web, {"outside": "10.0.0.0/8", "port": 5432}, "reached").state == VIOLATED
     assert judged(host, {"container": "db"}, {"outside": "0.0.0.0/0"}, "reached").state == KEPT
     assert judged(host, {"container": "db"}, {"outside": "169.254.169.254", "port": 80}, "blocked").state == VIOLATED
+
+
+def test_from_outside_one_uplink_is_enough() -> None:
+    host = guarded("-i eth1 -j DROP")
+    host.links.append(Link(3, "eth1", up=True, addresses=["198.51.100.10/24"]))
+    for to in ({"container": "web", "port": 80}, {"address": ADDRESS, "port": 8080}):
+        assert judged(host, "outside", to, "reached").state == KEPT
+        assert judged(host, {"uplink": "eth1"}, to, "reached").state == VIOLATED
+        assert judged(host, {"uplink": "eth1"}, to, "blocked").state == KEPT
+    assert judged(host, {"outside": "192.0.2.0/24"}, {"address": ADDRESS, "port": 8080}, "reached").state == KEPT
 
 
 # ---- what is not known -----------------------------------------------------------------------------------------------
