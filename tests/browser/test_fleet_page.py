@@ -121,6 +121,15 @@ def test_host_page_has_what_its_document_has(opened: Opening, page_file: Path, f
     assert page.evaluate("document.activeElement.textContent").startswith(host.audit.host)
 
 
+def test_first_run_calls_nothing_new(opened: Opening, fleet: Fleet, tmp_path: Path) -> None:
+    hosts = [with_topology(fleet)]
+    totals = totals_of(hosts)
+    page = opened(written(Fleet(hosts, totals, [totals]), tmp_path / "first.html"))
+    page.locator(".hosts tbody th a").click()
+    expect(page.locator(".finding").first).to_be_visible()
+    assert page.locator(".fresh").count() == 0
+
+
 def test_host_that_was_not_audited_says_why(opened: Opening, page_file: Path, fleet: Fleet) -> None:
     host = next(host for host in fleet.hosts if host.audit.error_kind)
     page = opened(page_file, f"#host={host.audit.host}")

@@ -127,11 +127,13 @@ async function load() {
   const [[overview], index] = await Promise.all(
     ['overview', 'index'].map((id) => unpacked(document.getElementById(id))));
   fleet = JSON.parse(overview);
+  // In the first run all is new, which says nothing.
+  const isFirst = fleet.trend.length < 2;
   hosts = index.map((line) => {
     const [name, state, high, medium, low, unknown, info, waived, fresh, regressed, fixed, closed, label, codes, block,
       at] = JSON.parse(line);
-    return { name, state: fleet.states[state], rank: state, counts: { high, medium, low, unknown, info, waived }, fresh,
-      regressed, fixed, closed: Boolean(closed), label, codes, block, line: at, folded: name.toLowerCase() };
+    return { name, state: fleet.states[state], rank: state, counts: { high, medium, low, unknown, info, waived },
+      fresh: isFirst ? 0 : fresh, regressed, fixed, closed: Boolean(closed), label, codes: isFirst ? codes.toLowerCase() : codes, block, line: at, folded: name.toLowerCase() };
   });
   const weight = (host) => SEVERITIES.map((kind) => host.counts[kind]);
   for (const host of hosts) host.weight = weight(host);
@@ -397,8 +399,8 @@ function makeHostList() {
   const [severity, severityLabel] = choice('severity', 'Has findings',
     SEVERITIES.filter((kind) => hosts.some((host) => host.counts[kind])).map((kind) => [kind, kind]));
   const [check, checkLabel] = choice('check', 'Check', fleet.open.map((column) => [column.id, column.id]));
-  const [change, changeLabel] = choice('change', 'Change', [['changed', 'new or regressed'], ['new', 'new'],
-    ['regressed', 'regressed'], ['fixed', 'fixed'], ['closed', 'gate closed']]);
+  const [change, changeLabel] = choice('change', 'Change', [...isOld() ? [['changed', 'new or regressed'], ['new', 'new'],
+    ['regressed', 'regressed'], ['fixed', 'fixed']] : [], ['closed', 'gate closed']]);
   const controls = { q: search, state, severity, check, change };
   const clear = h('button', { type: 'button', onclick: () => {
     filter = { q: '', state: '', severity: '', check: '', change: '', page: 0 };
@@ -429,7 +431,7 @@ function makeHostList() {
     } });
   const legend = h('p', { class: 'legend' }, ['high', 'medium', 'low', 'unknown', 'info', 'waived', 'pass'].map((kind) =>
     h('span', {}, h('span', { class: `mark ${kind}` }, LETTERS[kind]), word(kind))),
-    h('span', {}, h('span', { class: 'mark high' }, 'H+'), 'new or regressed'));
+    isOld() && h('span', {}, h('span', { class: 'mark high' }, 'H+'), 'new or regressed'));
   const element = h('section', { class: 'list', 'aria-labelledby': 'hosts' },
     h('h2', { id: 'hosts' }, 'Hosts, worst first'),
     h('form', { role: 'search', class: 'filters', onsubmit: (event) => event.preventDefault() },
@@ -683,7 +685,8 @@ function manyOf(items, most, make) {
 }
 
 function finding(item, isOpen) {
-  const [status, since] = item.age;
+  const [age, since] = item.age;
+  const status = age && (isOld() ? age : 'unchanged');
   const element = h('details', { class: `finding ${css(item.kind)}`, 'data-check': item.check },
     h('summary', {}, h('span', { class: `mark ${css(item.kind)}`, 'aria-hidden': 'true' }, LETTERS[item.kind]),
       h('span', { class: 'said' }, h('span', { class: 'what' }, h('code', {}, item.check), ' ', cut(item.resource, 120),

@@ -48,7 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import (
     NEW,
     REGRESSED,
-    FindingAge,
     Fleet,
     FleetHost,
     RunTotals,
@@ -290,7 +289,7 @@ class _Pages:
             known = worst.get(finding.check, _ABSENT)
             if _ORDER.index(code) < _ORDER.index(known):
                 worst[finding.check] = code
-            age = _age(host, finding)
+            age = host.age(finding)
             if age is not None:
                 new += age.status == NEW
                 regressed += age.status == REGRESSED
@@ -302,12 +301,6 @@ class _Pages:
         for check, code in worst.items():
             codes[self.columns[check]] = code.upper() if check in changed else code
         return list(counts.values()), "".join(codes).rstrip(_ABSENT), new, regressed
-
-
-def _age(host: FleetHost, finding: Finding) -> FindingAge | None:
-    """Since when it is open; None where it did not fail, is waived, or there is no history."""
-    is_open = finding.outcome == FAIL and not is_waived(finding)
-    return host.ages.get((finding.check, resource_text(finding))) if is_open else None
 
 
 def _kind(finding: Finding) -> str:
@@ -373,7 +366,7 @@ def _about(document: Mapping[str, Any]) -> list[list[str]]:
 
 def _finding(host: FleetHost, finding: Finding, strings: _Strings) -> list[Any]:
     resource = resource_text(finding)
-    age = _age(host, finding)
+    age = host.age(finding)
     remedy = finding.remediation
     text, command = remediation_and_command(remedy, host.audit.host) if remedy else ("", "")
     waiver = finding.waiver
