@@ -430,7 +430,7 @@ function makeHostList() {
       return true;
     } });
   const legend = h('p', { class: 'legend' }, ['high', 'medium', 'low', 'unknown', 'info', 'waived', 'pass'].map((kind) =>
-    h('span', {}, h('span', { class: `mark ${kind}` }, LETTERS[kind]), word(kind))),
+    h('span', {}, h('span', { class: `mark ${kind}` }, kind === 'pass' ? '\u00b7' : LETTERS[kind]), word(kind))),
     isOld() && h('span', {}, h('span', { class: 'mark high' }, 'H+'), 'new or regressed'));
   const element = h('section', { class: 'list', 'aria-labelledby': 'hosts' },
     h('h2', { id: 'hosts' }, 'Hosts, worst first'),
