@@ -59,7 +59,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_t
 )
 
 _NAMED = 5
-_MOST_TRACED = 50
+_MOST_TRACED = 20
 """Findings of one check whose packet is followed step by step, which takes some milliseconds each."""
 
 

@@ -95,6 +95,7 @@ class _Search:
             self._groups.setdefault(key, []).append(target)
         self._own = {number: self._mask(targets) for number, targets in judge.selection.targets.items()}
         self._masks: dict[Destination, int] = {}
+        self._wholes = {key: self._mask(targets) for key, targets in self._groups.items()}
         self._outside: dict[int, list[str]] = {}
         self._told = 0
         """Ports of which as many containers that reach them are known as are named."""
@@ -191,13 +192,13 @@ class _Search:
 
     def _from_containers(self, asker: Asker) -> None:
         members = self._by_coverage(asker)
-        for targets in self._groups.values():
+        for key, targets in self._groups.items():
+            whole = self._wholes[key]
+            wanted = [(whole & ~covered & ~self._told, namespaces) for covered, namespaces, dummy in members]
+            if not any(rest for rest, dummy in wanted):
+                continue
             for seen in sorted(self._judge.seen(asker, targets[0]), key=strangeness):
-                if seen.state not in (OPEN, UNDETERMINED):
-                    continue
-                whole = self._mask(targets)
-                for covered, namespaces, dummy_destinations in members:
-                    rest = whole & ~covered & ~self._told
+                for rest, namespaces in wanted if seen.state in (OPEN, UNDETERMINED) else ():
                     if rest:
                         left = [item for item in targets if self._bits[item] & rest]
                         self._take(CONTAINER, seen, left, asker, namespaces)
