@@ -21,7 +21,7 @@ NEW = "new"
 REGRESSED = "regressed"
 """It failed in an earlier run, then it did not, and now it fails again."""
 UNCHANGED = "unchanged"
-"""It failed in the run before, too."""
+"""It failed in the run before, too, or there is none to compare with."""
 
 FindingKey = tuple[str, str]
 """A check, and its resource in words."""

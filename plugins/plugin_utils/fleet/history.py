@@ -100,6 +100,7 @@ class History:
         """Open it, or begin one. Raises HistoryError."""
         self._name = path.name
         self._run = 0
+        self._is_first = True
         with self._explained():
             self._base = _opened(path)
 
@@ -117,6 +118,7 @@ class History:
                 self._base.execute("ROLLBACK")
                 raise HistoryError(f"{self._name} has this run already, and later ones, so nothing is compared")
             self._run = known if known is not None else last + 1
+            self._is_first = self._one("SELECT 1 FROM run WHERE number < ?", self._run) is None
             self._base.execute("INSERT OR IGNORE INTO run VALUES (?, ?, ?, '')", (self._run, run, started_at))
 
     def record(self, document: HostDocument, seen_at: str) -> bool:
@@ -147,7 +149,9 @@ class History:
         return True
 
     def changes(self) -> tuple[int, int, int]:
-        """Return how many findings of the run are new, fixed and regressed. Raises HistoryError."""
+        """Return how many findings of the run are new, fixed and regressed; none in the first. Raises HistoryError."""
+        if self._is_first:
+            return 0, 0, 0
         with self._explained():
             opened = "SELECT count(*) FROM finding WHERE opened = ? AND waived = 0 AND again = ?"
             fixed = "SELECT count(*) FROM finding WHERE fixed = ? AND waived = 0"
@@ -177,7 +181,8 @@ class History:
                 query, (_cut(host), self._run)
             ):
                 if fixed is None:
-                    status = UNCHANGED if opened != self._run else REGRESSED if again else NEW
+                    is_old = opened != self._run or self._is_first
+                    status = UNCHANGED if is_old else REGRESSED if again else NEW
                     past.ages[check, resource] = FindingAge(status, since)
                 elif not waived:
                     past.fixed.append(FixedFinding(check, resource, SEVERITIES[severity]))

@@ -45,8 +45,9 @@ FAILURES = sum(item["outcome"] == "fail" and "waiver" not in item for item in do
 
 def test_a_finding_is_new_then_unchanged_then_fixed_then_regressed(tmp_path: Path) -> None:
     found, fleet = run(tmp_path, "a", 1, document("web1", FIXED))
-    assert found == {("web1", "new", "01"): FAILURES - 1}
-    assert changes(fleet) == (FAILURES - 1, 0, 0)
+    # There is nothing to compare with.
+    assert found == {("web1", "unchanged", "01"): FAILURES - 1}
+    assert changes(fleet) == (0, 0, 0)
     found, fleet = run(tmp_path, "b", 2, document("web1"))
     assert found == {("web1", "unchanged", "01"): FAILURES - 1, ("web1", "new", "02"): 1}
     assert changes(fleet) == (1, 0, 0)
@@ -60,7 +61,7 @@ def test_a_finding_is_new_then_unchanged_then_fixed_then_regressed(tmp_path: Pat
     assert found == {("web1", "unchanged", "01"): FAILURES - 1, ("web1", "regressed", "05"): 1}
     assert changes(fleet) == (0, 0, 1)
     assert [(totals.run, totals.new, totals.fixed, totals.regressed) for totals in fleet.trend] == [
-        ("a", FAILURES - 1, 0, 0),
+        ("a", 0, 0, 0),
         ("b", 1, 0, 0),
         ("c", 0, 0, 0),
         ("d", 0, 1, 0),
