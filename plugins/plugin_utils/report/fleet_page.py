@@ -182,7 +182,7 @@ class _Strings:
         numbers = self._numbers
         packed: list[Any] = []
         for item in value:
-            if type(item) is not str:
+            if not isinstance(item, str):
                 packed.append(self.pack(item))
             elif len(item) < _SHORT:
                 packed.append(item)
