@@ -31,12 +31,12 @@ LARGE = 200
 
 
 def inventory_of(hosts: Sequence[Host], count: int) -> Path:
-    """An inventory in which those hosts have so many names."""
+    """An inventory in which those hosts have so many names, in turn: sshd does not let all forks in at one."""
     first = hosts[0]
     own = yaml.safe_load(first.identity.inventory.read_text(encoding="utf-8"))["lab"]
     names = {f"{host.name}-{number:04}": own["hosts"][host.name] for number, host in zip(range(count), cycle(hosts))}
     path = first.identity.inventory.with_name(f"fleet-{count}.yml")
-    path.write_text(yaml.safe_dump({"lab": {"vars": own["vars"], "hosts": names}}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"lab": {"vars": own["vars"], "hosts": names}}, sort_keys=False), encoding="utf-8")
     return path
 
 
