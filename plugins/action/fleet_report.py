@@ -99,6 +99,9 @@ def _wrong(arguments: Mapping[str, Any]) -> str:
         return "directories: expected at least one"
     if arguments["history_days"] < 1:
         return f"history_days: expected at least 1, found {arguments['history_days']}"
+    missing = next((name for name in arguments["directories"] if not folder_of(name).is_dir()), None)
+    if missing is not None:
+        return f"directories: {missing}: there is no such directory"
     return ""
 
 

@@ -24,9 +24,15 @@ options:
 """
 
 EXAMPLES = r"""
+- name: Learn who reaches what
+  dockernet.baseline.docker_netcheck:
+    learn_contract: true
+  become: true
+  register: learned
+
 - name: Write the contract
   ansible.builtin.copy:
-    content: "{{ ansible_play_hosts | map('extract', hostvars, 'audit') | dockernet.baseline.learned_contract }}"
+    content: "{{ ansible_play_hosts | map('extract', hostvars, 'learned') | dockernet.baseline.learned_contract }}"
     dest: contract.yml
     mode: "0644"
   delegate_to: localhost
@@ -51,6 +57,8 @@ def learned_contract(results: Iterable[Mapping[str, Any]]) -> str:
     """Return the contract of all results. Raises AnsibleFilterError for a host of which nothing could be learned."""
     learned = {}
     for result in results:
+        if "learned_contract" not in result:
+            raise AnsibleFilterError("a result has no learned_contract: run docker_netcheck with learn_contract=true")
         host = result["host"]["inventory_name"]
         problem = result["learned_contract"]["problem"]
         if problem:

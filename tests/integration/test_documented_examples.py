@@ -29,6 +29,7 @@ WORKLOAD = Scenario(
     ],
 )
 SAVED = "/root/docker-network.json"
+LEFT_BY_AUDITS = ("audit-baseline", "job-1", "job-2", "job-3")
 # What the gate closes for is no fault of an example.
 GATES = {f"{COLLECTION}audit_report", f"{COLLECTION}audit_gate"}
 
@@ -65,11 +66,15 @@ class Controller:
             yaml.safe_dump({"what_if_changes": [{"publish": {"container": "db", "port": 5432, "host_port": 5432}}]})
         )
 
-    def audit_once(self, *folders: str) -> None:
-        """Leave an audit's files in directories, which examples say that earlier jobs left."""
-        self.run("dockernet.baseline.audit_docker_net", "-e", f"audit_output_dir={folders[0]}")
-        for folder in folders[1:]:
-            shutil.copytree(self.place / folders[0], self.place / folder)
+    def audit_once(self) -> None:
+        """Leave an audit's files in the directories of which examples say that earlier runs left them there."""
+        first, *others = LEFT_BY_AUDITS
+        self.run("dockernet.baseline.audit_docker_net", "-e", f"audit_output_dir={first}")
+        for folder in others:
+            shutil.copytree(self.place / first, self.place / folder)
+        for day in ("monday", "friday"):
+            (self.place / day).mkdir()
+            shutil.copy(self.place / first / f"{self.host.name}.json", self.place / day / "web1.json")
 
     def run(self, *words: str) -> PlaybookResult:
         return self.type("-i", "lab.yml", *words, "--limit", self.host.name)
@@ -147,6 +152,7 @@ def test_tasks_in_check_mode_and_for_real(controller: Controller) -> None:
     expected = {key for example in examples for task in example.tasks for key in task if key.startswith(COLLECTION)}
     # Of these examples each goes on from what the one before it has made.
     in_a_row = [example for example in examples if example.source == "module bridge_network"]
+    controller.audit_once()
     predicted = controller.run_examples([item for item in examples if item not in in_a_row], "--check", "--diff")
     assert [fault for fault in faults(predicted) if fault[0] not in refused(predicted)] == [], predicted.out
     assert all(refused(predicted).values()), predicted.out
@@ -181,7 +187,7 @@ CHANGING = ("harden_docker_net", "networks_docker_net")
 @pytest.mark.long
 def test_command_lines(controller: Controller) -> None:
     controller.run_examples([])
-    controller.audit_once("audit-baseline", "job-1", "job-2", "job-3")
+    controller.audit_once()
     for words in COMMANDS:
         replaced = ["hosts.yml" if word.startswith(".build/") else word for word in words]
         changes = any(word.endswith(CHANGING) for word in words) and "--check" not in words
