@@ -221,7 +221,8 @@ class _Learner:
             written = [port.number if port.protocol == "tcp" else str(port) for port in some_ports]
             said: Any = written[0] if len(written) == 1 else written
             together = frozenset(numbers)
-            for words in (self._called(together, together), self._named(together)):
+            choices = [self._called(together, together), self._named(together)]
+            for words in sorted(choices, key=lambda item: not self._is_whole(item, numbers)):
                 if self._try({"from": origin, "to": {**words, "port": said}}):
                     taken.update((number, one) for number in numbers for one in some_ports)
                     break
@@ -230,6 +231,10 @@ class _Learner:
                     if self._try({"from": origin, "to": {**self._named([number]), "port": said}}):
                         taken.update((number, one) for one in some_ports)
         return taken
+
+    def _is_whole(self, words: Written, numbers: Iterable[int]) -> bool:
+        """Whether these words select all addresses of the containers: a network selects those on it alone."""
+        return "network" not in words or all(len(self._spaces[number].nets) == 1 for number in numbers)
 
     # ---- from containers and the host
 
