@@ -94,6 +94,7 @@ def test_defaults_of_the_action_group_reach_every_module(engine_host: Host, lab:
         "kernel_trace": {"origin": {"kind": "host"}, "destination": "127.0.0.1", "port": 22},
         "packet_trace": {"from": "outside", "to": "host:22"},
         "userland_proxy": {"state": "disabled"},
+        "what_if": {"changes": [{"userland_proxy": False}]},
     }
     reports: list[dict[str, Any]] = [
         {f"{COLLECTION}.audit_report": {"result": "{{ found }}"}},

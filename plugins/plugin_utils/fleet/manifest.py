@@ -15,6 +15,7 @@ import contextlib
 import datetime
 import hashlib
 import json
+import multiprocessing
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -61,9 +62,11 @@ class ManifestError(ValueError):
 def run_id() -> str:
     """Return the id of this run of Ansible, the same for each of its tasks and of no other run.
 
-    It is asked in a process that Ansible makes for a task, which is a child of the one that runs the play.
+    Ansible makes a process for each task. The one that runs the play is known in it also where that was killed
+    meanwhile: what the task leaves is of the same run.
     """
-    return _id_of(_scratch(), os.getppid())
+    parent = multiprocessing.parent_process()
+    return _id_of(_scratch(), (parent.pid if parent is not None else None) or os.getpid())
 
 
 def stamped(text: str, reachability_changes: Sequence[str]) -> str:

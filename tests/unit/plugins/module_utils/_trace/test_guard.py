@@ -65,6 +65,7 @@ def test_a_process_that_is_killed_with_its_group(tmp_path: Path) -> None:
     assert os.read(reading, 1) == b""
     os.close(reading)
     until = time.monotonic() + 10
-    while not seen.exists() and time.monotonic() < until:
+    # It is there before what is written to it.
+    while not (seen.exists() and seen.stat().st_size) and time.monotonic() < until:
         time.sleep(0.01)
     assert seen.read_text(encoding="ascii") == "a"
