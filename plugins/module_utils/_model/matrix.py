@@ -85,7 +85,7 @@ class Cell:
     example: Packet
     """One of these packets: packet_trace says which way it takes."""
     instead: str = ""
-    """Who answers the example in place of the one that is asked; empty where that one does, or nobody."""
+    """Who answers the example in place of the one that is asked; empty where that one does, or nothing."""
     pairs: list[Pairs] = field(default_factory=list)
     """Who of the origin asks for what of the destination, where another cell has the same place and another end."""
 

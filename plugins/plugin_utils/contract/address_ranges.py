@@ -50,7 +50,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
 )
 
 MOST_KINDS = 64
-"""Kinds of addresses that are told apart, of one uplink and family."""
+"""Kinds of addresses that the host distinguishes, of one uplink and family."""
 
 _Range = tuple[int, int]
 
@@ -59,7 +59,7 @@ _USABLE: dict[int, tuple[_Range, ...]] = {
     4: ((1 << 24, (127 << 24) - 1), (128 << 24, (0xA9FE << 16) - 1), (0xA9FF << 16, (224 << 24) - 1)),
     6: ((1 << 125, (2 << 125) - 1), (0xFC << 120, (0xFE << 120) - 1)),
 }
-# What a network that somebody names can have besides, such as the metadata service of a cloud.
+# What a network that is named can have besides, such as the metadata service of a cloud.
 _POSSIBLE: dict[int, tuple[_Range, ...]] = {
     4: ((1 << 24, (127 << 24) - 1), (128 << 24, (224 << 24) - 1)),
     6: ((1 << 120, (0xFE80 << 112) - 1),),

@@ -105,7 +105,7 @@ class Destination:
     containers: tuple[Containers, ...] = ()
     """Any of these."""
     address: str = ""
-    """An IP address, whoever has it."""
+    """An IP address, whichever machine has it."""
     machines: Machines | None = None
     ports: tuple[Port, ...] = ()
     """Empty for all that there are."""

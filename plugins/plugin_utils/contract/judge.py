@@ -7,8 +7,8 @@
 """Holds intents against a host: who asks, what is asked for, and what becomes of the connections.
 
 What the host treats alike is asked once: an intent is about classes of origins and of ports, and the answers of the
-matrix are at hand for these. Packets that no matrix asks for (from a network outside, to a port that nobody listens on,
-to an address) are followed here, each once.
+matrix are at hand for these. Packets that no matrix asks for (from a network outside, to a port on which
+nothing listens, to an address) are followed here, each once.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ KEPT, VIOLATED, UNMATCHED, UNJUDGED = "kept", "violated", "unmatched", "unjudged
 
 
 class Asker(NamedTuple):
-    """Origins that fare alike."""
+    """Origins that the host treats alike."""
 
     source: int
     """Index of the plan's class."""
@@ -429,7 +429,7 @@ class Judge:
         return worst or Seen(SHUT, None, "it is asked nowhere that machines outside can ask")
 
     def _for_service(self, asker: Asker, place: TargetPort) -> Iterator[Seen]:
-        """What becomes of a port where somebody would look for it.
+        """What becomes of a port where clients would ask for it.
 
         Machines outside do at addresses of the host's own that are no gateways of networks, and at the container's
         where its network is made to be routed to.
@@ -493,7 +493,7 @@ class Judge:
     def _to_addresses(
         self, intent: Intent, askers: Sequence[Asker], addresses: Sequence[str], *, meant: str
     ) -> Judgement:
-        """meant: ``outside`` where nobody else may answer."""
+        """meant: ``outside`` where nothing else may answer."""
         judgement = Judgement(intent, KEPT)
         doubts: list[str] = []
         ports = intent.to.ports or (Port(BEYOND_PORT, "tcp"),)
@@ -607,8 +607,8 @@ class Judge:
             try:
                 self._ends[packet] = end_of(self.view, packet)
             except BadPacketError as error:
-                nobody = Path(UNREACHABLE, UNREACHABLE, f"it cannot be sent: {error}")
-                self._ends[packet] = str(error) if error.part == SOURCE else nobody
+                unsent = Path(UNREACHABLE, UNREACHABLE, f"it cannot be sent: {error}")
+                self._ends[packet] = str(error) if error.part == SOURCE else unsent
         return self._ends[packet]
 
     # ---- words
@@ -652,7 +652,7 @@ class Judge:
 
 @dataclass
 class _Unit:
-    """A port that has to answer, of containers that fare alike."""
+    """A port that has to answer, of containers that are treated alike."""
 
     port: Port
     to: Destination
@@ -682,7 +682,7 @@ def strangeness(seen: Seen) -> bool:
 
 
 def _groups(plan: Plan, ports: Iterable[TargetPort]) -> list[list[TargetPort]]:
-    """Ports that fare alike, whoever asks."""
+    """Ports that are treated alike, for all origins."""
     found: dict[Hashable, list[TargetPort]] = {}
     for target in ports:
         found.setdefault((plan.targets_of(target), target.namespace.nets), []).append(target)
@@ -703,7 +703,7 @@ def _pair(asker: Asker, ports: Sequence[TargetPort]) -> tuple[Namespace | None, 
 
 
 def _is_itself(asker: Asker, namespace: Namespace) -> bool:
-    """Whether nobody but the container itself asks."""
+    """Whether the container itself alone asks."""
     return [item.number for item in asker.namespaces] == [namespace.number]
 
 

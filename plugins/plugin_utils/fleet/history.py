@@ -324,7 +324,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         raise HistoryError(f"{path.name} is not a regular file")
     base = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
     try:
-        # Whoever made the file has no say in what is run here.
+        # The author of the file has no say in what is run here.
         base.execute("PRAGMA trusted_schema = OFF")
         base.execute("BEGIN IMMEDIATE")
         _prepare(base, path.name)

@@ -111,11 +111,11 @@ class Flow:
     """``answered``, ``not answered`` or ``unknown``. Of several addresses of one kind the best of them."""
     reason: str = ""
     instead: str = ""
-    """Who answers in place of the one that is asked; empty where that one does, or nobody."""
+    """Who answers in place of the one that is asked; empty where that one does, or nothing."""
 
     @property
     def reached(self) -> str | None:
-        """Who is reached instead of the one that is asked, empty for that one; None where surely nobody, or unknown."""
+        """Who is reached instead of the one that is asked, empty for that one; None where nothing, or unknown."""
         return self.instead if self.state == ANSWERED else None
 
 

@@ -54,7 +54,7 @@ _POOLS = [
     *(ConfiguredPool(f"172.{number}.0.0/16", 16) for number in range(17, 32)),
     ConfiguredPool("192.168.0.0/16", 20),
 ]
-"""Those of dockerd where nobody configured any (moby daemon/libnetwork/ipamutils)."""
+"""Those of dockerd where none are configured (moby daemon/libnetwork/ipamutils)."""
 _NAMED = 10
 _PER_LINK = ("conf", "neigh")
 
@@ -107,7 +107,7 @@ def _overlaps(one: ipaddress.IPv4Network | ipaddress.IPv6Network, other: ipaddre
 
 
 def _free_subnet(snapshot: HostSnapshot) -> ipaddress.IPv4Network:
-    """The first subnet of the engine's pools that nobody has."""
+    """The first subnet of the engine's pools that is free."""
     taken = [item.cidr for item in taken_on_host(snapshot, ())]
     configured = snapshot.engine.address_pools if snapshot.engine is not None else []
     for pool in configured or _POOLS:
@@ -275,7 +275,7 @@ def _namespace_of(snapshot: HostSnapshot, container: Container) -> ContainerName
 
 
 def _free_address(snapshot: HostSnapshot, block: ipaddress.IPv4Network) -> str:
-    """The first address of a subnet that nobody has, as dockerd gives them out."""
+    """The first free address of a subnet, as dockerd gives them out."""
     taken = {text.partition("/")[0] for link in snapshot.links for text in link.addresses}
     taken.update(end.address for container in snapshot.containers for end in container.endpoints if end.address)
     found = next((address for address in block.hosts() if str(address) not in taken), None)

@@ -149,7 +149,7 @@ def _overlap(listener: Listener, address: str, version: int) -> bool:
 
 
 def _holding(snapshot: HostSnapshot, bindings: list[tuple[PublishedPort, Endpoint]], *, proxy: bool) -> HostSnapshot:
-    """The host with somebody who holds the ports of bindings: docker-proxy where that is on, else dockerd."""
+    """The host with the process that holds the ports of bindings: docker-proxy where that is on, else dockerd."""
     dockerd = snapshot.daemon.pid if snapshot.daemon is not None else 0
     proxies, listeners = list(snapshot.proxies), list(snapshot.listeners)
     for binding, end in bindings:

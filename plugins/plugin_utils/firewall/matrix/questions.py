@@ -410,7 +410,7 @@ class Answer:
 
     @property
     def instead(self) -> str:
-        """Who answers in place of the one that was asked; empty where that one does, or nobody."""
+        """Who answers in place of the one that was asked; empty where that one does, or nothing."""
         containers = [] if self.target is None else self.target.namespace.containers
         meant = [(CONTAINER, container.name) for container in containers] or [(OUTSIDE, "")]
         who = self.path.responder
