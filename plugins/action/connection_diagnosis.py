@@ -22,11 +22,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.answe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.question import Inquiry, inquiry_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import QuestionError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
-    LimitError,
-    NoAnswerError,
     is_answer,
-    judge_within,
-    read_snapshot_text,
+    judge_snapshot,
     seconds_of,
     unpack,
 )
@@ -143,12 +140,7 @@ class ActionModule(ActionBase):
 
 
 def _judged(seconds: int, packed: Any, judge: Any) -> dict[str, Any]:
-    try:
-        return judge_within(seconds, packed, read_snapshot_text, judge)
-    except NoAnswerError as error:
-        raise AnsibleActionFail(f"the host did not answer like {READING}: {error}") from None
-    except LimitError as error:
-        raise AnsibleActionFail(f"the connection was not diagnosed: {error}") from None
+    return judge_snapshot(seconds, packed, judge, READING, "the connection was not diagnosed")
 
 
 def _kept(host: str, output_dir: str, packed: Any) -> str:

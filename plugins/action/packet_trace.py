@@ -35,11 +35,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_t
     listing_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
-    LimitError,
-    NoAnswerError,
     is_answer,
-    judge_within,
-    read_snapshot_text,
+    judge_snapshot,
     seconds_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import (
@@ -104,12 +101,7 @@ def _refuse_contradictions(wanted: Mapping[str, Any]) -> None:
 
 
 def _judged(seconds: int, packed: Any, judge: Callable[[HostSnapshot], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return judge_within(seconds, packed, read_snapshot_text, judge)
-    except NoAnswerError as error:
-        raise AnsibleActionFail(f"the host did not answer like {MODULE}: {error}") from None
-    except LimitError as error:
-        raise AnsibleActionFail(f"where the packet goes was not worked out: {error}") from None
+    return judge_snapshot(seconds, packed, judge, MODULE, "where the packet goes was not worked out")
 
 
 def _without_trace(reply: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
-    LimitError,
-    NoAnswerError,
     is_answer,
-    judge_within,
-    read_snapshot_text,
+    judge_snapshot,
     seconds_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show
@@ -66,12 +63,7 @@ class ActionModule(ActionBase):
         if not is_answer(read):
             return read
         packed = read.pop(WIRE, None)
-        try:
-            found = judge_within(seconds, packed, read_snapshot_text, judge)
-        except NoAnswerError as error:
-            raise AnsibleActionFail(f"the host did not answer like {READING}: {error}") from None
-        except LimitError as error:
-            raise AnsibleActionFail(f"what would change was not worked out: {error}") from None
+        found = judge_snapshot(seconds, packed, judge, READING, "what would change was not worked out")
         if found.get("failed"):
             return {**read, "changed": False, **found}
         if options["repairs"] is not None:

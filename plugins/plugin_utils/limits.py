@@ -98,6 +98,21 @@ def judge_within(
     return found
 
 
+def judge_snapshot(
+    seconds: float, packed: Any, judge: Callable[[HostSnapshot], dict[str, Any]], module: str, failure: str
+) -> dict[str, Any]:
+    """Judge the snapshot that a module on a host returned, as judge_within() does.
+
+    failure: what was not done where a limit ends it, as words before a colon. Raises AnsibleActionFail.
+    """
+    try:
+        return judge_within(seconds, packed, read_snapshot_text, judge)
+    except NoAnswerError as error:
+        raise AnsibleActionFail(f"the host did not answer like {module}: {error}") from None
+    except LimitError as error:
+        raise AnsibleActionFail(f"{failure}: {error}") from None
+
+
 def read_snapshot_text(text: str) -> HostSnapshot:
     """Return the snapshot in a JSON document. Raises ValueError, also where it says what cannot be so of a host."""
     snapshot = load_snapshot(text)
