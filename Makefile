@@ -26,6 +26,9 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.build
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE := 1
 
+# What a step of `make test-long` says of itself: with which of these variables, and of those that all have, it runs.
+SAY_SIZE = @echo $(call QUOTED,size: $(strip $(foreach name,$(1) HOSTS EXTRA,$(if $($(name)),$(name)=$($(name))))))
+
 LAB_TESTS := $(PY) -m pytest tests/lab tests/integration tests/prober tests/hostile -n 4 --dist loadgroup
 
 # One at a time: two would write to one cache.
@@ -76,8 +79,8 @@ demo-notice:
 test: stage chromium ## lint, sanity, unit, browser, lab and molecule; ends with one line "N passed, N failed"
 	@$(PY) tools/run_tests.py $(TEST_STEPS)
 
-test-long: stage ## before a release: what takes too long for `make test`; writes docs/long-tests.md
-	@PYTHONPATH='$(CURDIR)' $(PY) tools/run_tests.py --alone $(LONG_STEPS) --record docs/long-tests.md
+test-long: stage ## before a release: what takes too long for `make test`; writes docs/long-tests.md (STEPS="rules hostile": these alone)
+	@PYTHONPATH='$(CURDIR)' $(PY) tools/run_tests.py --alone $(or $(STEPS),$(LONG_STEPS)) --record docs/long-tests.md --rows $(LONG_STEPS)
 
 lint: $(LINT_STEPS) ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
 
@@ -139,18 +142,21 @@ test-lab: stage ## tests on real hosts, as `make test` runs them (HOSTS="debian1
 	SHARE=short HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(LAB_TESTS) --junitxml=.build/results/test-lab.xml $(EXTRA)
 
 test-lab-long: stage ## tests on real hosts that `make test` leaves out: long ones, and all on all kinds of hosts
+	$(call SAY_SIZE,)
 	SHARE=long HOSTS='$(HOSTS)' tools/with_lab test '$(HOSTS)' $(LAB_TESTS) --junitxml=.build/results/test-lab-long.xml $(EXTRA)
 
 # A kill takes about four seconds.
 faults: KILLS ?= 200
 faults: SEED ?= 1
 faults: stage ## kill, fill and break hosts amid changes of daemon.json: KILLS=200 SEED=1 HOSTS="debian13 ..."
+	$(call SAY_SIZE,KILLS SEED)
 	HOSTS='$(HOSTS)' KILLS='$(KILLS)' SEED='$(SEED)' tools/with_lab faults '$(HOSTS)' $(PY) -m pytest tests/faults \
 	    -n 4 --dist loadgroup --junitxml=.build/results/faults.xml $(EXTRA)
 
 daemon-json: CASES ?= 10000
 daemon-json: SEED ?= 1
 daemon-json: stage ## judge generated daemon.json files and ask dockerd --validate of two engines: CASES=10000 SEED=1
+	$(call SAY_SIZE,CASES SEED)
 	PYTHONPATH=.build tools/with_lab daemon-json 'debian13 debian13-docker28' $(PY) -m tests.differential.daemon_json \
 	    --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
@@ -158,6 +164,7 @@ daemon-json: stage ## judge generated daemon.json files and ask dockerd --valida
 check-mode: CASES ?= 100
 check-mode: SEED ?= 1
 check-mode: stage ## break hosts at random; what check mode foretells must become true, and nothing else: CASES=100 SEED=1
+	$(call SAY_SIZE,CASES SEED)
 	PYTHONPATH=.build tools/with_lab check-mode '$(HOSTS)' $(PY) -m tests.differential.check_mode \
 	    --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
@@ -165,18 +172,21 @@ check-mode: stage ## break hosts at random; what check mode foretells must becom
 rules: CASES ?= 20000
 rules: SEED ?= 1
 rules: stage ## random rulesets of iptables and nft in network namespaces; the kernel must do as predicted: CASES=20000 SEED=1
+	$(call SAY_SIZE,CASES SEED)
 	PYTHONPATH=.build $(PY) -m tests.differential.rules --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
 # In test-lab the same with 50. Needs root and no lab host; a minute makes about 300 for each processor.
 hostile: CASES ?= 10000
 hostile: SEED ?= 1
 hostile: stage ## audit hosts whose processes, engine, kernel, rules and files are hostile: CASES=10000 SEED=1
+	$(call SAY_SIZE,CASES SEED)
 	PYTHONPATH=.build $(PY) -m tests.hostile --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
 # In test-lab the same with 300 probes. Needs no lab host; a minute makes about 1,500.
 recorded: CASES ?= 3000
 recorded: SEED ?= 1
 recorded: stage ## a recorded host of engine 29 with nftables, made of network namespaces, with users' rules on top: CASES=3000 SEED=1
+	$(call SAY_SIZE,CASES SEED)
 	PYTHONPATH=.build $(PY) -m tests.differential.recorded --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
 # In test-lab the same with one host. A host is asked 150 questions and takes about ten seconds.
@@ -184,12 +194,14 @@ recorded: stage ## a recorded host of engine 29 with nftables, made of network n
 differential: CASES ?= 5000
 differential: SEED ?= 1
 differential: stage ## hold predictions against real connections on random hosts; writes docs/reachability-differential.md
+	$(call SAY_SIZE,CASES SEED TRACE ENGINE)
 	PYTHONPATH=.build tools/with_lab differential '$(HOSTS)' $(PY) -m tests.differential.reachability \
 	    --cases '$(CASES)' --seed '$(SEED)' $(if $(TRACE),--trace) $(if $(ENGINE),,--record) $(EXTRA)
 
 # One host at a time, so that they do not disturb each other.
 prober: ROUNDS ?= 6
 prober: stage ## count connections lost while dockerd restarts, ours beside bare ones; writes docs/restart-without-loss.md
+	$(call SAY_SIZE,ROUNDS)
 	PYTHONPATH=.build tools/with_lab prober '$(HOSTS)' $(PY) -m tests.prober --rounds '$(ROUNDS)'
 
 # Each prints its figures; they are compared within one run, never with a limit. "audit", which starts a lab host, takes a
@@ -200,9 +212,10 @@ bench: stage ## run the benchmarks (BENCHMARKS="name ..." DOCKER_BENCH=PATH; wit
 
 # Needs Python 3.12. The unit tests once, then about three seconds for each mutant.
 mutants: COUNT ?= 300
+mutants: FIRST ?= 1
 mutants: SEED ?= 1
 mutants: stage ## change evaluator, checks and plans at random places and count what the unit tests notice: COUNT=300 SEED=1
-	$(PY) tools/mutants.py --count '$(COUNT)' --seed '$(SEED)' $(EXTRA)
+	$(PY) tools/mutants.py --count '$(COUNT)' --first '$(FIRST)' --seed '$(SEED)' $(EXTRA)
 
 checks-page: stage ## write docs/checks.md from the registry of checks
 	PYTHONPATH=.build $(PY) tools/checks_page.py

@@ -5,7 +5,8 @@
 
 A step is a target of the Makefile. One that writes a JUnit file .build/results/STEP.xml counts as the tests in it, any
 other as one test. A step more than there are processors runs at a time, and what each says is shown when it has ended;
-those of --alone follow one by one, with the machine to themselves. --record writes the result to a page.
+those of --alone follow one by one, with the machine to themselves. --record writes a row for each step to a page, as
+soon as it has ended. A step says with a line "size: ..." with which variables it runs.
 """
 
 from __future__ import annotations
@@ -17,27 +18,34 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timezone
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 
+import long_tests_page
 from stage import BUILD, ROOT
 
 RESULTS = BUILD / "results"
 PROGRAMS = ("ansible-core", "pytest", "docker", "pyroute2")
 MAKE = ("make", "--no-print-directory")
+SIZE = "size: "
+WRITTEN = ("docs/long-tests.md", "docs/reachability-differential.md", "docs/restart-without-loss.md")
+"""Pages that steps write: where they differ from the commit, what was tested does not."""
 WAITING = 1
 """Steps more than processors: molecule waits for daemons, and others for packages."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a step ended: numbers of tests, the seconds it took, and the last line it said of its own."""
+    """How a step ended: when it began, how large it was, numbers of tests, the seconds it took, and its last line."""
 
     step: str
+    begun: datetime
+    size: str
     passed: int
     failed: int
     skipped: int
@@ -47,10 +55,11 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """What make did: its exit status, and the last line that it showed."""
+    """What make did: its exit status, the last line that it showed, and the size that it named."""
 
     status: int
     said: str
+    size: str = ""
 
 
 def read_junit(path: Path) -> tuple[int, int, int]:
@@ -66,30 +75,36 @@ def run_step(step: str, make: Callable[[str], Made]) -> Outcome:
     """Run one target of the Makefile and count what it did."""
     report = RESULTS / f"{step}.xml"
     report.unlink(missing_ok=True)
-    start = time.monotonic()
+    begun, start = datetime.now(timezone.utc), time.monotonic()
     made = make(step)
     seconds = time.monotonic() - start
     passed, failed, skipped = read_junit(report) if report.exists() else (int(made.status == 0), 0, 0)
     if made.status != 0 and failed == 0:
         failed = 1
-    return Outcome(step, passed, failed, skipped, seconds, "" if report.exists() else made.said)
+    said = "" if report.exists() else made.said
+    return Outcome(step, begun, made.size, passed, failed, skipped, seconds, said)
 
 
 def last_words(text: str) -> str:
     """The last line that is neither empty nor about the lab that the step ran in."""
     lines = [line.strip() for line in text.splitlines()]
-    return next((line for line in reversed(lines) if line and not line.startswith(("lab: ", "make: "))), "")
+    return next((line for line in reversed(lines) if line and not line.startswith(("lab: ", "make: ", SIZE))), "")
+
+
+def named_size(text: str) -> str:
+    """The variables that a step named as its size, such as ``CASES=100 SEED=1``; empty where it has none."""
+    return next((line.removeprefix(SIZE).strip() for line in text.splitlines() if line.startswith(SIZE)), "")
 
 
 def make_aloud(step: str) -> Made:
     """Make a target that says what it has to say at once."""
     print(f"\n==== {step} ====", flush=True)
-    said = ""
+    said = size = ""
     with subprocess.Popen([*MAKE, step], cwd=ROOT, stdout=subprocess.PIPE, text=True, errors="replace") as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
-            said = last_words(line) or said
-    return Made(process.returncode, said)
+            said, size = last_words(line) or said, named_size(line) or size
+    return Made(process.returncode, said, size)
 
 
 def make_and_tell(step: str) -> Made:
@@ -104,7 +119,7 @@ def make_and_tell(step: str) -> Made:
     )
     text = done.stdout.decode("utf-8", "replace")
     print(f"\n==== {step} ====\n{text}", end="", flush=True)
-    return Made(done.returncode, last_words(text))
+    return Made(done.returncode, last_words(text), named_size(text))
 
 
 def run_beside(steps: Sequence[str]) -> Iterator[Outcome]:
@@ -123,33 +138,50 @@ def commit() -> str:
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
-    return git("rev-parse", "HEAD") + (", with changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    differ = git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{name}" for name in WRITTEN))
+    return git("rev-parse", "--short=12", "HEAD") + (", with changes" if differ else "")
 
 
-def page(outcomes: Sequence[Outcome], began: datetime, tree: str) -> str:
-    """What the repository keeps of a run: when, of what, with what, and how each step ended."""
+def environment() -> str:
+    """The machine, the programs and the kinds of hosts that steps are run with."""
     from tests.lab.kinds import KINDS
 
-    versions = ", ".join(f"{name} {version(name)}" for name in PROGRAMS)
-    rows = [
-        f"| `make {outcome.step}` | {'FAILED' if outcome.failed else 'ok'} | {outcome.passed} | {outcome.failed} "
-        f"| {outcome.skipped} | {outcome.seconds:.0f} | {outcome.said.replace('|', ' ')} |"
-        for outcome in outcomes
-    ]
-    head = [
-        "# The last run of the long tests",
-        "",
-        "`make test-long` wrote this page. Before a release it runs the tests that take too long for `make test`.",
-        "",
-        f"* Begun {began:%Y-%m-%d %H:%M} UTC, {sum(outcome.seconds for outcome in outcomes) / 60:.0f} minutes.",
-        f"* Commit {tree}.",
-        f"* Linux {platform.release()}, {os.cpu_count()} processors, Python {platform.python_version()}, {versions}.",
-        f"* Docker Engine {', '.join(kind.engine for kind in KINDS.values())}.",
-        "",
-        "| step | | passed | failed | skipped | seconds | what it said last |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    return "\n".join([*head, *rows]) + "\n"
+    programs = ", ".join(f"{name} {version(name)}" for name in PROGRAMS)
+    engines = ", ".join(f"{kind.name} {kind.engine}" for kind in KINDS.values())
+    return (
+        f"Linux {platform.release()}, {os.cpu_count()} processors, Python {platform.python_version()}, {programs}; "
+        f"Docker Engine of lab hosts: {engines}"
+    )
+
+
+def row_of(outcome: Outcome, tree: str, where: str) -> long_tests_page.Row:
+    """What the page keeps of a step that ran on a commit in an environment."""
+    return long_tests_page.Row(
+        step=outcome.step,
+        passed=outcome.passed,
+        failed=outcome.failed,
+        skipped=outcome.skipped,
+        seconds=round(outcome.seconds),
+        size=long_tests_page.clean(outcome.size),
+        begun=f"{outcome.begun:%Y-%m-%d %H:%M}",
+        commit=tree,
+        said=long_tests_page.clean(outcome.said),
+        environment=where,
+    )
+
+
+def run_alone(steps: Sequence[str]) -> Iterator[Outcome]:
+    """Run steps one after the other, and yield their outcomes as they end."""
+    for step in steps:
+        yield run_step(step, make_aloud)
+
+
+def recorded(outcomes: Iterable[Outcome], page: Path, steps: Sequence[str]) -> Iterator[Outcome]:
+    """Yield outcomes, each once its row is on the page."""
+    tree, where = commit(), environment()
+    for outcome in outcomes:
+        long_tests_page.record(page, row_of(outcome, tree, where), steps)
+        yield outcome
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -157,14 +189,20 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("steps", nargs="*")
     parser.add_argument("--alone", nargs="+", default=[])
-    parser.add_argument("--record", type=Path, help="write the result to this page")
+    parser.add_argument("--record", type=Path, help="write a row for each step to this page")
+    parser.add_argument("--rows", nargs="+", default=[], metavar="STEP", help="the steps that the page is about")
     wanted = parser.parse_args(arguments)
+    chosen: Iterator[Outcome] = chain(run_beside(wanted.steps), run_alone(wanted.alone))
     RESULTS.mkdir(parents=True, exist_ok=True)
-    began, tree = datetime.now(timezone.utc), commit() if wanted.record else ""
-    outcomes = list(run_beside(wanted.steps))
-    outcomes += [run_step(step, make_aloud) for step in wanted.alone]
-    if wanted.record:
-        wanted.record.write_text(page(outcomes, began, tree), encoding="utf-8")
+    try:
+        if wanted.record:
+            if strange := sorted({*wanted.steps, *wanted.alone} - {*wanted.rows}):
+                parser.error(f"no such step: {', '.join(strange)}; there are {', '.join(wanted.rows)}")
+            long_tests_page.read(wanted.record)
+            chosen = recorded(chosen, wanted.record, wanted.rows)
+        outcomes = list(chosen)
+    except long_tests_page.PageError as error:
+        parser.error(str(error))
     print()
     for outcome in outcomes:
         verdict = "FAILED" if outcome.failed else "ok"
