@@ -25,7 +25,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -143,6 +143,13 @@ def mutant(place: Place) -> Mutant:
     return Mutant(place.path, lines, _short(before), _short(after), ast.fix_missing_locations(tree))
 
 
+def drawn(paths: Iterable[Path], seed: int, wanted: slice, usable: Callable[[Mutant], bool]) -> list[Mutant]:
+    """Return the wanted of the usable mutants of files, in the order that the seed gives them."""
+    pool = [place for path in paths for place in places(path)]
+    random.Random(seed).shuffle(pool)  # noqa: S311
+    return list(islice(filter(usable, map(mutant, pool)), wanted.start, wanted.stop))
+
+
 def _lines(tree: ast.Module, target: ast.AST) -> range:
     """Return the lines of the innermost statement that the node is part of; of a compound one those of its head."""
     parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
@@ -203,9 +210,9 @@ def put_in(change: Mutant) -> bool:
 class Mutation:
     """A pytest plugin that runs all tests once, then those of each mutant."""
 
-    def __init__(self, count: int, seed: int, jobs: int, plugins: Path) -> None:
-        """Take how many mutants, the seed that draws them, how many at a time, and the plugins' folder."""
-        self._count, self._seed, self._jobs = count, seed, jobs
+    def __init__(self, wanted: slice, seed: int, jobs: int, plugins: Path) -> None:
+        """Take which of the mutants that a seed draws, the seed, how many at a time, and the plugins' folder."""
+        self._wanted, self._seed, self._jobs = wanted, seed, jobs
         self._plugins = plugins
         self._rooms = tuple(str(plugins / room) for room in ROOMS)
         self._reached: dict[tuple[str, int], list[int]] = defaultdict(list)
@@ -225,9 +232,9 @@ class Mutation:
         """Do all of it in place of pytest's own loop."""
         self._caches = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]  # noqa: SLF001
         self._watch(session.items)
-        drawn = self._drawn()
-        print(f"\n{len(session.items)} tests have run; {len(drawn)} mutants", flush=True)
-        self._judge(drawn, session.items)
+        chosen = self._drawn()
+        print(f"\n{len(session.items)} tests have run; {len(chosen)} mutants", flush=True)
+        self._judge(chosen, session.items)
         return True
 
     def _watch_lines(self) -> None:
@@ -266,9 +273,7 @@ class Mutation:
             cache.cache_clear()
 
     def _drawn(self) -> list[Mutant]:
-        pool = [place for path in sorted(self._files()) for place in places(path)]
-        random.Random(self._seed).shuffle(pool)  # noqa: S311
-        return list(islice(filter(self._runs_after_import, map(mutant, pool)), self._count))
+        return drawn(sorted(self._files()), self._seed, self._wanted, self._runs_after_import)
 
     def _runs_after_import(self, change: Mutant) -> bool:
         lines = {(str(change.path), line) for line in change.lines}
@@ -338,14 +343,16 @@ def main() -> int:
     """Run the tests and the mutants; 0 if all could be tried."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300, help="number of mutants (300)")
+    parser.add_argument("--first", type=int, default=1, help="number of the first mutant, to go on after a run (1)")
     parser.add_argument("--seed", type=int, default=1, help="draws the places (1)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time (all processors)")
     parser.add_argument("tests", nargs="*", default=["tests/unit"], help="what pytest collects (tests/unit)")
     options = parser.parse_args()
-    if options.count < 1 or options.jobs < 1:
-        parser.error("--count and --jobs take a number from 1")
+    if options.count < 1 or options.first < 1 or options.jobs < 1:
+        parser.error("--count, --first and --jobs take a number from 1")
     began = time.monotonic()
-    mutation = Mutation(options.count, options.seed, options.jobs, collection_path() / "plugins")
+    wanted = slice(options.first - 1, options.first - 1 + options.count)
+    mutation = Mutation(wanted, options.seed, options.jobs, collection_path() / "plugins")
     status = pytest.main([*options.tests, "-qq"], plugins=[mutation])
     tried = mutation.killed + len(mutation.survivors)
     share = 100 * mutation.killed / tried if tried else 0

@@ -52,3 +52,13 @@ def test_the_lines_of_a_change_are_those_of_its_statement(file: Path) -> None:
     assert lines["not items"] == range(5, 6)
     assert lines["return False"] == range(6, 7)
     assert lines["item > 1"] == range(7, 8)
+
+
+def test_a_run_can_go_on_where_another_one_of_its_seed_ended(file: Path) -> None:
+    def changes(wanted: slice) -> list[str]:
+        made = mutants.drawn([file], 5, wanted, lambda change: not change.before.startswith("return"))
+        return [f"{one.before} -> {one.after}" for one in made]
+
+    all_of_them = changes(slice(0, 100))
+    assert len(all_of_them) == len(CHANGES) - 2
+    assert changes(slice(0, 3)) + changes(slice(3, 100)) == all_of_them
