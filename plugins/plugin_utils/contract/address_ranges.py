@@ -18,6 +18,7 @@ import random
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import IpNetwork
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -49,6 +50,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     VerdictMap,
 )
 
+_LONGEST = 200
+"""Characters of a rule that is named."""
 MOST_KINDS = 64
 """Kinds of addresses that the host distinguishes, of one uplink and family."""
 
@@ -79,8 +82,8 @@ class AddressRanges:
         self._numbers = random.Random(1)  # noqa: S311 (no secret: kinds that look alike must only be rare)
         self._ids: dict[Hashable, int] = {}
         self._borders: dict[int, dict[int, dict[int, int]]] = {4: {}, 6: {}}
-        self.masked: set[int] = set()
-        """Families of which a rule asks for single bits of addresses, so that no ranges say who is alike."""
+        self._masked: dict[int, str] = {}
+        """By family, the first rule that compares single bits of addresses."""
 
     def divide(self, cidrs: Iterable[IpNetwork]) -> None:
         """Tell addresses in these networks from all others as well; before anything is asked."""
@@ -98,6 +101,18 @@ class AddressRanges:
         """Return the same of those to which the host routes by any uplink, or by none at all."""
         uplinks = {link.name for link in outer_links(self._view.snapshot, family)}
         return self._kinds(family, cidrs, lambda number: self._leads_to(family, number, uplinks | {""}))
+
+    def doubt(self, family: int, cidrs: Sequence[IpNetwork]) -> str:
+        """Return why the kinds of a family do not stand for all addresses in these networks; empty where they do.
+
+        cidrs: as of beyond(). A mask with holes (10.0.0.1/255.0.0.255) holds for addresses all over, each of which would
+        be a range of its own; single addresses are asked themselves.
+        """
+        dummy_segments = self._all_segments
+        rule = self._masked.get(family)
+        if rule is None or (cidrs and all(item.version != family or item.num_addresses == 1 for item in cidrs)):
+            return ""
+        return f"a rule compares single bits of addresses, so no machine outside stands for others ({rule})"
 
     def kind_of(self, family: int, number: int) -> int:
         """The number of the kind of an address."""
@@ -209,13 +224,16 @@ class AddressRanges:
             other = _without_addresses(rule)
             run, rest = (run, rest) if other == rest else (run + 1, other)
             for fields, test, label in _tests(rule):
-                self._add_test(families, fields, test, (chain.key, run, fields, label))
+                if not self._add_test(families, fields, test, (chain.key, run, fields, label)):
+                    place = f"{chain.table} {chain.name} rule {rule.number}: {safe(rule.text)[:_LONGEST]}"
+                    self._masked.update({family: place for family in families if family not in self._masked})
 
-    def _add_test(self, families: tuple[int, ...], fields: tuple[str, ...], test: Test, what: Hashable) -> None:
+    def _add_test(self, families: tuple[int, ...], fields: tuple[str, ...], test: Test, what: Hashable) -> bool:
+        """Take a test in; false where no ranges say for which addresses it holds."""
         places = [place for place, name in enumerate(fields) if KINDS.get(name) == ADDRESS]
         if isinstance(test, Masked):
-            self.masked.update(families if places else ())
-        elif isinstance(test, InElements):
+            return not places
+        if isinstance(test, InElements):
             for element in test.exact:
                 self._add_ends(families, places, [(value, value) for value in element], what)
             for ranges in test.elements:
@@ -226,6 +244,7 @@ class AddressRanges:
         elif isinstance(test, InRanges) and places:
             for one in test.ranges:
                 self._add_ends(families, [0], [one], what)
+        return True
 
     def _add_ends(
         self, families: tuple[int, ...], places: list[int], ends: Iterable[tuple[int | str, int | str]], what: Hashable

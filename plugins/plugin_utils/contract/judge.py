@@ -485,6 +485,7 @@ class Judge:
         beyond = [number for number, item in enumerate(self.plan.targets) if item.kind == BEYOND]
         for asker in askers:
             seen = [item for number in beyond for item in self._known(asker, number, None)]
+            seen += self._others((self.plan.targets[number].family for number in beyond), ())
             judgement.count += 1
             name = self.words(asker, next(iter(asker.namespaces), None))
             self._settle(judgement, doubts, name, "outside", seen)
@@ -498,12 +499,13 @@ class Judge:
         doubts: list[str] = []
         ports = intent.to.ports or (Port(BEYOND_PORT, "tcp"),)
         who = [(OUTSIDE, "")] if meant else None
-        several = intent.to.machines is not None and bool(intent.to.machines.cidrs)
+        cidrs = intent.to.machines.cidrs if intent.to.machines is not None else ()
         for name, together in self._populations(askers):
             for port in ports:
                 some = [list(self.asked_at(one, address, port, who)) for one in together for address in addresses]
+                some += [[item] for item in self._others(map(family_of, addresses), cidrs) if meant]
                 everything = [item for each in some for item in each]
-                groups = some if several or intent.expect == BLOCKED else [everything]
+                groups = some if cidrs or intent.expect == BLOCKED else [everything]
                 if together[0].cidrs and everything:
                     # Of networks that are named, all machines have to get there.
                     groups = [[item] for item in everything]
@@ -551,6 +553,8 @@ class Judge:
         for source in sources:
             origin = Origin(origins.kind, namespace.name if namespace is not None else origins.uplink)
             yield self._followed(Packet(origin, address, port.protocol, port.number, source), meant)
+        if origins.kind == OUTSIDE:
+            yield from self._others([family], asker.cidrs)
 
     # ---- connections
 
@@ -587,6 +591,14 @@ class Judge:
                 else:
                     seen = Seen(UNDETERMINED, packet, end)
                 yield seen._replace(at=answer.at, host_ip=answer.targets.host_ip)
+        if is_outside:
+            yield from self._others((answer.targets.family for answer in answers), asker.cidrs)
+
+    def _others(self, families: Iterable[int], cidrs: Sequence[IpNetwork]) -> Iterator[Seen]:
+        """What is not known of machines outside for which no other stands, where there are such."""
+        for doubt in dict.fromkeys(self.ranges.doubt(family, cidrs) for family in families):
+            if doubt:
+                yield Seen(UNDETERMINED, None, doubt)
 
     def _followed(self, packet: Packet, meant: Sequence[tuple[str, str]] | None) -> Seen:
         """meant: who is to answer; None for anybody."""

@@ -241,9 +241,11 @@ class _Search:
             except TooManyKindsError as error:
                 self._result.doubts.setdefault(kind, {})[str(error)] = None
                 continue
-            for address in addresses:
-                if any(self._covers_way_out(to, address) for to in destinations):
-                    continue
+            left = [item for item in addresses if not any(self._covers_way_out(to, item) for to in destinations)]
+            doubt = self._judge.ranges.doubt(family, ())
+            if left and doubt:
+                self._result.doubts.setdefault(kind, {})[doubt] = None
+            for address in left:
                 for seen in self._judge.asked_at(asker._replace(namespaces=tuple(namespaces or ())), address, _WAY_OUT):
                     if seen.state == OPEN:
                         for one in members:

@@ -193,6 +193,40 @@ def test_one_banned_address_does_not_make_the_port_closed() -> None:
     assert judged(host, {"outside": "198.51.100.5"}, to, "blocked").state == KEPT
 
 
+def test_a_rule_about_single_bits_of_addresses_leaves_open_what_no_machine_that_was_asked_shows() -> None:
+    """Machines whose address ends in 77 get in, and no range has them."""
+    host = guarded("-s 0.0.0.77/0.0.0.255 -i eth0 -j RETURN", "-i eth0 -j DROP")
+    to = {"container": "web", "port": 80}
+    for expect in ("blocked", "reached"):
+        found = judged(host, "outside", to, expect)
+        assert found.state == UNJUDGED
+        assert "single bits of addresses" in found.reason
+        assert "filter DOCKER-USER rule 1: -A DOCKER-USER -s 0.0.0.77/0.0.0.255 -i eth0 -j RETURN" in found.reason
+    # One that is named is asked itself; of a network, one that does not get there is enough.
+    assert judged(host, {"outside": "198.51.100.77"}, to, "reached").state == KEPT
+    assert judged(host, {"outside": "198.51.100.78"}, to, "blocked").state == KEPT
+    assert judged(host, {"outside": "198.51.100.0/24"}, to, "reached").state == VIOLATED
+    assert judged(host, {"outside": "198.51.100.0/24"}, to, "blocked").state == UNJUDGED
+    assert judged(host, "outside", {"address": ADDRESS, "port": 8080}, "blocked").state == UNJUDGED
+    # What does not come from outside is as sure as before.
+    assert judged(host, API, to, "reached").state == KEPT
+    (found,) = audit(host.snapshot(), {"uncovered": {"outside": "forbid"}, "intents": []}, "contract.uncovered")
+    assert (found.outcome, "single bits of addresses" in found.summary) == (UNKNOWN, True)
+
+
+def test_the_same_of_destinations_outside() -> None:
+    host = guarded("-d 0.0.0.77/0.0.0.255 -j RETURN", "-o eth0 -j DROP")
+    web = {"container": "web"}
+    assert judged(host, web, "outside", "blocked").state == UNJUDGED
+    assert judged(host, web, "outside", "reached").state == UNJUDGED
+    assert judged(host, web, {"outside": "10.0.0.77"}, "reached").state == KEPT
+    assert judged(host, web, {"outside": "10.0.0.0/8"}, "blocked").state == UNJUDGED
+    assert judged(host, web, {"outside": "10.0.0.0/8"}, "reached").state == VIOLATED
+    assert judged(host, "host", "outside", "reached").state == KEPT
+    (found,) = audit(host.snapshot(), {"uncovered": {"container": "forbid"}, "intents": []}, "contract.uncovered")[-1:]
+    assert (found.outcome, "single bits of addresses" in found.summary) == (UNKNOWN, True)
+
+
 def test_networks_outside_as_destinations() -> None:
     host = guarded("-d 10.1.0.0/16 -j RETURN", f"-s {DockerHost().network().subnet} -o eth0 -j DROP")
     web = {"container": "web"}
