@@ -47,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.judge 
     UNJUDGED,
     UNMATCHED,
     VIOLATED,
+    WAY_OUT,
     Example,
     Judgement,
 )
@@ -86,7 +87,7 @@ def _terms(item: Judgement) -> dict[str, Any]:
     intent = item.intent
     return {
         "from": safe(" or ".join(map(str, intent.origins))),
-        "to": safe(str(intent.to)),
+        "to": safe(str(intent.to)) + (f" at {WAY_OUT}" if intent.to.machines and not intent.to.ports else ""),
         "expected": intent.expect,
         "why": safe(intent.why),
     }

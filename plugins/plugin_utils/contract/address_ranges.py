@@ -105,8 +105,8 @@ class AddressRanges:
     def doubt(self, family: int, cidrs: Sequence[IpNetwork]) -> str:
         """Return why the kinds of a family do not stand for all addresses in these networks; empty where they do.
 
-        cidrs: as of beyond(). A mask with holes (10.0.0.1/255.0.0.255) holds for addresses all over, each of which would
-        be a range of its own; single addresses are asked themselves.
+        cidrs: as of beyond(). A mask with holes (10.0.0.1/255.0.0.255) holds for addresses all over, each of which
+        would be a range of its own; single addresses are asked themselves.
         """
         dummy_segments = self._all_segments
         rule = self._masked.get(family)

@@ -78,6 +78,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.rule_catalogue import Nets
 
+WAY_OUT = Port(BEYOND_PORT, "tcp")
+"""What machines outside are asked for where an intent names no port."""
 MOST_FOLLOWED = 20_000
 """Packets that are followed here at most, besides those of the matrix."""
 _NAMED = 5
@@ -488,7 +490,7 @@ class Judge:
             seen += self._others((self.plan.targets[number].family for number in beyond), ())
             judgement.count += 1
             name = self.words(asker, next(iter(asker.namespaces), None))
-            self._settle(judgement, doubts, name, "outside", seen)
+            self._settle(judgement, doubts, name, f"outside:{WAY_OUT}", seen)
         return _concluded(judgement, doubts)
 
     def _to_addresses(
@@ -497,7 +499,7 @@ class Judge:
         """meant: ``outside`` where nothing else may answer."""
         judgement = Judgement(intent, KEPT)
         doubts: list[str] = []
-        ports = intent.to.ports or (Port(BEYOND_PORT, "tcp"),)
+        ports = intent.to.ports or (WAY_OUT,)
         who = [(OUTSIDE, "")] if meant else None
         cidrs = intent.to.machines.cidrs if intent.to.machines is not None else ()
         for name, together in self._populations(askers):

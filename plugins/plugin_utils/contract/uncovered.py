@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
-    BEYOND_PORT,
     CONTAINER,
     HOST,
     OUTSIDE,
@@ -35,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intent
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.judge import (
     OPEN,
     UNDETERMINED,
+    WAY_OUT,
     Asker,
     Judge,
     Seen,
@@ -48,7 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 )
 
 _NAMED = 5
-_WAY_OUT = Port(BEYOND_PORT, "tcp")
 
 
 @dataclass
@@ -139,7 +138,7 @@ class _Search:
         return any(item.text == to.address and is_reached_at(target.host_ip, item) for item in self._plan.addresses)
 
     def _covers_way_out(self, to: Destination, address: str) -> bool:
-        if to.machines is None or (to.ports and _WAY_OUT not in to.ports):
+        if to.machines is None or (to.ports and WAY_OUT not in to.ports):
             return False
         return not to.machines.cidrs or any(address_of(address) in cidr for cidr in to.machines.cidrs)
 
@@ -246,7 +245,7 @@ class _Search:
             if left and doubt:
                 self._result.doubts.setdefault(kind, {})[doubt] = None
             for address in left:
-                for seen in self._judge.asked_at(asker._replace(namespaces=tuple(namespaces or ())), address, _WAY_OUT):
+                for seen in self._judge.asked_at(asker._replace(namespaces=tuple(namespaces or ())), address, WAY_OUT):
                     if seen.state == OPEN:
                         for one in members:
                             key = (kind, one.number if one else -1)

@@ -210,8 +210,8 @@ def test_a_rule_about_single_bits_of_addresses_leaves_open_what_no_machine_that_
     assert judged(host, "outside", {"address": ADDRESS, "port": 8080}, "blocked").state == UNJUDGED
     # What does not come from outside is as sure as before.
     assert judged(host, API, to, "reached").state == KEPT
-    (found,) = audit(host.snapshot(), {"uncovered": {"outside": "forbid"}, "intents": []}, "contract.uncovered")
-    assert (found.outcome, "single bits of addresses" in found.summary) == (UNKNOWN, True)
+    (open_,) = audit(host.snapshot(), {"uncovered": {"outside": "forbid"}, "intents": []}, "contract.uncovered")
+    assert (open_.outcome, "single bits of addresses" in open_.summary) == (UNKNOWN, True)
 
 
 def test_the_same_of_destinations_outside() -> None:
@@ -307,6 +307,18 @@ def test_a_violation_names_the_intent_the_path_and_the_rule() -> None:
     assert "a secret" in private.impact
     assert "raw" in apart.summary
     assert "-j DROP" in apart.evidence["rule"]
+
+
+@pytest.mark.parametrize(
+    ("expect", "rules", "did"),
+    [("blocked", [], "reaches"), ("reached", ["-o eth0 -j DROP"], "does not reach")],
+)
+def test_a_finding_about_machines_outside_says_at_which_port(expect: str, rules: list[str], did: str) -> None:
+    intent = {"from": {"container": "web"}, "to": "outside", "expect": expect, "why": "x"}
+    (found,) = audit(guarded(*rules).snapshot(), {"intents": [intent]}, "contract.violated")
+    assert found.outcome == FAIL
+    assert f"container web {did} outside:443/tcp at " in found.summary
+    assert found.evidence["to"] == "outside at 443/tcp"
 
 
 def test_names_are_harmless_on_a_terminal() -> None:
