@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.harden_runs import (
+    NETCHECK,
     actions,
     audits,
     changes,
@@ -25,6 +26,7 @@ from tests.integration.harden_runs import (
     table,
 )
 from tests.integration.without_docker import hidden_docker
+from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.kinds import KINDS
 from tests.lab.lab import Lab
@@ -392,6 +394,29 @@ def host_without_pyroute2(fresh_host: Host) -> Iterator[Host]:
     fresh_host.break_("no-pyroute2")
     yield fresh_host
     fresh_host.reset()
+
+
+@pytest.mark.long
+@pytest.mark.kinds("debian13")
+def test_audits_before_and_after_it_in_one_directory_say_what_became_reachable(
+    fresh_host: Host, lab: Lab, tmp_path: Path
+) -> None:
+    host = fresh_host
+    host.deploy(WEB)
+    run(lab, host, AUDIT, dockernet_output_dir=str(tmp_path))
+    host.set_sysctl("net.ipv4.ip_forward", "0")
+    harden(lab, host, dockernet_output_dir=str(tmp_path))
+    document = f"{host.name}.json"
+    files = {"before": str(tmp_path / "before" / document), "after": str(tmp_path / document)}
+    compared = ansible_module(host, "dockernet.baseline.compare_reachability", files)
+    assert "new: all containers reach machines outside (IPv4)" in compared["changes"]
+    host.docker("stop", "web")
+    later = run(lab, host, AUDIT, dockernet_output_dir=str(tmp_path))
+    changes_since = [task.result["since_last_run"] for task in later.of(NETCHECK)][-1]["reachability"]
+    assert any(line.startswith("no longer: outside") and "web:80/tcp" in line for line in changes_since), changes_since
+    assert "not compared" not in later.out.casefold()
+    facts = json.loads((tmp_path / "before" / document).read_text())["facts"]
+    assert facts.keys() == json.loads((tmp_path / document).read_text())["facts"].keys()
 
 
 @pytest.mark.long
