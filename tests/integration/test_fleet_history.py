@@ -120,6 +120,40 @@ def test_directories_of_several_controllers_are_one_report(hosts: dict[str, dict
     assert "there is no such directory" in nothing.out
 
 
+SERIAL = """
+- hosts: all
+  gather_facts: false
+  become: true
+  serial: 1
+  roles: [dockernet.baseline.audit]
+"""
+
+
+@pytest.mark.long
+@pytest.mark.kinds("debian13")
+def test_hosts_of_later_batches_are_not_reached_until_their_turn(fresh_host: Host, tmp_path: Path) -> None:
+    lab = yaml.safe_load(fresh_host.identity.inventory.read_text(encoding="utf-8"))["lab"]
+    own, out = lab["hosts"][fresh_host.name], tmp_path / "out"
+    inventory = inventory_in(tmp_path, {"web1": own, "web2": own}, **lab["vars"])
+    (book := tmp_path / "serial.yml").write_text(SERIAL)
+    done = run(str(book), inventory, audit_output_dir=str(out), audit_fail_on="high")
+    assert done.rc == 0, done.out
+    assert done.out.count("Not reached in this run: 1 host: web2") == 1
+    assert "failed" not in report_in(out / "fleet")["run"]["states"]
+
+    # Ansible begins no further batch once all hosts of one are lost.
+    fresh_host.run("sysctl -w net.ipv4.ip_forward=0")
+    done = run(str(book), inventory, audit_output_dir=str(out), audit_fail_on="high")
+    assert (done.rc, set(done.stats)) == (CLOSED, {"web1"}), done.out
+    report = report_in(out / "fleet")
+    (reason,) = (host["error"]["reason"] for host in report["hosts"] if "error" in host)
+    assert reason.startswith("not reached in this run: its batch (serial) has not begun; the document that is there")
+    assert [host["gate"]["open"] for host in report["hosts"]] == [False, False]
+    # So the gate of a report passes on no host that the run has not seen.
+    seen = run(REPORT, inventory, report_directories=[str(out)], report_fail_on="high", report_history="none")
+    assert seen.rc == NOT_AUDITED, seen.out
+
+
 def test_a_run_that_is_killed_leaves_whole_reports_and_the_next_one_goes_on(
     hosts: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.collectin
     DocumentError,
     HostDocument,
     NoDocumentError,
+    NotReachedError,
     Reading,
     collect,
     document_of,
@@ -103,6 +104,7 @@ def fleet_of(sources: Sources) -> Iterator[Fleet]:
             _named(problems),
             sources.title,
             count.closed,
+            walk.not_reached,
         )
     finally:
         past.close()
@@ -187,6 +189,8 @@ class _Walk:
         self._sources = sources
         self._past = past
         self._seen: dict[str, tuple[int, int, int]] = {}
+        self.not_reached: list[str] = []
+        """Hosts of batches that the run has not begun, once first() is through."""
 
     def first(self, problems: list[str]) -> Iterator[tuple[HostDocument, str]]:
         """Each document, and why its gate is closed. What is wrong with one is a problem."""
@@ -195,6 +199,8 @@ class _Walk:
                 document = document_of(reading)
             except DocumentError as error:
                 document = _missing(reading, error)
+                if isinstance(error, NotReachedError):
+                    self.not_reached.append(reading.host)
                 if not isinstance(error, NoDocumentError):
                     problems.append(f"{safe(reading.host)}: {error}")
             self._seen[reading.host] = document.status

@@ -44,6 +44,7 @@ _NAMED = 5
 """Hosts that a problem names."""
 _LONGEST = 300
 """Characters of what is wrong with a document."""
+_NOT_REACHED = "not reached in this run: its batch (serial) has not begun"
 
 
 class DocumentError(ValueError):
@@ -52,6 +53,10 @@ class DocumentError(ValueError):
 
 class NoDocumentError(DocumentError):
     """There is none that is of the run."""
+
+
+class NotReachedError(NoDocumentError):
+    """There is none, since the run has not reached the host."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class Reading:
     path: Path | None
     run: str = ""
     """The id that its document has to name; empty where it may be of any run."""
+    is_not_begun: bool = False
+    """Whether it is of a batch that the run has not begun."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,8 @@ def document_of(reading: Reading) -> HostDocument:
     try:
         document = load(reading.path)
     except FileNotFoundError:
+        if reading.is_not_begun:
+            raise NotReachedError(_NOT_REACHED) from None
         raise NoDocumentError("the run left no document of it") from None
     except OSError as error:
         raise DocumentError(f"its document could not be read: {error.strerror}") from None
@@ -139,6 +148,8 @@ def document_of(reading: Reading) -> HostDocument:
         raise DocumentError(f"{reading.path.name} is of the host {safe(document.audit.host)[:_LONGEST]}")
     if reading.run and document.run != reading.run:
         when = f", of {document.read_at}" if document.read_at else ""
+        if reading.is_not_begun:
+            raise NotReachedError(f"{_NOT_REACHED}; the document that is there is of another run{when}")
         raise NoDocumentError(f"the run left no document of it, and the one that is there is of another run{when}")
     return document
 
@@ -285,8 +296,10 @@ def _manifest_of(folder: Path, problems: list[str]) -> Manifest | None:
 
 
 def _of_manifest(folder: Path, manifest: Manifest) -> list[Reading]:
+    not_begun = set(manifest.not_begun)
     return [
-        Reading(host, folder / f"{file_stem(host)}{_ENDING}", manifest.run) for host in dict.fromkeys(manifest.hosts)
+        Reading(host, folder / f"{file_stem(host)}{_ENDING}", manifest.run, host in not_begun)
+        for host in dict.fromkeys(manifest.hosts)
     ]
 
 

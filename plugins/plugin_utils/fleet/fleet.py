@@ -114,3 +114,5 @@ class Fleet:
     title: str = "Docker host networks"
     gate_failed: Sequence[str] = ()
     """The hosts whose gate is closed."""
+    not_reached: Sequence[str] = ()
+    """Those of them that are of batches (``serial``) which the run has not begun."""

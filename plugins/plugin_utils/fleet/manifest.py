@@ -53,6 +53,8 @@ class Manifest:
     controller: str
     hosts: list[str] = field(default_factory=list)
     """As the inventory calls them: all hosts of its plays."""
+    not_begun: list[str] = field(default_factory=list)
+    """Those of them that are of batches (``serial``) after the last one that was begun."""
 
 
 class ManifestError(ValueError):
@@ -88,12 +90,15 @@ def now() -> str:
 
 
 def begin_run(folder: Path, task_vars: Mapping[str, Any]) -> None:
-    """Leave the manifest of the play that a task is of in a directory, once: all of its workers call this.
+    """Leave the manifest of the play that a task is of in a directory, once a batch: all of its workers call this.
 
     Hosts of an earlier play of the same run stay in it. Raises OSError.
     """
     hosts: Sequence[str] = task_vars.get("ansible_play_hosts_all") or [str(task_vars["inventory_hostname"])]
-    mark = hashlib.sha256("\0".join([run_id(), str(folder), *hosts]).encode("utf-8", "backslashreplace")).hexdigest()
+    # Neither has hosts that were lost, in this batch or an earlier one.
+    others = set(task_vars.get("ansible_play_hosts") or ()) - set(task_vars.get("ansible_play_batch") or hosts)
+    parts = [run_id(), str(folder), *hosts, "", *sorted(others)]
+    mark = hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
     try:
         Path(_scratch(), f"dockernet-run-{mark}").mkdir()
     except FileExistsError:
@@ -101,15 +106,16 @@ def begin_run(folder: Path, task_vars: Mapping[str, Any]) -> None:
     before = None
     with contextlib.suppress(OSError, ManifestError):
         before = read_manifest(folder)
-    is_this = before is not None and before.run == run_id()
-    known = before.hosts if before is not None and is_this else []
-    began = before.started_at if before is not None and is_this else now()
+    ours = before if before is not None and before.run == run_id() else None
+    known = ours.hosts if ours is not None else []
+    waiting = {*(ours.not_begun if ours is not None else ()), *(set(hosts) - set(known))}
     content = {
         "document": {"name": NAME, "version": VERSION},
         "run": run_id(),
-        "started_at": began,
+        "started_at": ours.started_at if ours is not None else now(),
         "controller": socket.gethostname(),
         "hosts": sorted({*known, *hosts}),
+        "not_begun": sorted(waiting & others),
     }
     write_whole(folder / FOLDER / _FILE, json.dumps(content, indent=1) + "\n")
 

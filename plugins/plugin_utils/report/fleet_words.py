@@ -61,6 +61,9 @@ def what_else_lines(fleet: Fleet, files: Mapping[str, Path], width: int) -> list
         if totals.regressed
         else []
     )
+    if fleet.not_reached:
+        names = enumerated(fleet.not_reached, width - _ROOM)
+        facts.append(("Not reached in this run: ", f"{counted(len(fleet.not_reached), 'host')}: {names}"))
     if fleet.vanished:
         names = enumerated([host.host for host in fleet.vanished], width - _ROOM)
         facts.append(("Not part of this run: ", f"{counted(len(fleet.vanished), 'host')}: {names}"))

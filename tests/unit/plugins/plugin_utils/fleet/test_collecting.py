@@ -205,3 +205,48 @@ def test_the_manifest_is_written_once_for_all_hosts_and_grows_with_plays(
     assert third is not None
     assert third.hosts == ["web5"]
     assert third.run != second.run
+
+
+def test_the_manifest_knows_which_batches_have_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Ansible has it: a host that is lost leaves the batch and those of the play, but not all of them."""
+    (scratch := tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(manifest, "_scratch", lambda: str(scratch))
+
+    def begun(batch: list[str], play: list[str]) -> list[str] | None:
+        whole = ["a", "b", "c", "d", "e"]
+        variables = {"ansible_play_hosts_all": whole, "ansible_play_hosts": play, "ansible_play_batch": batch}
+        begin_run(tmp_path, variables)
+        found = read_manifest(tmp_path)
+        return None if found is None else found.not_begun
+
+    assert begun(["a", "b"], ["a", "b", "c", "d", "e"]) == ["c", "d", "e"]
+    # b is lost within its batch, and the batch writes no second time.
+    path = tmp_path / "fleet" / "run.json"
+    written = path.read_bytes()
+    path.unlink()
+    assert begun(["a"], ["a", "c", "d", "e"]) is None
+    path.write_bytes(written)
+    assert begun(["c", "d"], ["a", "c", "d", "e"]) == ["e"]
+    assert begun(["e"], ["a", "c", "d", "e"]) == []
+    begin_run(tmp_path, {"ansible_play_hosts_all": ["f", "a"], "ansible_play_hosts": ["f", "a"]})
+    later = read_manifest(tmp_path)
+    assert later is not None
+    assert (later.hosts, later.not_begun) == (["a", "b", "c", "d", "e", "f"], [])
+
+
+def test_hosts_of_batches_that_have_not_begun_are_not_reached_and_close_the_gate(tmp_path: Path) -> None:
+    write_run(tmp_path, [document("web2")], "a")
+    write_run(tmp_path, [document("web1")], "b", 2, hosts=["web1", "web2", "web3"])
+    path = tmp_path / "fleet" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "not_begun": ["web2", "web3"]}))
+    with fleet_in(tmp_path) as fleet:
+        found = {host.audit.host: (host.audit.error, host.closed != "") for host in fleet.hosts}
+        assert fleet.problems == []
+        assert fleet.not_reached == ["web2", "web3"]
+        assert {"web2", "web3"} < set(fleet.gate_failed)
+    said = "not reached in this run: its batch (serial) has not begun"
+    assert found["web3"] == (said, True)
+    assert found["web2"] == (
+        f"{said}; the document that is there is of another run, of 2026-12-01T10:00:00+00:00",
+        True,
+    )
