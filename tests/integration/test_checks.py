@@ -16,10 +16,20 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_sna
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_keys import problems_in
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
+    ANSWERED,
+    HOST,
+    UNKNOWN,
+    Origin,
+    Packet,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
+from tests.integration.catalogue.daemon import addresses_that_systemd_denies
 from tests.integration.catalogue.scenario import make_healthy, release
 from tests.integration.snapshots import install_readers, read_host
 from tests.integration.test_snapshot import dockerd_takes
@@ -223,6 +233,20 @@ def test_hairpin_that_was_left_on(host: Host) -> None:
 
 
 # ---- the daemon ------------------------------------------------------------------------------------------------------
+
+
+def test_what_systemd_denies_docker_proxy_is_not_predicted_as_answered(engine_host: Host) -> None:
+    engine_host.reset()
+    install_readers(engine_host)
+    engine_host.deploy(WEB)
+    packet = Packet(Origin(HOST), "127.0.0.1", "tcp", PORT)
+    assert predict(HostView.of(read_host(engine_host)), packet).observed == ANSWERED
+    assert engine_host.tcp("127.0.0.1", PORT) == ANSWERED
+    addresses_that_systemd_denies(engine_host)
+    path = predict(HostView.of(read_host(engine_host)), packet)
+    assert path.verdict == UNKNOWN
+    assert "IPAddressDeny=" in path.because
+    assert engine_host.tcp("127.0.0.1", PORT) == "timed out"
 
 
 def test_the_proxy_written_out_keeps_live_restore_from_being_reloaded(host: Host) -> None:

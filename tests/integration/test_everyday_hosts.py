@@ -45,6 +45,11 @@ def counting(audit: dict[str, Any]) -> set[tuple[str, str]]:
     }
 
 
+def outcomes(audit: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """The outcome of each finding, by check and resource."""
+    return {(item["check"], item["resource"]["name"]): item["outcome"] for item in audit["findings"]}
+
+
 def audited(host: Host, **options: Any) -> dict[str, Any]:
     install_readers(host)
     return audit_of(read_host(host), **options)
@@ -107,3 +112,12 @@ def test_nothing_counts_and_nothing_changes_until_something_is_wrong(fresh_host:
         pytest.skip("the faults are made with iptables")
     faults = {fault(fresh_host) for fault in FAULTS}
     assert counting(audited(fresh_host)) == faults
+
+
+def test_a_service_address_on_loopback_changes_no_verdict(healthy_host: Host) -> None:
+    """As behind a load balancer, or announced by a routing daemon."""
+    before = outcomes(audited(healthy_host))
+    healthy_host.run(["ip", "address", "add", "203.0.113.53/32", "dev", "lo"])
+    after = outcomes(audited(healthy_host))
+    healthy_host.run(["ip", "address", "del", "203.0.113.53/32", "dev", "lo"])
+    assert after == before

@@ -1,10 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The service that starts dockerd: systemd's unit, or a System V init script. And daemon.json.
-
-Where that lies, what is in it, who may change it.
-"""
+"""The service that starts dockerd, and its daemon.json."""
 
 from __future__ import annotations
 
@@ -45,6 +42,8 @@ _PROPERTIES = (
     "WantedBy",
     "RequiredBy",
 )
+# systemd.resource-control(5)
+_FILTERS = ("IPAddressAllow", "IPAddressDeny", "RestrictNetworkInterfaces")
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>.*)")
 
@@ -147,7 +146,7 @@ def _unquoted(value: str) -> str:
 def _systemd(run: Run, name: str) -> ServiceUnit:
     if not name:
         return ServiceUnit("none")
-    status, output, problem = run(["systemctl", "show", name, f"--property={','.join(_PROPERTIES)}"])
+    status, output, problem = run(["systemctl", "show", name, f"--property={','.join(_PROPERTIES + _FILTERS)}"])
     if status != 0:
         raise UnreadableError(ERROR, f"systemctl show {name} failed: {problem.strip() or f'exit status {status}'}")
     properties = parse_properties(output)
@@ -162,6 +161,8 @@ def _systemd(run: Run, name: str) -> ServiceUnit:
         fragment=_one(properties, "FragmentPath"),
         drop_ins=_one(properties, "DropInPaths").split(),
         starts_at_boot=bool(_one(properties, "WantedBy") or _one(properties, "RequiredBy")),
+        # An empty list of interfaces is "~".
+        filters={name: _one(properties, name).split() for name in _FILTERS if _one(properties, name).strip("~")},
     )
 
 

@@ -96,6 +96,8 @@ class ServiceUnit:
     drop_ins: list[str] = field(default_factory=list)
     starts_at_boot: Optional[bool] = None
     """Whether boot starts it, be it by its own unit or for another; None where that was not asked."""
+    filters: dict[str, list[str]] = field(default_factory=dict)
+    """Words of settings such as IPAddressDeny, by name."""
 
 
 # Options of the driver (moby, drivers/bridge, networkConfiguration.fromLabels()).

@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 # Interfaces of these kinds never hear anything from outside.
 _SILENT_KINDS = ("dummy", "ifb", "nlmon")
+LOOPBACK = "lo"
 
 
 def routed_addresses(link: Link, version: int) -> list[str]:
@@ -34,12 +35,11 @@ def routed_addresses(link: Link, version: int) -> list[str]:
 
 @functools.lru_cache(maxsize=4096)
 def _address_in(text: str) -> Union[ipaddress.IPv4Address, ipaddress.IPv6Address]:
-    # Every link is asked for each version, and more than once.
     return ipaddress.ip_interface(text).ip
 
 
 def outer_links(snapshot: HostSnapshot, *versions: int) -> list[Link]:
-    """Interfaces that are up, have such an address of one of the IP versions, and are no bridges of Docker.
+    """Interfaces that are up, have such an address of one of the IP versions, and are neither lo nor Docker's.
 
     What comes in by the port of a bridge or a bond comes in by that one; a member of a VRF is asked itself.
     """
@@ -52,6 +52,7 @@ def outer_links(snapshot: HostSnapshot, *versions: int) -> list[Link]:
         and link.name not in bridges
         and link.master in routed
         and link.kind not in _SILENT_KINDS
+        and link.name != LOOPBACK
         and any(routed_addresses(link, version) for version in versions)
     ]
 

@@ -50,6 +50,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     SERVICE,
     HostSnapshot,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.advisories import ADVISORY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
@@ -70,6 +71,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.unit_filters import UnitFilters
 
 
 def _blockers_of(snapshot: HostSnapshot) -> list[ConfigProblem]:
@@ -711,6 +713,64 @@ TCP = Check(
     daemon_only=True,
 )
 
+
+_LISTED = 3
+
+
+def _judge_address_filter(context: AuditContext) -> list[Verdict]:
+    snapshot = context.snapshot
+    unit = snapshot.service
+    if unit is None or not unit.filters:
+        return [passed(resources.daemon(), "systemd filters no packets of dockerd and docker-proxy", {})]
+    filters = UnitFilters(unit)
+    evidence = {name: " ".join(words) for name, words in unit.filters.items()}
+    refused = _refused_by(filters, snapshot)
+    remediation = Remediation(
+        f"Add to IPAddressAllow of {unit.name}: loopback, the subnets of networks, and the nameservers; or take "
+        "IPAddressDeny out. Then run: systemctl daemon-reload, and restart dockerd in a maintenance window"
+    )
+    if refused:
+        summary = (
+            f"{filters.denial} covers {listed(refused, _LISTED)}: systemd drops packets of dockerd and docker-proxy"
+        )
+        impact = (
+            "Connections by docker-proxy time out, and so do questions of dockerd to nameservers. iptables and nft do "
+            "not show it. What goes by DNAT is not affected."
+        )
+        return [failed(resources.daemon(), summary, evidence, impact, remediation)]
+    if filters.not_evaluated:
+        reason = f"{'; '.join(filters.not_evaluated)}: systemd drops packets by it; which ones is not evaluated"
+        return [unknown(resources.daemon(), reason, evidence)]
+    summary = f"{filters.denial} covers no address that dockerd or docker-proxy talk to"
+    return [passed(resources.daemon(), summary, evidence)]
+
+
+def _refused_by(filters: UnitFilters, snapshot: HostSnapshot) -> list[str]:
+    """What dockerd and docker-proxy exchange packets with and may not, as a reader would name it."""
+    talks_to = [("loopback addresses", "127.0.0.0/8")]
+    talks_to += [
+        (f"network {network.name}", entry.subnet)
+        for network in snapshot.networks
+        if network.driver == "bridge"
+        for entry in network.subnets
+    ]
+    talks_to += [(f"nameserver {address}", address) for address in snapshot.nameservers]
+    return [name for name, addresses in talks_to if filters.denies(addresses)]
+
+
+ADDRESS_FILTER = Check(
+    id="daemon.address-filter",
+    grades=(Grade(BROKEN, "docker-proxy and the DNS server of dockerd get no answers"),),
+    title="systemd lets dockerd and docker-proxy exchange packets",
+    rationale=(
+        "IPAddressDeny in the unit of dockerd holds for docker-proxy and the DNS server for containers, too. It is no "
+        "rule of the firewall: neither iptables nor nft shows what it drops."
+    ),
+    needs=(ENGINE, SERVICE),
+    judge=_judge_address_filter,
+    daemon_only=True,
+)
+
 CHECKS: tuple[Check, ...] = (
     CONFIG,
     PENDING,
@@ -718,6 +778,7 @@ CHECKS: tuple[Check, ...] = (
     PERMISSIONS,
     LIVE_RESTORE,
     TCP,
+    ADDRESS_FILTER,
     ADVISORY,
 )
 """In the order in which reports show them."""

@@ -431,6 +431,10 @@ def _neighbours(context: AuditContext, version: int) -> list[_Neighbour]:
     return found
 
 
+_TRIED = 1000
+"""Addresses of a subnet: all of a large one can be the host's (``ip route add local 10.0.0.0/8 dev lo``)."""
+
+
 def _neighbour_address(context: AuditContext, version: int, subnets: list[str]) -> str | None:
     """The first address in one of the subnets that is none of the host's."""
     is_own = context.view.host.has_address
@@ -439,7 +443,8 @@ def _neighbour_address(context: AuditContext, version: int, subnets: list[str]) 
         is_default = subnet.prefixlen == 0
         if subnet.version != version or subnet.is_link_local or subnet.is_multicast or is_default:
             continue
-        other = next((str(item) for item in subnet.hosts() if not is_own(version, int(item))), None)
+        tried = itertools.islice(subnet.hosts(), _TRIED)
+        other = next((str(item) for item in tried if not is_own(version, int(item))), None)
         if other is not None:
             return other
     return None

@@ -21,7 +21,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import Attachment, attachments
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links, routed_addresses
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import (
+    LOOPBACK,
+    outer_links,
+    routed_addresses,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
     BROKEN,
@@ -123,7 +127,8 @@ def _own_places(port: PublishedPort, items: list[Attachment], addresses: dict[in
 
 
 def _host_addresses(snapshot: HostSnapshot, version: int) -> list[str]:
-    return [text for link in outer_links(snapshot, version) for text in routed_addresses(link, version)]
+    links = [*outer_links(snapshot, version), *(link for link in snapshot.links if link.name == LOOPBACK)]
+    return [text for link in links for text in routed_addresses(link, version)]
 
 
 def _by_container(snapshot: HostSnapshot) -> list[tuple[Container, list[Attachment]]]:

@@ -64,6 +64,11 @@ def live_restore_reloaded_away(host: Host) -> None:
     host.wait_for(gone, 15, "live-restore to be off")
 
 
+def addresses_that_systemd_denies(host: Host) -> None:
+    """At once, for what runs (systemctl(1), set-property)."""
+    host.run(["systemctl", "set-property", "--runtime", "docker.service", "IPAddressDeny=any"])
+
+
 CASES: tuple[Case, ...] = (
     Case(
         "daemon.reload-blocked",
@@ -86,5 +91,6 @@ CASES: tuple[Case, ...] = (
         kinds=("debian11", "debian12", "debian13"),
         why_not_others="28.5.2 is past the range; what it has takes a swarm, which does not go with live-restore",
     ),
+    Case("daemon.address-filter", addresses_that_systemd_denies, "dockerd"),
     Case("daemon.live-restore", live_restore_reloaded_away, "dockerd", "restart"),
 )

@@ -125,6 +125,12 @@ class Exchange:
     def _host_socket(self, result: LegResult, listener: Listener) -> list[Ending]:
         proxy = self._view.socket_owners.proxy_behind(listener)
         if proxy is not None:
+            flight = result.branch.flight
+            sender = address_text(flight.family, flight.saddr)
+            hindrance = self._view.unit_filters.hindrance(sender, proxy.container_ip)
+            if hindrance:
+                what = f"whether docker-proxy on port {listener.port} gets packets: {hindrance} filters them"
+                return [self._conversation.unknown(result.branch, what)]
             return proxied(self._conversation, result, listener, proxy, lambda branch: self._dial(branch, proxy))
         if listener.owner == DOCKER_PROXY:
             return [

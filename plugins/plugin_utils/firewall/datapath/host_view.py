@@ -75,6 +75,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     Verdict,
     VerdictMap,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.unit_filters import UnitFilters
 
 # Without these nothing can be said of any packet that passes the host.
 _NEEDED = (LINKS, ROUTES, POLICY_RULES, SYSCTL)
@@ -109,6 +110,7 @@ class HostView:
         self.neighbours = Neighbours(self.traverser, self.ipsec)
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
         self.socket_owners = SocketOwners(snapshot.proxies, snapshot.containers)
+        self.unit_filters = UnitFilters(snapshot.service)
         self.containers: dict[str, Container] = _by_name(snapshot)
         self.namespaces = {item.nsid for item in self.containers.values() if item.nsid is not None}
         """Ids of the namespaces of running containers, as links refer to them."""

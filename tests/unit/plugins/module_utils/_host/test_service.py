@@ -14,6 +14,9 @@ Environment=A=1 "B=two words"
 EnvironmentFiles=%s (ignore_errors=yes)
 LoadState=loaded
 ActiveState=active
+IPAddressDeny=0.0.0.0/0 ::/0
+IPAddressAllow=
+RestrictNetworkInterfaces=~
 FragmentPath=/usr/lib/systemd/system/docker.service
 DropInPaths=/etc/systemd/system/docker.service.d/a.conf /etc/systemd/system/docker.service.d/b.conf
 """  # noqa: E501
@@ -32,6 +35,7 @@ def test_a_unit(systemd: Path) -> None:
     assert (unit.manager, unit.name, unit.active) == ("systemd", "docker.service", "active")
     assert unit.argv == ["/usr/sbin/dockerd", "-H", "fd://", "--icc=false", "--log-opt", "splunk-token=********"]
     assert unit.fragment.endswith("/docker.service")
+    assert unit.filters == {"IPAddressDeny": ["0.0.0.0/0", "::/0"]}
     assert [Path(path).name for path in unit.drop_ins] == ["a.conf", "b.conf"]
 
 

@@ -371,3 +371,34 @@ def test_an_address_that_nobody_listens_at_is_not_in_force() -> None:
 def test_a_further_socket_of_systemd_is_the_api() -> None:
     assert tcp(FD, API, handed=2).outcome == "fail"
     assert tcp([*FD, "--tlsverify"], API, handed=2).outcome == "pass"
+
+
+# ---- daemon.address-filter -------------------------------------------------------------------------------------------
+
+ALL = "0.0.0.0/0 ::/0"
+
+
+@pytest.mark.parametrize(
+    ("filters", "outcome", "words"),
+    [
+        ({}, "pass", "systemd filters no packets"),
+        (
+            {"IPAddressDeny": ALL},
+            "fail",
+            f"IPAddressDeny={ALL} of docker.service covers loopback addresses, network bridge, network front and 1 ",
+        ),
+        ({"IPAddressDeny": "192.0.2.53"}, "fail", "covers nameserver 192.0.2.53:"),
+        (
+            {"IPAddressDeny": ALL, "IPAddressAllow": "127.0.0.0/8 172.16.0.0/12 10.0.0.0/8 192.0.2.53"},
+            "pass",
+            "no address",
+        ),
+        ({"IPAddressDeny": "203.0.113.0/24"}, "pass", "covers no address"),
+        ({"RestrictNetworkInterfaces": "eth0"}, "unknown", "RestrictNetworkInterfaces=eth0 of docker.service"),
+    ],
+)
+def test_what_systemd_drops_of_dockerds_packets(filters: dict[str, str], outcome: str, words: str) -> None:
+    unit = ServiceUnit("systemd", "docker.service", filters={name: value.split() for name, value in filters.items()})
+    finding = only(SyntheticHost(), "daemon.address-filter", service=unit)
+    assert finding.outcome == outcome
+    assert words in finding.summary

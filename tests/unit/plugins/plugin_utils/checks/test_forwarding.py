@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -452,3 +453,25 @@ def test_with_one_uplink_sources_do_not_matter() -> None:
     host = SyntheticHost()
     host.sysctls["net.ipv4.conf.all.rp_filter"] = "1"
     assert only(host.snapshot(), "forwarding.rp-filter").outcome == "not_applicable"
+
+
+# ---- addresses on lo -------------------------------------------------------------------------------------------------
+
+
+def test_a_service_address_on_loopback_makes_it_no_uplink() -> None:
+    """All of 127.0.0.0/8 is the host's, too: 16 million addresses without a neighbour among them."""
+    host = SyntheticHost().container("web", publish=("0.0.0.0|8080|80/tcp",))
+    host.links[0] = replace(host.links[0], addresses=[*host.links[0].addresses, "203.0.113.53/32"])
+    snapshot = host.snapshot()
+    assert [link.name for link in outer_links(snapshot, 4, 6)] == ["eth0"]
+    (finding,) = judge(snapshot, "forwarding.open-router")
+    assert finding.outcome == judge(SyntheticHost().snapshot(), "forwarding.open-router")[0].outcome
+
+
+def test_a_large_subnet_that_is_all_the_hosts_has_no_neighbour() -> None:
+    """As by ``ip route add local 10.0.0.0/8 dev lo``."""
+    host = SyntheticHost()
+    host.link(Link(9, "eth1", up=True, addresses=["10.0.0.1/8"]))
+    host.routes.append(Route("10.0.0.0/8", 255, "local", interfaces=[1]))
+    (finding,) = judge(host.snapshot(), "forwarding.open-router")
+    assert finding.check == "forwarding.open-router"
