@@ -209,6 +209,24 @@ def test_matrix_shows_each_answer_and_why(opened: Opening, page_file: Path, flee
     assert all(page.locator(".matrix tbody tr:not(.kind)").nth(0).locator(".sign.good").all())
 
 
+def test_checks_that_the_map_leaves_out_are_named_and_can_be_added(opened: Opening, tmp_path: Path) -> None:
+    few = synthetic_fleet(3)
+    (host, *rest) = few.hosts
+    failed = next(item for item in host.audit.findings if item.outcome == "fail")
+    findings = [replace(failed, check=f"made.up{number:02}") for number in range(47)]
+    hosts = [replace(host, audit=replace(host.audit, findings=findings)), *rest]
+    page = opened(written(replace(few, hosts=hosts, totals=totals_of(hosts)), tmp_path / "wide.html"))
+    heads = page.locator(".hosts thead th.heat")
+    expect(heads).to_have_count(40)
+    said = page.locator(".mapped")
+    expect(said).to_contain_text(re.compile("Columns: 40 of [0-9]+ checks that failed or are unknown on some host"))
+    more = said.get_by_role("button", name=re.compile("^Add the other"))
+    assert "made.up46" in str(more.get_attribute("title"))
+    more.click()
+    assert heads.count() == page.locator(".hosts tbody tr").first.locator("td.heat").count() > len(findings)
+    expect(said).to_contain_text("Columns: all")
+
+
 def test_keyboard_alone_is_enough(opened: Opening, page_file: Path, fleet: Fleet) -> None:
     page = opened(page_file)
     page.keyboard.press("Tab")

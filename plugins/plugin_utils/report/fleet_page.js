@@ -14,6 +14,8 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu;
 const SVG = 'http://www.w3.org/2000/svg';
 const LONG = 600;
 const PAGE = 100;
+// Of checks in the list of hosts, unless more are asked for: the page has a cell for each on each of its rows.
+const COLUMNS = 40;
 
 function escaped(char) {
   const code = char.codePointAt(0);
@@ -378,7 +380,7 @@ function toggle(name, value) {
 }
 
 function makeHostList() {
-  const shownColumns = fleet.open.slice(0, 40);
+  let shownColumns = fleet.open.slice(0, COLUMNS);
   const changed = () => {
     for (const [name, control] of Object.entries(controls)) filter[name] = control.value;
     filter.page = 0;
@@ -412,9 +414,18 @@ function makeHostList() {
   const body = h('tbody', {});
   const checkHead = (column) => h('th', { scope: 'col', class: 'heat', title: `${column.id}: ${cut(column.title, 200)}` },
     h('span', { class: 'turned' }, column.id));
-  const table = h('table', { class: 'hosts', role: 'grid', 'aria-labelledby': 'hosts' },
-    h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'host'), h('th', { scope: 'col' }, 'state'),
-      h('th', { scope: 'col' }, 'findings'), shownColumns.map(checkHead))), body);
+  const headings = h('tr', {}, h('th', { scope: 'col' }, 'host'), h('th', { scope: 'col' }, 'state'),
+    h('th', { scope: 'col' }, 'findings'), shownColumns.map(checkHead));
+  const table = h('table', { class: 'hosts', role: 'grid', 'aria-labelledby': 'hosts' }, h('thead', {}, headings), body);
+  const left = fleet.open.slice(COLUMNS);
+  const columns = left.length > 0 && h('p', { class: 'mapped' }, h('span', {},
+    `Columns: ${COLUMNS} of ${fleet.open.length} checks that failed or are unknown on some host, worst first. `),
+  h('button', { type: 'button', class: 'more', title: left.map((column) => column.id).join(', '), onclick: () => {
+    shownColumns = fleet.open;
+    append(headings, left.map(checkHead));
+    columns.replaceChildren(`Columns: all ${fleet.open.length} checks that failed or are unknown on some host, worst first.`);
+    update();
+  } }, `Add the other ${left.length}`));
   const go = (page) => {
     filter.page = page;
     history.replaceState(null, '', filterHash());
@@ -436,7 +447,7 @@ function makeHostList() {
     h('h2', { id: 'hosts' }, 'Hosts, worst first'),
     h('form', { role: 'search', class: 'filters', onsubmit: (event) => event.preventDefault() },
       field('Search', search, 'wide'), stateLabel, severityLabel, checkLabel, changeLabel, clear),
-    count, legend, h('div', { class: 'scroll grid' }, table), pager);
+    count, legend, columns, h('div', { class: 'scroll grid' }, table), pager);
 
   function heat(host, column) {
     const { kind, changed: fresh } = codeOf(host, column);
