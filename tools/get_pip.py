@@ -4,24 +4,26 @@
 """Install pip into an empty virtual environment of ansible-test, in place of the script it would download.
 
 ansible-test fetches get-pip.py from a host of its own, unless a file of a certain name lies in its cache.
-tools/sanity.py puts this one there. Python brings a pip along, and that one gets the version that ansible-test pins
-from the package index.
+tools/sanity.py puts this one there, and beside it a folder for each package that it is asked for, named by the
+requirement, such as "pip==25.2". A dozen environments are made in a run: to copy takes a twentieth of the time that pip
+takes to install itself.
 """
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 import sys
-
-# Options of get-pip.py that pip does not know.
-GET_PIP_OPTIONS = {"--no-setuptools", "--no-wheel"}
+import sysconfig
+from pathlib import Path
 
 
 def main() -> int:
-    """Install what the command line names, with pip's own options, and return pip's exit status."""
-    arguments = [argument for argument in sys.argv[1:] if argument not in GET_PIP_OPTIONS]
-    subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
-    return subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *arguments], check=False).returncode
+    """Install what the command line names. Options are for pip, and say nothing of what is installed."""
+    for requirement in sys.argv[1:]:
+        if not requirement.startswith("-"):
+            packages = Path(__file__).with_name(requirement)
+            shutil.copytree(packages, sysconfig.get_path("purelib"), dirs_exist_ok=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import types
 import typing as t
 from pathlib import Path
@@ -26,12 +27,25 @@ PYTHON_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def install_get_pip() -> None:
-    """Put our get_pip.py where ansible-test looks for the script of the pip it pins."""
+    """Put our get_pip.py where ansible-test looks for the script of the pip it pins, and that pip beside it."""
     python = t.cast("t.Any", types.SimpleNamespace(version=PYTHON_VERSION))
     pinned = get_venv_packages(python)["pip"]
     cache = HOME / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(Path(__file__).with_name("get_pip.py"), cache / f"get_pip_{pinned.replace('.', '_')}.py")
+    if not (cache / f"pip=={pinned}").is_dir():
+        fetch(f"pip=={pinned}", cache)
+
+
+def fetch(requirement: str, folder: Path) -> None:
+    """Install a package into a folder of its own, named by the requirement, from the package index."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        place = Path(scratch) / requirement
+        command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-deps"]
+        subprocess.run([*command, "--target", str(place), requirement], check=True)
+        # Its programs begin with the path of this Python.
+        shutil.rmtree(place / "bin")
+        place.rename(folder / requirement)
 
 
 def pip_settings(listing: str) -> str:

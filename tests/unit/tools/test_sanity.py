@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 import configparser
+import sys
 from pathlib import Path
 
 import pytest
 
+import get_pip
 import sanity
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sanity, "HOME", tmp_path)
+    monkeypatch.setattr(sanity, "fetch", lambda requirement, folder: (folder / requirement).mkdir())
     return tmp_path
 
 
@@ -33,9 +36,19 @@ def test_status_is_that_of_ansible_test(status: int, monkeypatch: pytest.MonkeyP
 
 def test_stand_in_lies_where_ansible_test_looks_for_get_pip(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome(0, "", monkeypatch)
-    names = [path.name for path in (home / ".ansible" / "test" / "cache").iterdir()]
-    assert len(names) == 1
-    assert names[0].startswith("get_pip_2")
+    pip, script = sorted((home / ".ansible" / "test" / "cache").iterdir(), reverse=True)
+    assert pip.name.startswith("pip==2")
+    assert script.name == f"get_pip_{pip.name.removeprefix('pip==').replace('.', '_')}.py"
+
+
+def test_stand_in_copies_what_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cache/pip==25.2/pip").mkdir(parents=True)
+    (tmp_path / "cache/pip==25.2/pip/__main__.py").touch()
+    monkeypatch.setattr(get_pip, "__file__", str(tmp_path / "cache/get_pip_25_2.py"))
+    monkeypatch.setattr(sys, "argv", ["get_pip", "--disable-pip-version-check", "pip==25.2", "--no-wheel"])
+    monkeypatch.setattr(get_pip.sysconfig, "get_path", lambda name: str(tmp_path / name))
+    assert get_pip.main() == 0
+    assert (tmp_path / "purelib/pip/__main__.py").exists()
 
 
 def test_settings_of_the_environment_win() -> None:
