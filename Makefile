@@ -46,9 +46,9 @@ LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-ya
 # real daemons, with limits.
 TEST_STEPS := sanity unit browser molecule unit-debian11 $(LINT_STEPS) build --alone test-lab
 # One after the other: they wait for real daemons and kernels, too.
-LONG_STEPS := test-lab-long sanity-long faults daemon-json check-mode rules recorded hostile differential prober
+LONG_STEPS := test-lab-long unit-long sanity-long faults daemon-json check-mode rules recorded hostile differential prober
 
-.PHONY: help venv chromium stage harden demo-notice test test-long lint $(LINT_STEPS) sanity sanity-long unit browser unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page diagnosis-pages changelog molecule clean
+.PHONY: help venv chromium stage harden demo-notice test test-long lint $(LINT_STEPS) sanity sanity-long unit unit-long browser unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page diagnosis-pages changelog molecule clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
@@ -121,13 +121,16 @@ sanity-long: stage ## all sanity tests of ansible-test on every file
 	$(PY) tools/sanity.py
 
 unit: stage ## unit tests
-	$(PY) -m pytest tests/unit --junitxml=.build/results/unit.xml $(EXTRA)
+	SHARE=short $(PY) -m pytest tests/unit --junitxml=.build/results/unit.xml $(EXTRA)
+
+unit-long: stage ## unit tests with all examples of those that try many
+	SHARE= $(PY) -m pytest tests/unit --junitxml=.build/results/unit-long.xml $(EXTRA)
 
 browser: stage chromium ## the pages that reports write, in a headless Chromium
 	$(PY) -m pytest tests/browser --junitxml=.build/results/browser.xml $(EXTRA)
 
 unit-debian11: stage ## unit tests with Debian 11's Python and libraries, if there is a Python 3.9
-	tools/unit_debian11 --junitxml=.build/results/unit-debian11.xml $(EXTRA)
+	SHARE=short tools/unit_debian11 --junitxml=.build/results/unit-debian11.xml $(EXTRA)
 
 # What ansible-lint says here, the importer only writes to its log; lint-ansible fails on it.
 build: stage ## the artifact for Ansible Galaxy in .build/dist, checked as Galaxy would

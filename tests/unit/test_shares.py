@@ -9,6 +9,7 @@ import pytest
 
 from tests.lab.kinds import KINDS
 from tests.lab.shares import SMOKE, TURNS, short_kinds, wanted_share
+from tests.unit.examples import examples, seeds
 
 ALL = tuple(KINDS)
 GENERATIONS = [name for name in ALL if name != SMOKE]
@@ -39,3 +40,12 @@ def test_a_share_that_there_is_not_is_an_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SHARE", "half")
     with pytest.raises(pytest.UsageError, match="SHARE=half"):
         wanted_share()
+
+
+def test_the_short_share_tries_few_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARE", "short")
+    assert examples(20, 150) == 20
+    for share in ("long", ""):
+        monkeypatch.setenv("SHARE", share)
+        assert examples(20, 150) == 150
+    assert [getattr(item, "marks", ()) for item in seeds(2, range(4))] == [(), (), *[(pytest.mark.long,)] * 2]

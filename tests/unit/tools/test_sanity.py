@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import configparser
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_stand_in_copies_what_lies_beside_it(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "cache/pip==25.2/pip/__main__.py").touch()
     monkeypatch.setattr(get_pip, "__file__", str(tmp_path / "cache/get_pip_25_2.py"))
     monkeypatch.setattr(sys, "argv", ["get_pip", "--disable-pip-version-check", "pip==25.2", "--no-wheel"])
-    monkeypatch.setattr(get_pip.sysconfig, "get_path", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / name))
     assert get_pip.main() == 0
     assert (tmp_path / "purelib/pip/__main__.py").exists()
 

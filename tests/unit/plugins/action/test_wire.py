@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import u
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.examples import examples
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.stranger_names import MEANINGFUL, keys_of, renamed
 from tests.unit.synthetic_host import HOST_NETNS, SyntheticHost
@@ -80,7 +81,7 @@ texts = st.sampled_from(MEANINGFUL) | st.text(max_size=12)
 
 @given(labels=st.dictionaries(texts, texts, min_size=1, max_size=4), name=st.sampled_from(MEANINGFUL))
 @example(labels={"__ansible_type": "x"}, name="web")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(10, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_controller_gets_what_the_host_said(audit: Any, trace: Any, labels: dict[str, str], name: str) -> None:
     # Several things may well have one name.
     snapshot = renamed(troubled(), lambda old: name if old in ("web", "vault", "eth0") else old, labels)

@@ -35,6 +35,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.differential.daemon_json_files import ANYTHING, FILES, KEYS, Style, render
+from tests.unit.examples import examples
 from tests.unit.plugins.module_utils._change.hosts import CONFIG_PATH, HOST, with_engine
 
 RELEASES = st.sampled_from([(0, 0), (20, 10), (23, 0), (24, 0), (26, 1), (27, 3), (28, 0), (28, 5), (29, 2)])
@@ -42,7 +43,7 @@ VERSIONS = st.sampled_from(["", "20.10.5", "26.1.5", "28.5.2"])
 NAMES = st.sampled_from(["userland-proxy", "live-restore", "mtu", "log-opts", *KEYS])
 VALUES = ANYTHING.map(lambda value: json.loads(render(value, Style())) if _is_json(value) else False)
 
-many = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=examples(50, 300), deadline=None, suppress_health_check=list(HealthCheck))
 GOALS = st.one_of(
     st.builds(lambda name, value, present: keys_goal([WantedKey(name, present, value)]), NAMES, VALUES, st.booleans()),
     FILES.map(lambda raw: text_goal(raw.decode("utf-8", "replace"))),

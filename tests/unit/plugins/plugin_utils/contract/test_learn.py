@@ -23,10 +23,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import read_contract
 
 from tests.unit.docker_host import DockerHost, big_host
+from tests.unit.examples import seeds
 from tests.unit.random_docker_host import random_docker_host
 from tests.unit.recorded_host import NAMES, recorded_host
 
-SEEDS = range(24)
+SEEDS = seeds(8, range(24))
 
 
 def learned(snapshot: HostSnapshot) -> dict[str, Any]:

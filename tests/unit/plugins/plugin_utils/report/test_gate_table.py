@@ -34,6 +34,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.audits import audit_of
+from tests.unit.examples import examples
 from tests.unit.plugins.action.conftest import action_with
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -161,7 +162,7 @@ def statuses_said(folder: Path) -> dict[str, int]:
     on_unknown=st.booleans(),
     uses_baseline=st.booleans(),
 )
-@settings(max_examples=150)
+@settings(max_examples=examples(20, 150))
 def test_exit_status_and_formats_agree_on_any_findings(
     tmp_path_factory: pytest.TempPathFactory, cases: list[Case], fail_on: str, on_unknown: bool, uses_baseline: bool
 ) -> None:

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.examples import examples
 from tests.unit.plugins.module_utils._change.fake_engine import FakeContainer, FakeEngine
 from tests.unit.plugins.module_utils._change.network_scene import ALL, DISRUPT, NONE, RECREATE, Scene, net
 
@@ -405,7 +406,7 @@ def _state(engine: FakeEngine) -> dict[str, t.Any]:
 
 
 @given(scenes(), st.data(), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(40, 150), deadline=None)
 def test_all_as_wanted_or_all_as_it_was(
     drawn: tuple[FakeEngine, dict[str, t.Any]], data: st.DataObject, fails: bool
 ) -> None:

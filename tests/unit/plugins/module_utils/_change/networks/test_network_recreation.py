@@ -39,6 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec im
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.examples import examples
 from tests.unit.plugins.module_utils._change.fake_engine import FakeContainer, FakeEngine
 
 RELEASES = [(20, 10), (26, 1), (28, 5)]
@@ -117,7 +118,7 @@ def _no_pause() -> t.Iterator[None]:
 
 
 @given(hosts())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(15, 60), deadline=None)
 def test_all_is_as_before_but_for_the_network(engine: FakeEngine) -> None:
     before = engine.state("shop")
     plan = planned(engine)
@@ -132,7 +133,7 @@ def test_all_is_as_before_but_for_the_network(engine: FakeEngine) -> None:
 
 
 @given(hosts(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(40, 150), deadline=None)
 def test_one_failure_anywhere_leaves_all_as_it_was(engine: FakeEngine, data: st.DataObject) -> None:
     before = engine.state("shop")
     plan = planned(engine)
@@ -144,7 +145,7 @@ def test_one_failure_anywhere_leaves_all_as_it_was(engine: FakeEngine, data: st.
 
 
 @given(hosts(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(25, 100), deadline=None)
 def test_a_killed_run_is_taken_back_from_its_record(engine: FakeEngine, data: st.DataObject) -> None:
     before = engine.state("shop")
     plan = planned(engine)
