@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_h
 
 from tests.integration.harden_runs import harden, run
 from tests.integration.snapshots import install_readers, read_host
-from tests.lab import images
+from tests.lab import images, later_packages, lifecycle
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
 from tests.lab.kinds import KINDS
@@ -173,6 +173,35 @@ def test_an_engine_that_is_upgraded_from_20_10_to_26_1_and_28_5(shop: Host, lab:
         start_with(shop, {}, f"rm -rf /{LIBRARY} /var/lib/docker/*")
         shop.load_workload_image()
     versions = [host.engine.version.partition("+")[0] for host in hosts if host.engine is not None]
+    assert [version.rpartition(".")[0] for version in versions] == ["20.10", "26.1", "28.5"]
+    assert assert_as_predicted(hosts[0], [{"engine": versions[1]}], hosts[1]) == []
+    for before in hosts[:2]:
+        said = assert_as_predicted(before, [{"engine": versions[2]}], hosts[2])
+        assert any(line.startswith("no longer: outside") and "web:80/tcp" in line for line in said), said
+
+
+@pytest.fixture
+def disposable_shop(shop: Host, lab: Lab) -> Iterator[Host]:
+    """The shop, on a host that is made anew afterwards: no reset takes packages of a later Debian back."""
+    yield shop
+    lab.engine.docker("rm", "--force", shop.container_name)
+    lifecycle.add(lab.identity, shop.host_name, print)
+
+
+@pytest.mark.long
+@pytest.mark.kinds("debian12")
+def test_an_engine_that_is_upgraded_by_packages_of_later_releases(disposable_shop: Host, tmp_path: Path) -> None:
+    """Debian 12 with the engine of Debian 13, then with that of the release after it, and what these packages need."""
+    host = disposable_shop
+    hosts = [read_host(host)]
+    for kind in (KINDS["debian13"], KINDS["debian13-docker28"]):
+        archives = later_packages.install(host, kind.pinned_from or kind.suite, ("docker.io", "docker-cli"), tmp_path)
+        assert any(name.startswith(f"docker.io_{kind.engine}") for name in archives)
+        # Debian's package leaves the engine running that it was installed over.
+        host.restart_docker()
+        start_all(host)
+        hosts.append(read_host(host))
+    versions = [read.engine.version.partition("+")[0] for read in hosts if read.engine is not None]
     assert [version.rpartition(".")[0] for version in versions] == ["20.10", "26.1", "28.5"]
     assert assert_as_predicted(hosts[0], [{"engine": versions[1]}], hosts[1]) == []
     for before in hosts[:2]:

@@ -120,7 +120,7 @@ def _build(kind: Kind, tarball: Path, say: Callable[[str], None]) -> None:
         say(f"{kind.name}: {step} [{time.monotonic() - began:.0f} s]")
 
     told(f"building the image (Debian {kind.suite}, engine {kind.engine})")
-    _follow(_command(kind, _mirror(), str(part), _apt_options()), scratch, told)
+    _follow(_command(kind, mirror(), str(part), _apt_options()), scratch, told)
     found = _engine_version(part)
     if not found.startswith(kind.engine):
         raise LabError(f"{kind.name}: the archive has engine {found}, the lab's table says {kind.engine}")
@@ -176,7 +176,7 @@ def _remove_scratch(scratch: Path) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """The Debian mirror that this machine's apt uses. Raises LabError where it has none.
 
     apt itself is asked, so that it does not matter in which format sources are written, and in which file.
