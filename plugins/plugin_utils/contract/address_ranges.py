@@ -114,6 +114,10 @@ class AddressRanges:
             return ""
         return f"a rule compares single bits of addresses, so no machine outside stands for others ({rule})"
 
+    def unrouted(self, family: int, cidrs: Sequence[IpNetwork]) -> list[str]:
+        """Return an address of each kind in these networks to which the host has no route. Raises TooManyKindsError."""
+        return list(self._kinds(family, cidrs, lambda number: self._leads_to(family, number, {""})).values())
+
     def kind_of(self, family: int, number: int) -> int:
         """The number of the kind of an address."""
         found = 0

@@ -260,6 +260,13 @@ class Judge:
             self._kinds[key] = texts if own is None else ["", *texts]
         return self._kinds[key]
 
+    def _senders(self, asker: Asker, family: int) -> list[str]:
+        """The same, with those of named networks to which the host has no route: they get no answer."""
+        found = self.addresses(asker, family)
+        if not asker.cidrs or not self.plan.can_ask(self.plan.origins[asker.source], family):
+            return found
+        return [*found, *self.ranges.unrouted(family, asker.cidrs)]
+
     def usual(self, uplink: str, family: int) -> int | None:
         """The kind of the machine that the plan takes for those outside; None where there is none."""
         number = self.usual_address(uplink, family)
@@ -347,15 +354,15 @@ class Judge:
         return _concluded(judgement, doubts)
 
     def _populations(self, askers: Sequence[Asker]) -> Iterator[tuple[str, list[Asker]]]:
-        """Askers of which one has to get there: machines outside, by whichever uplink; all others each for itself."""
-        outside: dict[tuple[IpNetwork, ...], list[Asker]] = {}
+        """Askers of which one has to get there: machines outside that are not named; all others each for itself."""
+        anywhere: list[Asker] = []
         for asker in askers:
-            if self.plan.origins[asker.source].kind == OUTSIDE:
-                outside.setdefault(asker.cidrs, []).append(asker)
+            if self.plan.origins[asker.source].kind == OUTSIDE and not asker.cidrs:
+                anywhere.append(asker)
             else:
                 yield self.words(asker, next(iter(asker.namespaces), None)), [asker]
-        for cidrs, some in outside.items():
-            yield " ".join(("outside", *map(str, cidrs))), some
+        if anywhere:
+            yield OUTSIDE, anywhere
 
     def _units(self, to: Destination, goals: _Goals) -> Iterator[_Unit]:
         """Ports that have to answer, each with the places where it can; alike ones once."""
@@ -390,7 +397,7 @@ class Judge:
             if found.state == OPEN:
                 return
             if found.state == UNDETERMINED:
-                unsure.append(f"{name} to {pair[0].name}:{unit.port}: {found.reason}")
+                unsure.append(f"{self._asking(asker, pair[0], name)} to {pair[0].name}:{unit.port}: {found.reason}")
             failures.append((asker, found))
         if member is None:
             return
@@ -404,7 +411,13 @@ class Judge:
             packet = seen.packet
             if member[1] and seen.packet is not None:
                 packet = self.packet(asker, namespace, member[1], seen)
-            judgement.examples.append(Example(name, f"{member[0].name}:{unit.port}", packet, seen.reason))
+            who = self._asking(asker, member[0], name)
+            judgement.examples.append(Example(who, f"{member[0].name}:{unit.port}", packet, seen.reason))
+
+    def _asking(self, asker: Asker, asked: Namespace, otherwise: str) -> str:
+        """Words for one that asks another one, not itself."""
+        namespace = next((item for item in asker.namespaces if item.number != asked.number), None)
+        return otherwise if namespace is None else self.words(asker, namespace)
 
     def _best(self, asker: Asker, namespace: Namespace, places: list[TargetPort], unit: _Unit) -> Seen:
         """The best that becomes of a connection to a port; machines of named networks have to get there all."""
@@ -548,7 +561,7 @@ class Judge:
         sources = [""]
         if origins.kind == OUTSIDE:
             try:
-                sources = self.addresses(asker, family)
+                sources = self._senders(asker, family)
             except TooManyKindsError as error:
                 yield Seen(UNDETERMINED, None, str(error))
                 return
@@ -583,7 +596,7 @@ class Judge:
         answers = self._index.get(key, ())
         is_outside = self.plan.origins[asker.source].kind == OUTSIDE
         for answer in answers:
-            sources = self.addresses(asker, answer.targets.family) if is_outside else [""]
+            sources = self._senders(asker, answer.targets.family) if is_outside else [""]
             for source in sources:
                 packet = replace(answer.packet, source=source)
                 end = self._end(packet) if source else answer.path

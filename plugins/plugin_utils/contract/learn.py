@@ -38,7 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 UNCOVERED = {OUTSIDE: FORBID, HOST: FORBID, CONTAINER: FORBID}
 WHY = "learned; say why, or remove it"
 MOST_NETWORKS = 16
-"""Networks outside that an intent names; where it takes more, it is about all machines."""
+"""Networks outside that an intent names; where it takes more, it is about all machines if the host fulfils that."""
 _MOST_TOGETHER = 4
 """Networks or services that are named together in place of containers."""
 _ROUNDS = 50
@@ -284,7 +284,7 @@ class _Learner:
 
     def _ways_out(self) -> None:
         """Who gets to machines outside."""
-        by_words: dict[str, tuple[Any, set[int]]] = {}
+        by_words: dict[str, tuple[list[Any], set[int]]] = {}
         families = sorted({item.family for item in self._plan.targets if item.kind == BEYOND})
         for number, origins in enumerate(self._plan.origins):
             askers = [Asker(number, nets, tuple(some)) for nets, some in origins.namespaces.items()]
@@ -292,20 +292,22 @@ class _Learner:
                 askers if origins.kind == CONTAINER else [Asker(number, (), ())] if origins.kind == HOST else []
             ):
                 words = self._outside_of(asker, families)
-                if words is not None:
+                if words:
                     members = {item.number for item in asker.namespaces} or {_ON_HOST}
                     by_words.setdefault(repr(words), (words, set()))[1].update(members)
         for words, members in by_words.values():
             inside = frozenset(members - {_ON_HOST})
             if _ON_HOST in members:
-                self._try({"from": HOST, "to": words})
+                self._try_any({"from": HOST, "to": one} for one in words)
             if inside:
-                choice = self._called(inside, frozenset(members))
-                if not self._try({"from": choice, "to": words}):
-                    self._try({"from": self._named(inside), "to": words})
+                choices = (self._called(inside, frozenset(members)), self._named(inside))
+                self._try_any({"from": choice, "to": one} for one in words for choice in choices)
 
-    def _outside_of(self, asker: Asker, families: Sequence[int]) -> Any:
-        """Words for the machines outside that an origin gets to; None for none."""
+    def _try_any(self, intents: Iterable[Written]) -> bool:
+        return any(self._try(intent) for intent in intents)
+
+    def _outside_of(self, asker: Asker, families: Sequence[int]) -> list[Any]:
+        """Words for the machines outside that an origin gets to, the best first; none where it gets to none."""
         open_networks: list[str] = []
         is_whole: dict[int, bool] = {}
         for family in families:
@@ -322,10 +324,11 @@ class _Learner:
             networks = [str(item) for item in self._judge.ranges.networks(family, opened)]
             open_networks += [_ANYWHERE[family]] if is_whole[family] else networks
         if not open_networks:
-            return None
-        if all(is_whole.values()) or len(open_networks) > MOST_NETWORKS:
-            return OUTSIDE
-        return {"outside": open_networks if len(open_networks) > 1 else open_networks[0]}
+            return []
+        named = {"outside": open_networks if len(open_networks) > 1 else open_networks[0]}
+        if all(is_whole.values()):
+            return [OUTSIDE]
+        return [OUTSIDE, named] if len(open_networks) > MOST_NETWORKS else [named]
 
     # ---- what is left
 

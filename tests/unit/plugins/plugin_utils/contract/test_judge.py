@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, UNKNOWN, Finding
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, with_labels
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
@@ -247,6 +247,38 @@ def test_from_outside_one_uplink_is_enough() -> None:
         assert judged(host, {"uplink": "eth1"}, to, "reached").state == VIOLATED
         assert judged(host, {"uplink": "eth1"}, to, "blocked").state == KEPT
     assert judged(host, {"outside": "192.0.2.0/24"}, {"address": ADDRESS, "port": 8080}, "reached").state == KEPT
+
+
+def test_of_named_networks_all_machines_have_to_get_there_by_each_uplink() -> None:
+    host = guarded("-i eth1 -j DROP")
+    host.links.append(Link(3, "eth1", up=True, addresses=["198.51.100.10/24"]))
+    routes = [*host.snapshot().routes, Route("198.51.100.0/24", 254, interfaces=[3], source="198.51.100.10")]
+    snapshot = replace(host.snapshot(), routes=routes)
+    to, near, far = {"container": "web", "published": True}, "192.0.2.0/24", "198.51.100.0/24"
+    assert judged(snapshot, {"outside": near}, to, "reached").state == KEPT
+    found = judged(snapshot, {"outside": [near, far]}, to, "reached")
+    assert (found.state, found.examples[0].origin) == (VIOLATED, f"outside {near} {far} by eth1")
+    assert judged(snapshot, {"outside": [near, far], "uplink": "eth0"}, to, "reached").state == KEPT
+
+
+def test_machines_of_a_named_network_without_a_route_get_no_answer() -> None:
+    snapshot = guarded().snapshot()
+    snapshot.routes.append(Route("203.0.113.0/24", 254, "blackhole"))
+    to = {"container": "web", "published": True}
+    assert judged(snapshot, {"outside": "198.51.100.0/24"}, to, "reached").state == KEPT
+    assert judged(snapshot, {"outside": ["198.51.100.0/24", "203.0.113.0/24"]}, to, "reached").state == VIOLATED
+    assert judged(snapshot, {"outside": ["198.51.100.0/24", "203.0.113.0/24"]}, to, "blocked").state == VIOLATED
+    assert judged(snapshot, {"outside": "203.0.113.0/24"}, to, "reached").state == UNMATCHED
+
+
+def test_a_violated_intent_names_one_that_asks_another_one() -> None:
+    host = DockerHost(layout=28)
+    network = host.network(icc=False)
+    for name in ("one", "two"):
+        host.container(name, [network], [], [("tcp", 80)])
+    found = judged(host, {"container": "*"}, {"container": "*", "port": 80}, "reached")
+    assert found.state == VIOLATED
+    assert all(item.origin.split()[1] not in item.destination for item in found.examples), found.examples
 
 
 # ---- what is not known -----------------------------------------------------------------------------------------------

@@ -116,6 +116,19 @@ def test_a_change_is_reported_with_exactly_its_consequences(seed: int) -> None:
     assert bool(failed(findings, "violated")) == bool(then - now), then - now
 
 
+def test_ways_to_a_few_machines_outside_are_learned_however_many_networks_that_takes() -> None:
+    host = DockerHost(layout=28)
+    host.container("web", [host.network()], [], [("tcp", 80)])
+    open_ = "".join(f"-d 198.51.{number}.0/24 -o eth0 -j RETURN\n" for number in range(0, 80, 4)).splitlines()
+    host.own_rules["filter", "DOCKER-USER"] = [*open_, "-o eth0 -j DROP"]
+    contract = learned(host.snapshot())
+    assert [item.summary for item in audit(host.snapshot(), contract) if item.outcome == FAIL] == []
+    (ways,) = [
+        item["to"]["outside"] for item in contract["intents"] if "outside" in item["to"] and item["to"] != "outside"
+    ]
+    assert len(ways) == 20
+
+
 def test_hosts_that_are_alike_share_their_intents() -> None:
     one, two = big_host(2, 6).snapshot(), big_host(2, 6).snapshot()
     other = recorded_host(NAMES[0])
