@@ -8,7 +8,7 @@ them as far as it goes: none of them may get where the audit says that none does
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,13 +53,18 @@ class Held:
     kept: int = 0
     violated: int = 0
     unknown: int = 0
-    learned: int = 0
+    learned: list[dict[str, Any]] = field(default_factory=list)
     """Intents of the contract that is learned of the host."""
     wrong: list[str] = field(default_factory=list)
 
+    @property
+    def unmatched(self) -> int:
+        """Intents that select nothing."""
+        return self.intents - self.kept - self.violated - self.unknown
+
     def __str__(self) -> str:
         states = f"{self.kept} fulfilled, {self.violated} violated, {self.unknown} unknown"
-        return f"{self.intents} intents, {states}, {self.learned} learned, {len(self.wrong)} wrong"
+        return f"{self.intents} intents, {states}, {len(self.learned)} learned, {len(self.wrong)} wrong"
 
 
 @dataclass(frozen=True)
@@ -74,8 +79,16 @@ class Scene:
     """Ports of which not everything was tried from outside."""
     modes: frozenset[tuple[str, int]]
     """Networks and families that are made to be routed to."""
-    has_guests: bool
-    """Whether a container uses the host's network: it asks as the host does."""
+    on_host: Sequence[str]
+    """Containers that use the host's network: they ask as the host does."""
+    shared: Mapping[str, str]
+    """Containers in the namespace of another one, with its name."""
+    listening: frozenset[str]
+    """Ports that programs in containers listen on, as ``CONTAINER:PORT/PROTOCOL``."""
+    are_routed: bool
+    """Whether the host's routes to the machines outside lead by the uplinks that they are beyond."""
+    lost: frozenset[Question]
+    """What was lost as it must be in the lab, where machines outside do not answer whatever they are asked."""
 
 
 def hold(snapshot: HostSnapshot, scene: Scene, seed: str) -> Held:
@@ -100,7 +113,7 @@ def _learned(snapshot: HostSnapshot, held: Held) -> list[str]:
     learned = learned_from(snapshot)
     if learned["problem"]:
         return []
-    held.learned = len(learned["intents"])
+    held.learned = learned["intents"]
     contract = read_contract({"uncovered": UNCOVERED, "intents": learned["intents"]})
     findings = run_checks(AuditContext(snapshot, Settings(checks=("contract.*",), contract=contract)))
     return [f"learned: {item.check}: {item.summary}" for item in findings if item.outcome == FAIL]
@@ -142,6 +155,9 @@ def _draw(dice: random.Random, scene: Scene, number: int) -> Drawn:
 
 def _origins(dice: random.Random, scene: Scene) -> tuple[Any, tuple[Origin, ...], bool]:
     kind = dice.random()
+    if kind < 0.08 and len(scene.outsiders) > 1 and scene.are_routed:
+        addresses = [address for machine in scene.outsiders for address in machine.addresses]
+        return {"outside": addresses}, tuple(Origin(OUTSIDE, machine.uplink) for machine in scene.outsiders), False
     if kind < 0.25:
         machine = dice.choice(scene.outsiders)
         return {"outside": list(machine.addresses), "uplink": machine.uplink}, (Origin(OUTSIDE, machine.uplink),), False
@@ -150,7 +166,7 @@ def _origins(dice: random.Random, scene: Scene) -> tuple[Any, tuple[Origin, ...]
     if kind < 0.55:
         return "host", (Origin(HOST),), False
     if kind < 0.7:
-        guests = (Origin(HOST),) if scene.has_guests else ()
+        guests = (Origin(HOST),) if scene.on_host else ()
         return {"container": "*"}, (*guests, *(Origin(CONTAINER, item.name) for item in scene.everybody)), False
     name = dice.choice(scene.everybody).name
     return {"container": name}, (Origin(CONTAINER, name),), False
@@ -176,7 +192,7 @@ def _differing(item: Drawn, judgement: Judgement, scene: Scene) -> list[str]:
             else [f"{item.written}: unmatched ({judgement.reason}), though there is {sorted(members)}"]
         )
     if item.written["expect"] == "blocked":
-        open_ = [str(question) for question, outcome in asked if _is_answered(question, outcome)]
+        open_ = [str(question) for question, outcome in asked if is_answered(question, outcome)]
         elsewhere = item.is_any and judgement.state == VIOLATED
         if (judgement.state == KEPT) == (not open_) or (elsewhere and not open_ and _is_of_others(judgement)):
             return []
@@ -209,7 +225,8 @@ def _is_about(item: Drawn, question: Question, scene: Scene) -> bool:
     return not item.network or question.address in owner.networks[item.network]
 
 
-def _is_answered(question: Question, outcome: Outcome) -> bool:
+def is_answered(question: Question, outcome: Outcome) -> bool:
+    """Whether the container that was meant answered."""
     return outcome.seen == ANSWERED and answer_of(outcome.body)[0] == question.owner
 
 
@@ -226,11 +243,9 @@ def _not_reached(item: Drawn, asked: Sequence[Tried], scene: Scene) -> list[str]
         for member in sorted(members):
             if member.partition(":")[0] in {origin.name for origin in some if origin.kind == CONTAINER}:
                 continue
-            ways = [
-                one for one in asked if one[0].origin in some and one[0].member == member and _counts(one[0], scene)
-            ]
+            ways = [one for one in asked if one[0].origin in some and one[0].member == member and counts(one[0], scene)]
             families = {question.family for question, dummy in ways}
-            good = {question.family for question, outcome in ways if _is_answered(question, outcome)}
+            good = {question.family for question, outcome in ways if is_answered(question, outcome)}
             # Of machines that are named by their addresses, all of these have to get there.
             named = some[0].kind == OUTSIDE and not item.is_any
             if not good or (named and families - good):
@@ -238,7 +253,7 @@ def _not_reached(item: Drawn, asked: Sequence[Tried], scene: Scene) -> list[str]
     return found
 
 
-def _counts(question: Question, scene: Scene) -> bool:
+def counts(question: Question, scene: Scene) -> bool:
     """Whether machines outside are meant to ask there."""
     if question.origin.kind != OUTSIDE:
         return True

@@ -29,6 +29,7 @@ from tests.differential.contract_case import Held, Scene, hold, modes_of
 from tests.differential.matrix_book import Book
 from tests.differential.matrix_denied import denied
 from tests.differential.matrix_questions import (
+    LISTENING,
     Inhabitant,
     Question,
     host_addresses,
@@ -41,6 +42,16 @@ from tests.differential.nobody import leaves_for_nobody
 from tests.differential.observing import Outcome
 from tests.differential.reachability_probes import Outsider
 from tests.lab.host import Host
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What was tried on a host, and what its matrix says of it."""
+
+    trying: Trying
+    scene: Scene
+    book: Book
+    exposures: Sequence[Mapping[str, Any]]
 
 
 @dataclass
@@ -58,6 +69,7 @@ class Judged:
     """Ports that the matrix says are exposed."""
     contract: Held = field(default_factory=Held)
     """Intents drawn at random, held against the same attempts."""
+    attempts: Attempts | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return (
@@ -66,10 +78,17 @@ class Judged:
         )
 
 
-def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, names: Sequence[str]) -> Judged:
+def judge(
+    host: Host,
+    outsiders: Sequence[Outsider],
+    snapshot: HostSnapshot,
+    names: Sequence[str],
+    ports: Iterator[int],
+    silent: frozenset[str] = frozenset(),
+) -> Judged:
     """Try everything that the matrix of a host has a cell for. The servers of the host run meanwhile.
 
-    Removes all containers in the end.
+    ports: see source_ports(). silent: ports of containers without a server, as ``CONTAINER:PORT/PROTOCOL``.
     """
     everybody = inhabitants(host, names)
     addresses = host_addresses(host)
@@ -80,13 +99,15 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
     apart: set[str] = set()
     by_uplink = {outsider.uplink: outsider for outsider in outsiders}
     for question in questions(list(by_uplink), everybody, addresses):
+        if question.member in silent and not question.published_on:
+            continue
         if question.origin.kind == OUTSIDE and _tells_apart(context, question, by_uplink[question.origin.name]):
             found.apart += 1
             apart.add(question.member)
         else:
             fair.append(question)
     untried = frozenset(apart)
-    trying = Trying(host, outsiders, everybody)
+    trying = Trying(host, outsiders, everybody, ports)
     tried = trying.all(fair)
     found.asked = len(tried)
     book = Book(full, everybody, addresses)
@@ -110,14 +131,53 @@ def judge(host: Host, outsiders: Sequence[Outsider], snapshot: HostSnapshot, nam
             words = ", ".join(f"{cell['observed']} {cell['instead']} ({cell['reason']})" for cell in cells) or "nothing"
             found.complaints.append(f"{question}: the matrix says {words}; observed {outcome}")
     modes = modes_of((network.name, network.options) for network in snapshot.networks)
-    has_guests = any(item.running and item.network_mode == "host" for item in snapshot.containers)
-    scene = Scene(everybody, addresses, outsiders, tried, untried, modes, has_guests)
+    scene = Scene(
+        everybody,
+        addresses,
+        outsiders,
+        tried,
+        untried,
+        modes,
+        *_guests(snapshot, everybody),
+        frozenset(_listening(everybody)) - silent,
+        _are_routed(host, outsiders),
+        frozenset(one for one, outcome in tried if not one.member and _is_for_nobody(context, one, outcome)),
+    )
     found.contract = hold(snapshot, scene, f"{snapshot.hostname} {len(tried)}")
     found.complaints += found.contract.wrong
     found.exposed = sum(len(item["ports"]) for item in full["exposures"])
     found.complaints += _exposures(full["exposures"], tried, everybody, apart)
-    found.complaints += denied(host, trying, tried, book, full["exposures"])
+    found.attempts = Attempts(trying, scene, book, full["exposures"])
     return found
+
+
+def denied_wrongly(host: Host, attempts: Attempts) -> list[str]:
+    """What the matrix says wrongly of ports that the host's own rules deny. Removes all containers."""
+    return denied(host, attempts.trying, attempts.scene.tried, attempts.book, attempts.exposures)
+
+
+def _guests(snapshot: HostSnapshot, everybody: Sequence[Inhabitant]) -> tuple[list[str], dict[str, str]]:
+    """Containers in the host's namespace, and those in another's with its name."""
+    own = snapshot.daemon.netns if snapshot.daemon else None
+    names = {somebody.name for somebody in everybody}
+    running = [item for item in snapshot.containers if item.running and item.netns is not None]
+    owners = {item.netns: item.name for item in running if item.name in names}
+    others = [item for item in running if item.name not in names]
+    return (
+        [item.name for item in others if item.netns == own],
+        {item.name: owners[item.netns] for item in others if item.netns in owners},
+    )
+
+
+def _are_routed(host: Host, outsiders: Sequence[Outsider]) -> bool:
+    asked = [(address, machine.uplink) for machine in outsiders for address in machine.addresses]
+    shown = ((host.run(["ip", "route", "get", address], check=False), uplink) for address, uplink in asked)
+    return all(result.rc == 0 and f" dev {uplink} " in result.out for result, uplink in shown)
+
+
+def _listening(everybody: Sequence[Inhabitant]) -> Iterator[str]:
+    for somebody in everybody:
+        yield from (f"{somebody.name}:{port}/{protocol}" for port, protocol in LISTENING if somebody.addresses)
 
 
 def _agree(question: Question, cells: Sequence[Mapping[str, Any]], outcome: Outcome) -> bool:

@@ -85,10 +85,14 @@ class Question:
 
 
 def inhabitants(host: Host, names: Sequence[str]) -> list[Inhabitant]:
-    """The running containers that have networks; those in another's namespace, or the host's, are left out."""
+    """The running containers with a namespace of their own: those in another's, or the host's, are left out."""
     entries: list[dict[str, Any]] = json.loads(host.docker("inspect", *names).out)
-    shown = [entry for entry in entries if entry["State"]["Running"] and entry["NetworkSettings"]["Networks"]]
-    return [_inhabitant(host, entry) for entry in shown if entry["HostConfig"]["NetworkMode"] != "host"]
+    return [_inhabitant(host, entry) for entry in entries if entry["State"]["Running"] and not _is_guest(entry)]
+
+
+def _is_guest(entry: Mapping[str, Any]) -> bool:
+    mode = str(entry["HostConfig"]["NetworkMode"])
+    return mode == "host" or mode.startswith("container:")
 
 
 def _inhabitant(host: Host, entry: Mapping[str, Any]) -> Inhabitant:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, OUTSIDE
@@ -16,14 +16,22 @@ Tried = tuple[Question, Outcome]
 FIRST_PORT = 20000
 
 
+def source_ports(host: Host) -> Iterator[int]:
+    """Ports that machines outside send from to one host, and to no other of the lab."""
+    return count(FIRST_PORT + 1000 * host.host_name.place)
+
+
 class Trying:
     """Makes attempts from everywhere on a host and from machines outside, each with a port of its own there."""
 
-    def __init__(self, host: Host, outsiders: Sequence[Outsider], everybody: Sequence[Inhabitant]) -> None:
+    def __init__(
+        self, host: Host, outsiders: Sequence[Outsider], everybody: Sequence[Inhabitant], ports: Iterator[int]
+    ) -> None:
+        """ports: of machines outside, each for one attempt; see source_ports()."""
         self._host = host
         self._outsiders = {outsider.uplink: outsider for outsider in outsiders}
         self._paths = {somebody.name: somebody.path for somebody in everybody}
-        self._ports = count(FIRST_PORT + 1000 * host.host_name.place)
+        self._ports = ports
 
     def all(self, asked: Sequence[Question]) -> list[Tried]:
         """Make all attempts."""

@@ -15,11 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 
 from tests.differential import reachability_page
 from tests.differential.reachability_case import Comparison, Report, Tracing, run_case
-from tests.differential.reachability_hosts import host_case
+from tests.differential.reachability_hosts import HostCase, host_case
 from tests.differential.reachability_machines import prepare
 from tests.differential.reachability_page import MOST_UNKNOWN, share_unknown, summary
 from tests.differential.tracing import trace_all
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="the number of the one host to make")
     parser.add_argument("--kinds", default="", help="only hosts of these kinds, separated by commas")
     parser.add_argument("--trace", action="store_true", help="trace the packets in the kernel, step by step, as well")
+    parser.add_argument("--change-all", action="store_true", help="change every host, not one of some")
     parser.add_argument("--record", action="store_true", help=f"write the result into {reachability_page.PAGE.name}")
     parser.add_argument("--verbose", action="store_true", help="show every host and what is unknown")
     asked = parser.parse_args()
@@ -47,14 +49,22 @@ def main() -> int:
     started = time.monotonic()
     prepare(lab)
     numbers = _Numbers(asked.first, asked.case, asked.cases)
+    made = changed_case if asked.change_all else host_case
     trace = trace_all if asked.trace else None
-    reports = run_many(lab, hosts, asked.seed, numbers, _printer(asked.verbose), trace)
+    reports = run_many(lab, hosts, asked.seed, numbers, _printer(asked.verbose), trace, made)
     seconds = time.monotonic() - started
     if asked.record:
         reachability_page.write(reports, asked.seed, seconds)
     print("\n" + "\n".join(summary(reports, asked.seed, seconds)))
-    wrong = any(report.wrong or report.matrix.complaints or report.traces.differing for report in reports)
+    wrong = any(
+        report.wrong or report.matrix.complaints or report.change.wrong or report.traces.differing for report in reports
+    )
     return 1 if wrong or share_unknown(reports) > MOST_UNKNOWN else 0
+
+
+def changed_case(seed: int, number: int, release: str) -> HostCase:
+    """The host of that number, to be changed whatever its number is."""
+    return replace(host_case(seed, number, release), is_changed=True)
 
 
 class _Numbers:
@@ -92,8 +102,12 @@ def run_many(
     numbers: _Numbers,
     tell: Callable[[Report], None],
     trace: Tracing | None = None,
+    made: Callable[[int, int, str], HostCase] = host_case,
 ) -> list[Report]:
-    """Run cases on all hosts at the same time; with trace, packets are traced in the kernel as well."""
+    """Run cases on all hosts at the same time; with trace, packets are traced in the kernel as well.
+
+    made: gives the host of a seed, a number and an engine.
+    """
 
     def work(host: Host) -> list[Report]:
         reports = []
@@ -101,7 +115,7 @@ def run_many(
             host.reset()
             install_readers(host)
             while (number := numbers.take(host.kind)) is not None:
-                report = run_case(lab, host, host_case(seed, number, host.release), trace)
+                report = run_case(lab, host, made(seed, number, host.release), trace)
                 numbers.done(len(report.comparisons))
                 tell(report)
                 reports.append(report)
@@ -122,11 +136,13 @@ def _printer(verbose: bool) -> Callable[[Report], None]:
             text = f"{case.group} {case.number}: {len(report.comparisons)} compared, {len(report.wrong)} wrong, "
             text += f"{len(report.unknown)} unknown, {report.repeated} repeated"
             text += f"; matrix: {report.matrix}"
+            text += f"; change: {report.change}" if report.change.words else ""
             traced = report.traces
             if traced.probes:
                 text += f"; traced: {len(traced.probes)}, {len(traced.agreeing)} as predicted"
                 text += f", {len(traced.differing)} not, {traced.repeated} repeated"
-        shown = [*report.wrong, *(report.unknown if verbose else ()), *report.matrix.complaints]
+        shown = [*report.wrong, *(report.unknown if verbose else ())]
+        shown += [*report.matrix.complaints, *report.change.wrong]
         shown += map(str, [*report.traces.differing, *(report.traces.left_open if verbose else ())])
         if shown or verbose:
             text = "\n".join([text, str(case), *(_words(entry, verbose=verbose) for entry in shown)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
 from tests.differential.answering import Servers, answer_of
+from tests.differential.change_case import Consequences, consequences
+from tests.differential.contract_case import Scene
 from tests.differential.far_machine import far_machine
-from tests.differential.matrix_case import Judged, judge
+from tests.differential.host_change import Draw, change
+from tests.differential.matrix_case import Judged, denied_wrongly, judge
+from tests.differential.matrix_trying import source_ports
 from tests.differential.namespaces import answer_soon
 from tests.differential.nobody import is_lost_by_another_uplink, leaves_for_nobody
 from tests.differential.observing import Attempt, Outcome, observe, observe_patiently
@@ -84,12 +88,15 @@ class Report:
     case: HostCase
     comparisons: list[Comparison] = field(default_factory=list)
     snapshot: HostSnapshot | None = field(default=None, repr=False)
+    changed_snapshot: HostSnapshot | None = field(default=None, repr=False)
     void: str = ""
     """Why the host could not be made or asked."""
     repeated: int = 0
     """How many attempts were made once more because the first disagreed, and then agreed."""
     matrix: Judged = field(default_factory=Judged)
     """What the matrix of the host says, held against attempts of its own."""
+    change: Consequences = field(default_factory=Consequences)
+    """What a contract that was learned of the host found after one change of it."""
     traces: Traces = field(default_factory=lambda: Traces([]))
     """What the kernel said of the packets, where they were traced."""
 
@@ -117,9 +124,11 @@ def run_case(lab: Lab, host: Host, case: HostCase, trace: Tracing | None = None)
             _ask(lab, host, outsiders, report, trace)
     except LabError as error:
         report.void = str(error)
-    if report.snapshot is not None and (report.wrong or report.matrix.complaints or report.traces.differing):
-        FAILING.mkdir(parents=True, exist_ok=True)
-        _failing_file(case).write_text(report.snapshot.to_json())
+    is_wrong = report.wrong or report.matrix.complaints or report.change.wrong or report.traces.differing
+    for name, snapshot in (("", report.snapshot), ("-changed", report.changed_snapshot)):
+        if snapshot is not None and is_wrong:
+            FAILING.mkdir(parents=True, exist_ok=True)
+            _failing_file(case, name).write_text(snapshot.to_json())
     return report
 
 
@@ -139,7 +148,44 @@ def _ask(lab: Lab, host: Host, outsiders: Sequence[Outsider], report: Report, tr
         if trace is not None:
             host.run(["conntrack", "--flush"], check=False)
             report.traces = trace(host, snapshot, [probe.packet for probe in probes])
-        report.matrix = judge(host, outsiders, snapshot, [place.name for place in containers])
+        ports = source_ports(host)
+        report.matrix = judge(host, outsiders, snapshot, [place.name for place in containers], ports)
+        if not case.is_changed and report.matrix.attempts is not None:
+            report.matrix.complaints += denied_wrongly(host, report.matrix.attempts)
+    if case.is_changed and report.matrix.attempts is not None:
+        _change(host, outsiders, report, report.matrix.attempts.scene, ports)
+
+
+def _change(host: Host, outsiders: Sequence[Outsider], report: Report, before: Scene, ports: Iterator[int]) -> None:
+    """Make one change of the host, and hold it to the contract that was learned before."""
+    case, intents = report.case, report.matrix.contract.learned
+    draw = Draw(f"change/{case.seed}/{case.number}")
+    try:
+        made = change(draw, host, before)
+    except LabError as error:
+        report.change.void = str(error)
+        return
+    assert report.snapshot is not None
+    names = host.docker("ps", "--format", "{{.Names}}").out.split()
+    containers = places(host, names) if names else []
+    for place in containers:
+        answer_soon(place.path)
+    wanted = [
+        item for item in servers(host, containers) if f"{item.name}:{item.port}/{item.protocol}" not in made.silent
+    ]
+    with Servers(wanted):
+        wait_for_ipv6(host, *(place.name for place in containers if place.addresses and not place.shares))
+        host.run(["conntrack", "--flush"], check=False)
+        snapshot = read_host(host)
+        judged = judge(host, outsiders, snapshot, names, ports, made.silent)
+        report.matrix.complaints += [f"after {made.words}: {complaint}" for complaint in judged.complaints]
+        if judged.attempts is None:
+            return
+        after = judged.attempts.scene
+        report.change = consequences(made.words, intents, (report.snapshot, before), (snapshot, after))
+        report.changed_snapshot = snapshot
+        denied = denied_wrongly(host, judged.attempts)
+        report.matrix.complaints += [f"after {made.words}: {complaint}" for complaint in denied]
 
 
 def compare(
@@ -213,5 +259,5 @@ def _step_words(step: PathStep) -> str:
     return f"{where}: {step.action} [{step.source} to {step.destination} {devices}] {step.rule} {step.note}"
 
 
-def _failing_file(case: HostCase) -> Path:
-    return FAILING / f"{case.seed}-{case.number}-{case.kind}.json"
+def _failing_file(case: HostCase, name: str) -> Path:
+    return FAILING / f"{case.seed}-{case.number}-{case.kind}{name}.json"

@@ -19,6 +19,8 @@ from tests.lab.scenario import NetworkSpec, Scenario, Workload
 Draw = random.Random
 INNER_TCP, INNER_UDP, CLOSED = 80, 5000, 81
 BACKEND = "firewall-backend"
+CHANGED = 5
+"""One of so many hosts of a kind is changed."""
 HOST_PORT = 7000
 """A server of the host's own, on all addresses; the next port up only on 127.0.0.1."""
 # Networks of containers, the default one included.
@@ -50,6 +52,8 @@ class HostCase:
     """Families that a rule with a set of ipset is made for."""
     addresses: list[str] = field(default_factory=list)
     """Devices that have a second address of each family."""
+    is_changed: bool = False
+    """Whether the host is changed once it was asked, and held to the contract that was learned before."""
     draw: Draw = field(default_factory=Draw, repr=False)
     """Goes on where the generator stopped: what depends on addresses is drawn when they are known."""
 
@@ -84,6 +88,7 @@ def host_case(seed: int, number: int, release: str = "") -> HostCase:
     release = release or KINDS[kind].engine
     engine = draws_of(release)
     made = HostCase(seed, number, kind, release, {"bip": f"{SUBNETS}.0.1/24"}, draw=draw)
+    made.is_changed = number // len(KINDS) % CHANGED == 0
     if draw.random() < 0.4:
         made.daemon["userland-proxy"] = False
     if draw.random() < 0.1:

@@ -32,6 +32,7 @@ def summary(reports: Sequence[Report], seed: int, seconds: float) -> list[str]:
         f"observed: {', '.join(f'{word} {number}' for word, number in _seen(reports))}",
         *(f"unknown {number} times: {reason}" for reason, number in _reasons(reports)),
         *_traced(reports),
+        *_contracts(reports),
         f"void hosts: {void}; attempts that agreed only when they were repeated: {repeated}; {seconds:.0f} s",
         _totals(reports, seed),
     ]
@@ -57,6 +58,39 @@ def _traced(reports: Sequence[Report]) -> list[str]:
     return [told, *(f"not compared {number} times: {reason}" for reason, number in reasons.most_common())]
 
 
+def _contracts(reports: Sequence[Report]) -> list[str]:
+    """What became of intents, and of what was learned of hosts that were changed afterwards."""
+    held = [report.matrix.contract for report in reports if report.matrix.contract.intents]
+    intents, wrong = sum(one.intents for one in held), sum(len(one.wrong) for one in held)
+    states = ", ".join(f"{sum(getattr(one, name) for one in held)} {words}" for name, words in _STATES)
+    learned = [one for one in held if one.learned]
+    words = (
+        f"contracts: {intents} intents drawn for {len(held)} hosts: {states}, {wrong} wrong; what was learned of "
+        f"{len(learned)} hosts has {sum(len(one.learned) for one in learned)} intents"
+    )
+    lines = [words]
+    changes = [report.change for report in reports if report.change.words]
+    if changes:
+        total = {name: sum(getattr(one, name) for one in changes) for name in _OF_CHANGES}
+        moved = sum(bool(one.new or one.lost) for one in changes)
+        lines.append(
+            f"one change of a host: {len(changes)} hosts, on {moved} of them with {total['new']} new and "
+            f"{total['lost']} lost connections; {total['intents']} learned intents, {total['findings']} findings, "
+            f"{sum(len(one.wrong) for one in changes)} wrong, {total['unknown']} unknown, {total['unsettled']} that "
+            "depend on machines that the lab does not have"
+        )
+    return lines if held else []
+
+
+_STATES = (
+    ("kept", "fulfilled"),
+    ("violated", "violated"),
+    ("unmatched", "that select nothing"),
+    ("unknown", "unknown"),
+)
+_OF_CHANGES = ("new", "lost", "intents", "findings", "unknown", "unsettled")
+
+
 def write(reports: Sequence[Report], seed: int, seconds: float, page: Path = PAGE) -> None:
     """Replace what is between the markers of the page."""
     before, dummy, rest = page.read_text().partition(BEGIN)
@@ -68,7 +102,7 @@ def write(reports: Sequence[Report], seed: int, seconds: float, page: Path = PAG
     parts = [
         f"Measured on {today}, in {seconds:.0f} seconds. {_totals(reports, seed)}.",
         _table(reports),
-        *("\n".join(f"* {line}" for line in lines) for lines in [_traced(reports)] if lines),
+        *("\n".join(f"* {line}" for line in lines) for lines in [[*_traced(reports), *_contracts(reports)]] if lines),
         "\n".join(f"* observed {word}: {number}" for word, number in _seen(reports)),
         f"Attempts that disagreed at first and agreed when they were repeated on a quiet host: {repeated}.",
     ]

@@ -21,6 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path as PacketPath
 
 from tests.differential import reachability_page
+from tests.differential.change_case import Consequences
+from tests.differential.contract_case import Held
 from tests.differential.far_machine import OWN_RANGES
 from tests.differential.matrix_book import Book
 from tests.differential.matrix_case import Judged
@@ -28,8 +30,9 @@ from tests.differential.matrix_denied import open_ports
 from tests.differential.matrix_questions import HostAddress, Question
 from tests.differential.observing import Attempt, Outcome
 from tests.differential.reachability_case import Comparison, Report, complaint
-from tests.differential.reachability_hosts import SUBNETS, host_case
+from tests.differential.reachability_hosts import CHANGED, SUBNETS, host_case
 from tests.differential.reachability_probes import Place, Probe
+from tests.lab.kinds import KINDS
 
 PLACES = [Place("web", "", (f"{SUBNETS}.1.2",), (), False, 1), Place("inmate", "", (), (), True, 0)]
 
@@ -111,7 +114,10 @@ def test_the_page_keeps_what_is_around_its_markers(tmp_path: Path) -> None:
     page.write_text(f"before\n{reachability_page.BEGIN}\nold\n{reachability_page.END}\nafter\n")
     wrong = Comparison(probe(), path("refused"), Outcome("timed out"), "seen: other")
     unknown = Comparison(probe(), path("unknown", verdict="unknown"), Outcome("refused"))
-    report = Report(host_case(1, 2), [wrong, unknown], repeated=1, matrix=Judged(9, ["one cell"]))
+    held = Held(60, 40, 15, 2, [{"from": "host"}])
+    change = Consequences("a rule", intents=7, new=1, lost=2, findings=3, unknown=1)
+    matrix = Judged(9, ["one cell"], contract=held)
+    report = Report(host_case(1, 2), [wrong, unknown], repeated=1, matrix=matrix, change=change)
     reachability_page.write([report, Report(host_case(1, 3), void="no host")], 1, 9.0, page)
     text = page.read_text()
     assert text.startswith("before\n")
@@ -120,10 +126,20 @@ def test_the_page_keeps_what_is_around_its_markers(tmp_path: Path) -> None:
     (line,) = [line for line in text.splitlines() if "seed 1: " in line]
     for words in ("2 comparisons on 1 hosts", "1 disagreements, 1 unknown (50.0%);", "9 answers tried, 1 wrong"):
         assert words in line
+    for words in (
+        "contracts: 60 intents drawn for 1 hosts: 40 fulfilled, 15 violated, 3 that select nothing, 2 unknown, 0",
+        "one change of a host: 1 hosts, on 1 of them with 1 new and 2 lost connections; 7 learned intents, 3",
+    ):
+        assert words in text
     table = [line.strip("| ").split(" | ") for line in text.splitlines()]
     assert ["debian13", "1", "2", "1", "1"] in table
     with pytest.raises(ValueError, match="markers"):
         reachability_page.write([report], 1, 9.0, Path(__file__))
+
+
+def test_one_of_some_hosts_of_each_kind_is_changed() -> None:
+    changed = [host_case(1, number).kind for number in range(CHANGED * len(KINDS)) if host_case(1, number).is_changed]
+    assert changed == list(KINDS)
 
 
 def test_nothing_asked_is_nothing_known() -> None:
