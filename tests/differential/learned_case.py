@@ -180,7 +180,7 @@ class Learned:
             is_known = is_known and not self._scene.lost & {question for question, dummy in some}
             answered = {question.address for question, outcome in some if _is_reached(question, outcome)}
             if not answered or (cidrs and len(answered) < len(wanted)):
-                missing.append(f"{origin} to outside{f':{BEYOND_PORT}/tcp' if cidrs else ''}")
+                missing.append(f"{origin} to outside:{BEYOND_PORT}/tcp")
         return _due(missing, depends=not is_known or bool(cidrs and not missing))
 
     def _at_address(self, askers: _Askers, to: Written) -> Due:
