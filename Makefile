@@ -216,7 +216,7 @@ prober: stage ## count connections lost while dockerd restarts, ours beside bare
 
 # Each prints its figures; they are compared within one run, never with a limit. "audit", which starts a lab host, takes a
 # checkout of docker-bench-security as DOCKER_BENCH=PATH, and leaves it out without one.
-bench: BENCHMARKS ?= evaluator matrix judging waivers readers reading audit fleet fleet_page end_state trace
+bench: BENCHMARKS ?= evaluator matrix judging waivers contract readers reading audit fleet fleet_reports fleet_history fleet_page end_state trace
 bench: stage ## run the benchmarks (BENCHMARKS="name ..." DOCKER_BENCH=PATH; with BENCHMARKS=fleet NAMES=1000)
 	DOCKER_BENCH='$(DOCKER_BENCH)' NAMES='$(NAMES)' HOSTS='$(or $(HOSTS),debian13)' tools/bench $(BENCHMARKS)
 

@@ -29,8 +29,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     packet_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import (
+    HopWriter,
     diagram_of,
-    hops_of,
     line_of,
     listing_of,
 )
@@ -130,7 +130,7 @@ def _said(view: HostView, packet: Packet, path: Path) -> dict[str, Any]:
         "path": to_plain(path),
         "listing": listing_of(packet, path),
         "diagram": diagram_of(packet, path),
-        "hops": hops_of(view.snapshot, packet, path),
+        "hops": HopWriter(view.snapshot).hops_of(packet, path),
         _PROBE: probe_of(view, packet),
     }
 

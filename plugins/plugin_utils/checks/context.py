@@ -47,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import Exposed, exposed_by
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers, answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import matrix_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import HopWriter
 
 T = TypeVar("T")
 
@@ -145,6 +146,11 @@ class AuditContext:
         """What became of each intent of the contract. Raises as ``answers`` does."""
         judge = self.contract_judge
         return [judge.judge(intent) for intent in judge.contract.intents]
+
+    @cached_property
+    def hop_writer(self) -> HopWriter:
+        """What says by which devices of this host a path leads."""
+        return HopWriter(self.snapshot)
 
     def path(self, packet: Packet) -> Path:
         """Where a packet goes. Raises BadPacketError for one that cannot be sent."""

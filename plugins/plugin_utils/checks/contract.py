@@ -55,7 +55,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.uncove
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import (
     ending_of,
-    hops_of,
     place_of,
 )
 
@@ -146,7 +145,7 @@ def _way(context: AuditContext, example: Example, path: Path | None) -> dict[str
     packet = {} if example.packet is None else {"packet": safe(str(example.packet))}
     if example.packet is None or path is None:
         return {**packet, "ends": safe(example.reason)}
-    legs = hops_of(context.snapshot, example.packet, path)
+    legs = context.hop_writer.hops_of(example.packet, path)
     decided = _deciding(path)
     words = f"{place_of(decided)}: {decided.rule or decided.action}" if decided is not None else ""
     return {

@@ -105,6 +105,10 @@ class Asker(NamedTuple):
     """Of machines outside."""
 
 
+_Question = tuple[int, int, Hashable, tuple[IpNetwork, ...]]
+"""Index of the origins' class, index of the ports' class, their relation, and the networks of machines outside."""
+
+
 class Seen(NamedTuple):
     """What became of one packet that stands for others."""
 
@@ -116,6 +120,27 @@ class Seen(NamedTuple):
     """Where it was asked, see Answer.at."""
     host_ip: str = ""
     """What a published port that was asked is published on."""
+
+
+class PortGroup(NamedTuple):
+    """Ports that are treated alike, for all origins."""
+
+    key: int
+    """That all groups of such ports have, whichever of the ports are in them."""
+    number: int
+    """Index of the plan's class."""
+    nets: Nets
+    """Of their containers."""
+    ports: list[TargetPort]
+
+
+class Outcomes(NamedTuple):
+    """What becomes of connections of one kind of origin to ports that are treated alike."""
+
+    asked: int
+    """Connections, one for each address that is asked."""
+    not_shut: tuple[Seen, ...]
+    """Those that are open or undetermined, the better examples first."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +200,13 @@ class Judge:
         self._ends: dict[Packet, Path | str] = {}
         self._askers: dict[tuple[Who, ...], tuple[list[Asker], list[str]]] = {}
         self._goals: dict[Destination, _Goals] = {}
+        self._groups: dict[Destination, list[PortGroup]] = {}
+        self._group_keys: dict[tuple[int, Nets], int] = {}
         self._seen: dict[Hashable, list[Seen]] = {}
+        self._outcomes: dict[Hashable, dict[int, Outcomes]] = {}
+        self._answered_outside: dict[Hashable, Seen] = {}
         self._kinds: dict[Hashable, list[str]] = {}
+        self._usual_addresses: dict[tuple[str, int], int | None] = {}
 
     def judge(self, intent: Intent) -> Judgement:
         """Hold one intent against the host."""
@@ -274,12 +304,15 @@ class Judge:
 
     def usual_address(self, uplink: str, family: int) -> int | None:
         """The address of that machine."""
-        try:
-            packet = Packet(Origin(OUTSIDE, uplink), BEYOND_ADDRESSES[family], "tcp", BEYOND_PORT)
-            dummy_start, flight = departure(self.view, packet)
-        except BadPacketError:
-            return None
-        return flight.saddr
+        key = (uplink, family)
+        if key not in self._usual_addresses:
+            try:
+                packet = Packet(Origin(OUTSIDE, uplink), BEYOND_ADDRESSES[family], "tcp", BEYOND_PORT)
+                dummy_start, flight = departure(self.view, packet)
+                self._usual_addresses[key] = flight.saddr
+            except BadPacketError:
+                self._usual_addresses[key] = None
+        return self._usual_addresses[key]
 
     # ---- what is asked for
 
@@ -295,6 +328,22 @@ class Judge:
             unplaced = [] if to.published is True else [doubt for item in chosen for doubt in self._unplaced(item)]
             self._goals[to] = _Goals(ports, list(namespaces.values()), [*unknown, *unplaced], unknown)
         return self._goals[to]
+
+    def groups(self, ports: Iterable[TargetPort]) -> list[PortGroup]:
+        """Return ports by what is treated alike, for all origins."""
+        found: dict[tuple[int, Nets], PortGroup] = {}
+        for target in ports:
+            key = (self.plan.targets_of(target), target.namespace.nets)
+            group = found.get(key)
+            if group is None:
+                group = found[key] = PortGroup(self._group_keys.setdefault(key, len(self._group_keys)), *key, [])
+            group.ports.append(target)
+        return list(found.values())
+
+    def _groups_of(self, to: Destination) -> list[PortGroup]:
+        if to not in self._groups:
+            self._groups[to] = self.groups(self.goals(to).ports)
+        return self._groups[to]
 
     def _hidden(self, item: Container, to: Destination) -> Iterator[str]:
         """Why it is not known what a container has to answer with."""
@@ -329,16 +378,17 @@ class Judge:
             return self._unmatched(intent, f"to selects nothing: {_no_port(intent.to, goals)}")
         judgement = Judgement(intent, KEPT)
         doubts = [*goals.doubts]
+        groups = self._groups_of(intent.to)
         for asker in askers:
-            for group in _groups(self.plan, goals.ports):
-                pair = _pair(asker, group)
+            for group, outcomes in self.outcomes(asker, groups):
+                pair = _pair(asker, group.ports)
                 if pair is None:
                     continue
-                for seen in sorted(self.seen(asker, group[0]), key=strangeness):
-                    judgement.count += 1
+                judgement.count += outcomes.asked
+                for seen in outcomes.not_shut:
                     if seen.state == OPEN:
                         self._note(judgement, asker, *pair, seen)
-                    elif seen.state == UNDETERMINED:
+                    else:
                         doubts.append(f"{self.words(asker, pair[0])} to {pair[1].label}: {seen.reason}")
         return _concluded(judgement, doubts)
 
@@ -567,7 +617,9 @@ class Judge:
                 return
         for source in sources:
             origin = Origin(origins.kind, namespace.name if namespace is not None else origins.uplink)
-            yield self._followed(Packet(origin, address, port.protocol, port.number, source), meant)
+            packet = Packet(origin, address, port.protocol, port.number, source)
+            is_way_out = namespace is not None and meant is not None
+            yield self._on_way_out(asker, packet, meant) if is_way_out else self._followed(packet, meant)
         if origins.kind == OUTSIDE:
             yield from self._others([family], asker.cidrs)
 
@@ -575,15 +627,31 @@ class Judge:
 
     def seen(self, asker: Asker, place: TargetPort) -> list[Seen]:
         """Return what becomes of connections to a port at one place, one for each address that it is asked at."""
-        number = self.plan.targets_of(place)
-        relation = self.plan.relation(asker.nets, place.namespace.nets) if asker.namespaces else None
-        key = (asker.source, number, relation, asker.cidrs)
-        if key not in self._seen:
+        return self._seen_of(self._question(asker, self.plan.targets_of(place), place.namespace.nets), asker)
+
+    def outcomes(self, asker: Asker, groups: Iterable[PortGroup]) -> Iterator[tuple[PortGroup, Outcomes]]:
+        """Yield what becomes of connections to ports that are treated alike, with these."""
+        known = self._outcomes.setdefault((asker.source, asker.nets, asker.cidrs), {})
+        for group in groups:
+            found = known.get(group.key)
+            if found is None:
+                seen = self._seen_of(self._question(asker, group.number, group.nets), asker)
+                not_shut = sorted((item for item in seen if item.state != SHUT), key=strangeness)
+                found = known[group.key] = Outcomes(len(seen), tuple(not_shut))
+            yield group, found
+
+    def _question(self, asker: Asker, number: int, nets: Nets) -> _Question:
+        relation = self.plan.relation(asker.nets, nets) if asker.namespaces else None
+        return asker.source, number, relation, asker.cidrs
+
+    def _seen_of(self, question: _Question, asker: Asker) -> list[Seen]:
+        if question not in self._seen:
+            dummy_source, number, relation, dummy_cidrs = question
             try:
-                self._seen[key] = list(self._known(asker, number, relation))
+                self._seen[question] = list(self._known(asker, number, relation))
             except TooManyKindsError as error:
-                self._seen[key] = [Seen(UNDETERMINED, None, str(error))]
-        return self._seen[key]
+                self._seen[question] = [Seen(UNDETERMINED, None, str(error))]
+        return self._seen[question]
 
     def _known(self, asker: Asker, number: int, relation: Hashable) -> Iterator[Seen]:
         key = (asker.source, number, relation)
@@ -598,10 +666,10 @@ class Judge:
         for answer in answers:
             sources = self._senders(asker, answer.targets.family) if is_outside else [""]
             for source in sources:
-                packet = replace(answer.packet, source=source)
+                packet = replace(answer.packet, source=source) if source else answer.packet
                 end = self._end(packet) if source else answer.path
                 if isinstance(end, Path):
-                    like = replace(answer, packet=packet, path=end)
+                    like = replace(answer, packet=packet, path=end) if source else answer
                     seen = _seen(packet, end, like.instead)
                 else:
                     seen = Seen(UNDETERMINED, packet, end)
@@ -614,6 +682,20 @@ class Judge:
         for doubt in dict.fromkeys(self.ranges.doubt(family, cidrs) for family in families):
             if doubt:
                 yield Seen(UNDETERMINED, None, doubt)
+
+    def _on_way_out(self, asker: Asker, packet: Packet, meant: Sequence[tuple[str, str]] | None) -> Seen:
+        """Where a machine outside answers one container, it answers all that the host treats like that one.
+
+        What is not answered is followed for each: the reason can have a rule or an address of the container's own.
+        """
+        key = (asker.source, asker.nets, packet.destination, packet.protocol, packet.port)
+        known = self._answered_outside.get(key)
+        if known is not None:
+            return known._replace(packet=packet)
+        seen = self._followed(packet, meant)
+        if seen.state == OPEN:
+            self._answered_outside[key] = seen
+        return seen
 
     def _followed(self, packet: Packet, meant: Sequence[tuple[str, str]] | None) -> Seen:
         """meant: who is to answer; None for anybody."""
@@ -706,14 +788,6 @@ def _seen(packet: Packet, path: Path, instead: str) -> Seen:
 def strangeness(seen: Seen) -> bool:
     """Whether a published port was asked where few would ask for it: other places are the better examples."""
     return seen.at in _GATEWAYS or bool(seen.at and is_loopback_text(seen.at))
-
-
-def _groups(plan: Plan, ports: Iterable[TargetPort]) -> list[list[TargetPort]]:
-    """Ports that are treated alike, for all origins."""
-    found: dict[Hashable, list[TargetPort]] = {}
-    for target in ports:
-        found.setdefault((plan.targets_of(target), target.namespace.nets), []).append(target)
-    return list(found.values())
 
 
 def _pair(asker: Asker, ports: Sequence[TargetPort]) -> tuple[Namespace | None, TargetPort] | None:

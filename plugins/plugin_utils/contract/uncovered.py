@@ -13,6 +13,7 @@ is a few operations.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -38,7 +39,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.judge 
     Asker,
     Judge,
     Seen,
-    strangeness,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of, address_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
@@ -81,6 +81,18 @@ def uncovered_on(judge: Judge) -> Uncovered:
     return _Search(judge).run()
 
 
+class _Members(NamedTuple):
+    """Ports that are treated alike, with their bits."""
+
+    ports: list[tuple[TargetPort, int]]
+    whole: int
+    """The bits of all of them."""
+
+    def within(self, mask: int) -> list[TargetPort]:
+        """Those whose bits are set."""
+        return [target for target, bit in self.ports if bit & mask] if self.whole & mask else []
+
+
 class _Search:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -88,13 +100,12 @@ class _Search:
         self._contract = judge.contract
         self._targets = list(self._plan.target)
         self._bits = {target: 1 << number for number, target in enumerate(self._targets)}
-        self._groups: dict[tuple[int, tuple[int, ...]], list[TargetPort]] = {}
-        for target in self._targets:
-            key = (self._plan.targets_of(target), target.namespace.nets)
-            self._groups.setdefault(key, []).append(target)
-        self._own = {number: self._mask(targets) for number, targets in judge.selection.targets.items()}
+        self._groups = judge.groups(self._targets)
+        self._members = {
+            group.key: _Members([(target, self._bits[target]) for target in group.ports], self._mask(group.ports))
+            for group in self._groups
+        }
         self._masks: dict[Destination, int] = {}
-        self._wholes = {key: self._mask(targets) for key, targets in self._groups.items()}
         self._outside: dict[int, list[str]] = {}
         self._told = 0
         """Ports of which as many containers that reach them are known as are named."""
@@ -153,15 +164,13 @@ class _Search:
         """From the host, or from machines beyond one uplink, each kind of them for itself."""
         uplink = self._plan.origins[asker.source].uplink
         covered: dict[str, int] = {}
-        for targets in self._groups.values():
-            for seen in sorted(self._judge.seen(asker, targets[0]), key=strangeness):
+        for group, outcomes in self._judge.outcomes(asker, self._groups):
+            for seen in outcomes.not_shut:
                 family = 6 if ":" in (seen.packet.destination if seen.packet else "") else 4
                 source = self._source(uplink, family, seen) if kind == OUTSIDE else ""
                 if source not in covered:
                     covered[source] = self._covered_from(kind, uplink, source)
-                self._take(
-                    kind, seen, [item for item in targets if not self._bits[item] & covered[source]], asker, None
-                )
+                self._take(kind, seen, self._members[group.key].within(~covered[source]), asker, None)
         if kind == HOST:
             self._ways_out(
                 asker, None, [item.to for item in self._contract.intents if self._is_from_host(item.origins)]
@@ -191,16 +200,19 @@ class _Search:
 
     def _from_containers(self, asker: Asker) -> None:
         members = self._by_coverage(asker)
-        for key, targets in self._groups.items():
-            whole = self._wholes[key]
-            wanted = [(whole & ~covered & ~self._told, namespaces) for covered, namespaces, dummy in members]
-            if not any(rest for rest, dummy in wanted):
+        untold = (group for group in self._groups if self._members[group.key].whole & ~self._told)
+        for group, outcomes in self._judge.outcomes(asker, untold):
+            if not outcomes.not_shut:
                 continue
-            for seen in sorted(self._judge.seen(asker, targets[0]), key=strangeness):
-                for rest, namespaces in wanted if seen.state in (OPEN, UNDETERMINED) else ():
-                    if rest:
-                        left = [item for item in targets if self._bits[item] & rest]
-                        self._take(CONTAINER, seen, left, asker, namespaces)
+            within, left_out = self._members[group.key].within, self._told
+            wanted = [(within(~covered & ~left_out), namespaces) for covered, namespaces, dummy in members]
+            opened = 0
+            for seen in outcomes.not_shut:
+                opened += seen.state == OPEN
+                # The first tells who reaches the ports, and the second for which of them enough is told. More add
+                # nothing, and a published port has as many as there are gateways.
+                for left, namespaces in wanted if seen.state != OPEN or opened <= 2 else ():
+                    self._take(CONTAINER, seen, left, asker, namespaces)
         for dummy_covered, namespaces, destinations in members:
             self._ways_out(asker, namespaces, destinations)
 

@@ -55,7 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     packet_of,
     target_of,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import hops_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import HopWriter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import probe_of
 
@@ -166,7 +166,7 @@ def judge_all(snapshot: HostSnapshot, inquiry: Inquiry, answers: Answers) -> dic
         "msg": safe(found.summary),
         "diagnosis": to_plain(found),
         "listing": "\n".join(listing_of(found)),
-        "hops": hops_of(snapshot, found.packet, found.predicted),
+        "hops": HopWriter(snapshot).hops_of(found.packet, found.predicted),
         "keeps_snapshot": _differs(found),
     }
 

@@ -50,27 +50,45 @@ _BY_THE_HOST = frozenset({"routing", "input", "output"})
 _TRANSLATIONS = {"dnat": "destination", "redirect": "destination", "snat": "source", "masquerade": "source"}
 
 
-def hops_of(snapshot: HostSnapshot, packet: Packet, path: Path) -> list[dict[str, str]]:
-    """Return ``leg`` and ``hops`` of each leg of a path, in their order; names are made safe for terminals."""
-    origin = packet.origin.name if packet.origin.kind == CONTAINER else packet.origin.kind
-    answering = origin if any(step.action == _LOOP for step in path.steps) else _receiver(snapshot, path)
-    ports = _ports(snapshot)
-    proxied = any(step.leg == PROXY_REQUEST for step in path.steps)
-    ends = {
-        REQUEST: (origin, _PROXY if proxied else answering),
-        REPLY: (_PROXY if proxied else answering, origin),
-        PROXY_REQUEST: (_PROXY, answering),
-        PROXY_REPLY: (answering, _PROXY),
-    }
-    found = []
-    for leg, group in groupby(path.steps, key=lambda step: step.leg):
-        steps = list(group)
-        start, end = ends.get(leg, ("", ""))
-        tail = _stop(path, steps[-1])
-        # What is refused by a socket that is not there has come to its machine.
-        hops = _hops(steps, start, "" if tail and steps[-1].place != "socket" else end, ports)
-        found.append({"leg": safe(leg), "hops": safe(" -> ".join([*hops, tail] if tail else hops))})
-    return found
+class HopWriter:
+    """Writes the hops of paths of one host."""
+
+    def __init__(self, snapshot: HostSnapshot) -> None:
+        """Look up which port of which bridge each container is at."""
+        self._attachments = attachments(snapshot)
+        self._ports = _ports(snapshot, self._attachments)
+
+    def hops_of(self, packet: Packet, path: Path) -> list[dict[str, str]]:
+        """Return ``leg`` and ``hops`` of each leg of a path, in their order; names are made safe for terminals."""
+        origin = packet.origin.name if packet.origin.kind == CONTAINER else packet.origin.kind
+        answering = origin if any(step.action == _LOOP for step in path.steps) else self._receiver(path)
+        proxied = any(step.leg == PROXY_REQUEST for step in path.steps)
+        ends = {
+            REQUEST: (origin, _PROXY if proxied else answering),
+            REPLY: (_PROXY if proxied else answering, origin),
+            PROXY_REQUEST: (_PROXY, answering),
+            PROXY_REPLY: (answering, _PROXY),
+        }
+        found = []
+        for leg, group in groupby(path.steps, key=lambda step: step.leg):
+            steps = list(group)
+            start, end = ends.get(leg, ("", ""))
+            tail = _stop(path, steps[-1])
+            # What is refused by a socket that is not there has come to its machine.
+            hops = _hops(steps, start, "" if tail and steps[-1].place != "socket" else end, self._ports)
+            found.append({"leg": safe(leg), "hops": safe(" -> ".join([*hops, tail] if tail else hops))})
+        return found
+
+    def _receiver(self, path: Path) -> str:
+        """The container, the host or the outside that answers, or that a refused packet has come to; empty for none."""
+        if path.responder is not None:
+            return path.responder.name if path.responder.kind == CONTAINER else path.responder.kind
+        refused = [step for step in path.steps if step.action == "refuse"]
+        if not refused:
+            return ""
+        address = refused[-1].destination.rpartition(":")[0].strip("[]")
+        owners = [item.container.name for item in self._attachments if address in _addresses(item)]
+        return owners[0] if owners else HOST
 
 
 def _stop(path: Path, last: PathStep) -> str:
@@ -83,18 +101,6 @@ def _stop(path: Path, last: PathStep) -> str:
     if path.verdict == NO_ANSWER and last.place == "wire":
         return "X no answer"
     return "? unknown" if path.verdict == UNKNOWN else f"X {last.action.replace('_', ' ')} ({last.place})"
-
-
-def _receiver(snapshot: HostSnapshot, path: Path) -> str:
-    """The container, the host or the outside that answers, or that a refused packet has come to; empty for none."""
-    if path.responder is not None:
-        return path.responder.name if path.responder.kind == CONTAINER else path.responder.kind
-    refused = [step for step in path.steps if step.action == "refuse"]
-    if not refused:
-        return ""
-    address = refused[-1].destination.rpartition(":")[0].strip("[]")
-    owners = [item.container.name for item in attachments(snapshot) if address in _addresses(item)]
-    return owners[0] if owners else HOST
 
 
 def _addresses(attachment: Attachment) -> tuple[str | None, str | None]:
@@ -129,10 +135,10 @@ def _hops(steps: Sequence[PathStep], start: str, end: str, ports: _Ports) -> lis
     return hops
 
 
-def _ports(snapshot: HostSnapshot) -> _Ports:
+def _ports(snapshot: HostSnapshot, attached: Sequence[Attachment]) -> _Ports:
     """Ports of bridges by the name of a container, of those in the namespace of another one as well, and the bridge."""
     found: dict[int | None, list[tuple[str, str]]] = {}
-    for item in attachments(snapshot):
+    for item in attached:
         if item.port is not None:
             found.setdefault(item.container.netns, []).append((str(item.bridge), item.port.name))
     return {

@@ -52,7 +52,7 @@ class Hop:
 
 
 def hops_in(text: str) -> list[Hop]:
-    """The devices of a leg as path_text.hops_of() writes them."""
+    """The devices of a leg as path_text.HopWriter writes them."""
     found = []
     for part in text.split(" -> "):
         name, bracket, note = part.partition(" (")

@@ -428,7 +428,7 @@ def _ends(evidence: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _legs(evidence: Mapping[str, Any]) -> list[list[Any]]:
-    """The path of a packet, where evidence has one: each leg with its hops, as path_text.hops_of() writes them."""
+    """The path of a packet, where evidence has one: each leg with its hops, as path_text.HopWriter writes them."""
     legs = evidence.get("path")
     return [
         [leg, [[hop.name, hop.note, "ends" if hop.ends else ""] for hop in hops_in(hops)]]

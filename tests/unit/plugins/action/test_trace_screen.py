@@ -16,7 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question, packet_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import hops_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import HopWriter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells
 
 from tests.unit.operators_host import operators_host
@@ -28,7 +28,7 @@ def traced(snapshot: HostSnapshot, start: str, to: str, port: int | None = None)
     """What packet_trace returns, as far as the screen needs it, as it comes out of JSON."""
     packet = packet_of(snapshot, Question(start, to, "", port))
     path = predict(HostView.of(snapshot), packet)
-    hops = hops_of(snapshot, packet, path)
+    hops = HopWriter(snapshot).hops_of(packet, path)
     found: dict[str, Any] = json.loads(json.dumps({"packet": to_plain(packet), "path": to_plain(path), "hops": hops}))
     return found
 

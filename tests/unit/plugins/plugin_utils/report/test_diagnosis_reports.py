@@ -25,7 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
     Evidence,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import hops_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import HopWriter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.diagnosis_page import (
     Hop,
     diagnosis_markdown,
@@ -54,7 +54,7 @@ def blocked() -> Case:
 
 def reported(case: Case, **changes: Any) -> Report:
     found = replace(diagnose(case), **changes)
-    result = {"diagnosis": to_plain(found), "hops": hops_of(case.snapshot, found.packet, found.predicted)}
+    result = {"diagnosis": to_plain(found), "hops": HopWriter(case.snapshot).hops_of(found.packet, found.predicted)}
     return report_of("edge1", json.loads(json.dumps(result)))
 
 
