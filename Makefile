@@ -42,9 +42,9 @@ MOLECULE := MOLECULE_GLOB='molecule/*/molecule.yml' MOLECULE_EPHEMERAL_DIRECTORY
 
 NOT_INSTALLED := tests/ tools/ benchmarks/
 LINT_STEPS := lint-ruff lint-format lint-mypy lint-mypy-tests lint-shell lint-yaml lint-ansible lint-changelog lint-docs
-# Long ones first, so that no processor waits for the last of them. The lab has the machine to itself: its tests wait for
-# real daemons, with limits.
-TEST_STEPS := sanity unit browser molecule unit-debian11 $(LINT_STEPS) build --alone test-lab
+# Long ones first, so that no processor waits for the last of them. Tests of the lab wait for real daemons, with limits, and
+# leave a third of the processors: the others have that, at a low priority.
+TEST_STEPS := unit sanity unit-debian11 browser molecule $(LINT_STEPS) build --in-turn test-lab
 # One after the other: they wait for real daemons and kernels, too.
 LONG_STEPS := test-lab-long unit-long sanity-long faults daemon-json check-mode rules recorded hostile differential prober
 
@@ -81,7 +81,7 @@ test: stage chromium ## lint, sanity, unit, browser, lab and molecule; ends with
 	@$(PY) tools/run_tests.py $(TEST_STEPS)
 
 test-long: stage ## before a release: what takes too long for `make test`; writes docs/long-tests.md (STEPS="rules hostile": these alone)
-	@PYTHONPATH='$(CURDIR)' $(PY) tools/run_tests.py --alone $(or $(STEPS),$(LONG_STEPS)) --record docs/long-tests.md --rows $(LONG_STEPS)
+	@PYTHONPATH='$(CURDIR)' $(PY) tools/run_tests.py --in-turn $(or $(STEPS),$(LONG_STEPS)) --record docs/long-tests.md --rows $(LONG_STEPS)
 
 lint: $(LINT_STEPS) ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
 
@@ -118,12 +118,14 @@ sanity: stage ## all sanity tests of ansible-test on what is installed
 	$(PY) tools/sanity.py $(addprefix --exclude ,$(NOT_INSTALLED) plugins/plugin_utils/) --test import
 
 sanity-long: stage ## all sanity tests of ansible-test on every file
+	$(call SAY_SIZE,)
 	$(PY) tools/sanity.py
 
 unit: stage ## unit tests
 	SHARE=short $(PY) -m pytest tests/unit --junitxml=.build/results/unit.xml $(EXTRA)
 
 unit-long: stage ## unit tests with all examples of those that try many
+	$(call SAY_SIZE,)
 	SHARE= $(PY) -m pytest tests/unit --junitxml=.build/results/unit-long.xml $(EXTRA)
 
 browser: stage chromium ## the pages that reports write, in a headless Chromium

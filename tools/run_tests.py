@@ -4,9 +4,10 @@
 """Run steps of ``make test`` or ``make test-long``, go on when one fails, and end with one line that sums them up.
 
 A step is a target of the Makefile. One that writes a JUnit file .build/results/STEP.xml counts as the tests in it, any
-other as one test. A step more than there are processors runs at a time, and what each says is shown when it has ended;
-those of --alone follow one by one, with the machine to themselves. --record writes a row for each step to a page, as
-soon as it has ended. A step says with a line "size: ..." with which variables it runs.
+other as one test. Those of --in-turn run one after the other. The rest runs beside them at the lowest priority, on what
+those leave of the processors: a step more than there are processors at a time, and what each says is shown when it has
+ended. --record writes a row for each step to a page, as soon as it has ended. A step says with a line "size: ..." with
+which variables it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime, timezone
 from importlib.metadata import version
-from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -32,6 +32,7 @@ from stage import BUILD, ROOT
 RESULTS = BUILD / "results"
 PROGRAMS = ("ansible-core", "pytest", "docker", "pyroute2")
 MAKE = ("make", "--no-print-directory")
+LOW_PRIORITY = ("nice", "-n", "19")
 SIZE = "size: "
 WRITTEN = ("docs/long-tests.md", "docs/reachability-differential.md", "docs/restart-without-loss.md")
 """Pages that steps write: where they differ from the commit, what was tested does not."""
@@ -108,9 +109,9 @@ def make_aloud(step: str) -> Made:
 
 
 def make_and_tell(step: str) -> Made:
-    """Make a target, and show in one piece what it said."""
+    """Make a target at the lowest priority, and show in one piece what it said."""
     done = subprocess.run(
-        [*MAKE, step],
+        [*LOW_PRIORITY, *MAKE, step],
         cwd=ROOT,
         check=False,
         stdin=subprocess.DEVNULL,
@@ -122,11 +123,14 @@ def make_and_tell(step: str) -> Made:
     return Made(done.returncode, last_words(text), named_size(text))
 
 
-def run_beside(steps: Sequence[str]) -> Iterator[Outcome]:
-    """Run steps beside each other, begun in their order, and yield their outcomes as they end."""
+def run_all(beside: Sequence[str], in_turn: Sequence[str]) -> Iterator[Outcome]:
+    """Run steps beside each other, begun in their order, and beside those in turn, and yield their outcomes."""
     pool = ThreadPoolExecutor((os.cpu_count() or 1) + WAITING)
     try:
-        for future in as_completed([pool.submit(run_step, step, make_and_tell) for step in steps]):
+        begun = [pool.submit(run_step, step, make_and_tell) for step in beside]
+        for step in in_turn:
+            yield run_step(step, make_aloud)
+        for future in as_completed(begun):
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
@@ -170,12 +174,6 @@ def row_of(outcome: Outcome, tree: str, where: str) -> long_tests_page.Row:
     )
 
 
-def run_alone(steps: Sequence[str]) -> Iterator[Outcome]:
-    """Run steps one after the other, and yield their outcomes as they end."""
-    for step in steps:
-        yield run_step(step, make_aloud)
-
-
 def recorded(outcomes: Iterable[Outcome], page: Path, steps: Sequence[str]) -> Iterator[Outcome]:
     """Yield outcomes, each once its row is on the page."""
     tree, where = commit(), environment()
@@ -188,15 +186,15 @@ def main(arguments: Sequence[str]) -> int:
     """Return 0 only if every step succeeded."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("steps", nargs="*")
-    parser.add_argument("--alone", nargs="+", default=[])
+    parser.add_argument("--in-turn", nargs="+", default=[], metavar="STEP")
     parser.add_argument("--record", type=Path, help="write a row for each step to this page")
     parser.add_argument("--rows", nargs="+", default=[], metavar="STEP", help="the steps that the page is about")
     wanted = parser.parse_args(arguments)
-    chosen: Iterator[Outcome] = chain(run_beside(wanted.steps), run_alone(wanted.alone))
+    chosen: Iterator[Outcome] = run_all(wanted.steps, wanted.in_turn)
     RESULTS.mkdir(parents=True, exist_ok=True)
     try:
         if wanted.record:
-            if strange := sorted({*wanted.steps, *wanted.alone} - {*wanted.rows}):
+            if strange := sorted({*wanted.steps, *wanted.in_turn} - {*wanted.rows}):
                 parser.error(f"no such step: {', '.join(strange)}; there are {', '.join(wanted.rows)}")
             long_tests_page.read(wanted.record)
             chosen = recorded(chosen, wanted.record, wanted.rows)

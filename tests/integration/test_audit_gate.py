@@ -77,7 +77,7 @@ NOT_AUDITED = ("wrong-waiver", "no-check", "no-check-left", "no-file", "unreacha
 def levels_of(kind: str) -> tuple[str, ...]:
     """The levels at which a kind of host is tried: those on both sides of where its gate closes, or the outer ones.
 
-    All combinations are tried without Ansible, in tests/unit/plugins/plugin_utils/test__gate.py.
+    All combinations are tried without Ansible, in tests/unit/plugins/plugin_utils/report/test_gate_table.py.
     """
     severity = kind.removeprefix("fails-")
     if severity not in SEVERITIES:
@@ -164,6 +164,7 @@ def suites(folder: Path) -> dict[str, ElementTree.Element]:
     }
 
 
+@pytest.mark.long
 def test_each_host_fails_exactly_as_its_files_say(inventory: Path, tmp_path: Path) -> None:
     done = run(inventory, audit_output_dir=str(tmp_path), dockernet_hosts="audited")
     assert done.rc == LOST
@@ -254,7 +255,12 @@ TABLE: dict[str, list[Row]] = {
     ],
 }
 """By how the row of docs/gate.md begins."""
-ROWS = [pytest.param(row, id=f"{begin}-{at}") for begin, rows in TABLE.items() for at, row in enumerate(rows)]
+# All combinations are tried without Ansible, in tests/unit/plugins/plugin_utils/report/test_gate_table.py.
+ROWS = [
+    pytest.param(row, id=f"{begin}-{at}", marks=[pytest.mark.long] if at else [])
+    for begin, rows in TABLE.items()
+    for at, row in enumerate(rows)
+]
 
 
 def documented() -> list[tuple[str, int]]:

@@ -49,21 +49,21 @@ def test_goes_on_after_a_failure_and_reports_it(makefile: Path, capfd: pytest.Ca
     assert output.splitlines()[-1] == "1 passed, 1 failed"
 
 
-def test_steps_run_beside_each_other_and_those_alone_after_them(
+def test_steps_run_beside_each_other_and_beside_those_in_turn(
     makefile: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of a and b waits for the other; c and d find them done, and c done before d."""
+    """Each of a and b waits for the other, and both for c; d finds it done."""
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     makefile.write_text(
-        "a:\n\t@mkfifo ab; echo from a > ab\n"
-        "b:\n\t@until test -p ab; do :; done; cat ab; touch b\n"
-        "c:\n\t@test -e b && touch c\n"
-        "d:\n\t@test -e c\n"
+        "a:\n\t@until test -p ab; do sleep 0.02; done; cat ab; nice; touch a\n"
+        "b:\n\t@until test -e c; do sleep 0.02; done; mkfifo ab; echo from b > ab\n"
+        "c:\n\t@touch c; until test -e a; do sleep 0.02; done; touch done; nice\n"
+        "d:\n\t@test -e done\n"
     )
-    assert run_tests.main(["a", "b", "--alone", "c", "d"]) == 0
+    assert run_tests.main(["a", "b", "--in-turn", "c", "d"]) == 0
     output = capfd.readouterr().out
-    assert "==== b ====\nfrom a\n" in output
-    assert output.index("==== b ====") < output.index("==== c ====") < output.index("==== d ====")
+    assert "==== a ====\nfrom b\n19\n" in output
+    assert output.index("==== c ====") < output.index("==== d ====")
     assert output.splitlines()[-1] == "4 passed, 0 failed"
 
 
@@ -98,7 +98,7 @@ def page(makefile: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def record(page: Path, *steps: str) -> int:
-    return run_tests.main(["--alone", *steps, "--record", str(page), "--rows", "a", "b"])
+    return run_tests.main(["--in-turn", *steps, "--record", str(page), "--rows", "a", "b"])
 
 
 def test_a_run_is_recorded_with_size_counts_and_what_each_step_said(makefile: Path, page: Path) -> None:
