@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     ROUTES,
     RULESET,
     SERVICE,
+    SYSCTL,
     TRAFFIC_CONTROL,
 )
 
@@ -78,7 +79,7 @@ _PLACES: dict[say.Question, tuple[str, ...]] = {
     (XFRM, 40, 0, 0): (IPSEC,),
 }
 # What else is known by the names and ids of links.
-_FOLLOWED = {LINKS: (LISTENERS, MANAGED_LINKS, CONTAINER_NAMESPACES, NAMESPACES, PROCESSES)}
+_FOLLOWED = {LINKS: (LISTENERS, MANAGED_LINKS, CONTAINER_NAMESPACES, NAMESPACES, PROCESSES, SYSCTL)}
 
 
 def _of_strangers(world: World, dice: random.Random) -> Space:

@@ -35,19 +35,18 @@ _FAMILY = struct.Struct("=BBH")
 
 
 def read_conntrack(most: int = MOST) -> Conntrack:
-    """Return the translated flows of UDP of this namespace, the first of them where there are more than most.
+    """Return the translated flows of UDP of this namespace, the first where there are more than most.
 
-    The kernel may load nf_conntrack_netlink for the question, as it does for conntrack(8); where it tracks no
-    connection, it is not asked, since it looks for them in all of a large table. Raises OSError when it refuses
-    (PermissionError without CAP_NET_ADMIN).
+    The kernel may load nf_conntrack_netlink for it, as for conntrack(8); where it tracks no connection, it is not
+    asked, since it looks through all of a large table. Raises OSError (PermissionError without CAP_NET_ADMIN).
     """
     try:
-        count = procfs.read_whole(f"{procfs.PROC}/sys/net/netfilter/nf_conntrack_count")
+        count = procfs.read_whole(f"{procfs.PROC}/sys/net/netfilter/nf_conntrack_count").strip()
     except FileNotFoundError:
         return Conntrack()
-    if count.strip() == b"0":
+    if count == b"0":
         return Conntrack()
-    questions = _OF_FEW if int(count) <= _FEW else _OF_MANY
+    questions = _OF_FEW if count.isdigit() and int(count[:9]) <= _FEW else _OF_MANY
     flows: list[TrackedFlow] = []
     with Netlink(NETFILTER) as netlink:
         for family, wanted in questions:

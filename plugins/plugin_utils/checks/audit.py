@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     Source,
     detail_of,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import Defect
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import DEFECT, ERROR, KINDS, Defect
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.facts import engine_of, facts_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import (
@@ -88,7 +88,9 @@ def sources_of(snapshot: HostSnapshot) -> dict[str, Any]:
 
 
 def _source(snapshot: HostSnapshot, name: str, source: Source) -> dict[str, Any]:
-    why = {} if source.read else {"kind": source.kind, "reason": source.reason}
+    # A saved snapshot may have any word for the kind, or none.
+    kind = source.kind if source.kind in (*KINDS, DEFECT) else ERROR
+    why = {} if source.read else {"kind": kind, "reason": source.reason}
     gaps = [{"kind": gap.kind, "name": gap.name, "reason": gap.reason} for gap in snapshot.gaps if gap.source == name]
     return {"read": source.read, **why, **({"gaps": gaps} if gaps else {})}
 

@@ -54,7 +54,7 @@ def test_where_no_connection_is_tracked_the_kernel_is_not_asked(
     assert read_conntrack() == Conntrack()
 
 
-@pytest.mark.parametrize(("count", "families"), [("2000\n", [socket.AF_UNSPEC]), ("2001\n", [2, 10])])
+@pytest.mark.parametrize(("count", "families"), [("2000\n", [socket.AF_UNSPEC]), ("2001\n", [2, 10]), ("", [2, 10])])
 def test_few_flows_are_asked_for_at_once_and_many_by_family(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, count: str, families: list[int]
 ) -> None:

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS, HostSnapshot, Source
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import sources_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform import ENGINE_CHECK
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import OF_EVERY_AUDIT
@@ -52,3 +54,12 @@ def test_what_was_not_read_makes_no_verdict_out_of_another(host: Callable[[], Ho
             elif "fail" in now and before <= {"pass", "not_applicable"}:
                 wrong.append(f"{check.id} says {before}, and fails without {source}, which is not among its needs")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("", "error"), ("any", "error"), ("denied", "denied"), ("defect", "defect")]
+)
+def test_a_kind_that_only_a_saved_snapshot_has_is_an_error(kind: str, shown: str) -> None:
+    snapshot = recorded_host(NAMES[0])
+    sources = {**snapshot.sources, LINKS: Source(read=False, kind=kind, reason="why")}
+    assert sources_of(replace(snapshot, sources=sources))[LINKS] == {"read": False, "kind": shown, "reason": "why"}
