@@ -21,7 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.collecting import (
     Collected,
-    DocumentError,
     HostDocument,
     NoDocumentError,
     NotReachedError,
@@ -38,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet imp
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.history import History, HistoryError, past_key
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import now
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import DocumentError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import FAILED, Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.baseline import read_baseline_here
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import counted

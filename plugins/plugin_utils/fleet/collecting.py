@@ -12,10 +12,9 @@ is used of a document is held against its type, and one that is broken is a prob
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -32,9 +31,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest 
     ManifestError,
     read_manifest,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import KEYS, NAME, VERSION
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
+    DocumentError,
+    document_in,
+    missing_keys,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import FAILED, UNREACHABLE, Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import counted
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.earlier_audit import second_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import file_stem
 
 _ENDING = ".json"
@@ -45,10 +49,6 @@ _NAMED = 5
 _LONGEST = 300
 """Characters of what is wrong with a document."""
 _NOT_REACHED = "not reached in this run: its batch (serial) has not begun"
-
-
-class DocumentError(ValueError):
-    """A document that is none; the message says in what."""
 
 
 class NoDocumentError(DocumentError):
@@ -158,22 +158,24 @@ def load(path: Path) -> HostDocument:
     """Read a document, whatever it says. Raises OSError, DocumentError."""
     file = read_regular(path, LARGEST)
     status = (file.status.st_mtime_ns, file.status.st_size, file.status.st_ino)
-    try:
-        content = json.loads(file.data)
-        header = content.get("document") if isinstance(content, dict) else None
-        if not isinstance(header, dict) or header.get("name") != NAME:
-            raise DocumentError("it is no document of an audit")
-        if header.get("version") != VERSION:
-            raise DocumentError(f"its version is {str(header.get('version'))[:_LONGEST]}, and not {VERSION}")
+    with _reading():
+        content = document_in(file.data)
         used = from_plain(_Used, content)
         audit = _audit(content, used)
+    stamp = used.run or _Run()
+    read_at = second_of(stamp.written_at) or second_of(used.host.taken_at)
+    return HostDocument(audit, read_at, stamp.id, stamp.reachability_changes, status)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Make a DocumentError of all that a document can be wrong in."""
+    try:
+        yield
     except (ValueError, RecursionError) as error:
-        raise DocumentError(safe(str(error))[:_LONGEST] or "it is no JSON") from None
+        raise DocumentError(safe(str(error))[:_LONGEST]) from None
     except MemoryError:
         raise DocumentError("to read it takes more memory than its limit") from None
-    stamp = used.run or _Run()
-    read_at = _utc(stamp.written_at) or _utc(used.host.taken_at)
-    return HostDocument(audit, read_at, stamp.id, stamp.reachability_changes, status)
 
 
 # ---- what is used of a document --------------------------------------------------------------------------------------
@@ -245,7 +247,7 @@ def _audit(content: Mapping[str, Any], used: _Used) -> Audit:
         if used.error.kind not in (UNREACHABLE, FAILED):
             raise DocumentError(f"it has an error of the kind {used.error.kind!r}")
         return Audit.not_audited(host, used.error.kind, used.error.reason)
-    missing = [key for key in KEYS if key not in content]
+    missing = missing_keys(content)
     if missing or used.platform is None or used.policy is None:
         raise DocumentError(f"it lacks {', '.join(missing or ['platform', 'policy'])}")
     timings = content["timings"]
@@ -262,16 +264,6 @@ def _audit(content: Mapping[str, Any], used: _Used) -> Audit:
     if wrong:
         raise DocumentError(f"a check has the severity {wrong[0]!r}")
     return audit
-
-
-def _utc(text: str) -> str:
-    try:
-        time = datetime.datetime.fromisoformat(text)
-        # Without a zone it is UTC, as all times of a document are.
-        time = time if time.tzinfo else time.replace(tzinfo=datetime.timezone.utc)
-        return time.astimezone(datetime.timezone.utc).isoformat(timespec="seconds")
-    except (ValueError, OverflowError):
-        return ""
 
 
 # ---- which documents count -------------------------------------------------------------------------------------------
@@ -304,10 +296,13 @@ def _of_manifest(folder: Path, manifest: Manifest) -> list[Reading]:
 
 
 def _by_their_names(paths: Iterable[Path], problems: list[str]) -> Iterable[Reading]:
-    """Without a manifest nothing but the document says of which host it is."""
+    """Without a manifest nothing but the document says of which host it is. The rest of it is read when it counts."""
     for path in paths:
         try:
-            yield Reading(load(path).audit.host, path)
+            data = read_regular(path, LARGEST).data
+            with _reading():
+                host = str(document_in(data)["host"]["inventory_name"])
+            yield Reading(host, path)
         except OSError as error:
             problems.append(f"{safe(path.name)} could not be read: {error.strerror}")
         except DocumentError as error:

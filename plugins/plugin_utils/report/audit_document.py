@@ -38,6 +38,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers 
 
 NAME = "dockernet.baseline.audit"
 VERSION = 3
+_LONGEST = 200
+"""Characters of what is quoted of a document."""
 KEYS = (
     "document",
     "host",
@@ -127,19 +129,51 @@ def _in_lines(value: Any) -> str:
     return "[\n" + ",\n".join(f"  {json.dumps(item)}" for item in value) + "\n]"
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """Read the document of a host that was audited. Raises OSError, and ValueError for what is none, or no longer."""
+class DocumentError(ValueError):
+    """A document of an audit that cannot be used; the message says why, as a clause that begins with ``it``."""
+
+
+class NoAuditError(DocumentError):
+    """What is no document of an audit at all."""
+
+
+def document_in(content: str | bytes) -> dict[str, Any]:
+    """Return the document of an audit in a JSON text: of this version, and of a host that it names.
+
+    The one place where that is checked. What else the document has may be anything. Raises DocumentError.
+    """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(content)
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}") from error
+        raise NoAuditError(f"it is no JSON: {error}") from None
+    except RecursionError:
+        raise NoAuditError("it is nested too deeply") from None
     header = document.get("document") if isinstance(document, dict) else None
-    if header != {"name": NAME, "version": VERSION}:
-        raise ValueError(f"{path} is no document of an audit, version {VERSION}")
-    missing = [key for key in KEYS if key not in document]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}")
+    if not isinstance(header, dict) or header.get("name") != NAME:
+        raise NoAuditError("it is no document of an audit")
+    if header.get("version") != VERSION:
+        raise DocumentError(f"its version is {str(header.get('version'))[:_LONGEST]}, and not {VERSION}")
+    host = document.get("host")
+    if not isinstance(host, dict) or not isinstance(host.get("inventory_name"), str):
+        raise DocumentError("it does not say of which host it is")
     return dict(document)
+
+
+def missing_keys(document: Mapping[str, Any]) -> list[str]:
+    """Return which of KEYS a document does not have; a document of a host that was audited has all of them."""
+    return [key for key in KEYS if key not in document]
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read the document of a host that was audited. Raises OSError, and DocumentError for what is none."""
+    try:
+        document = document_in(path.read_bytes())
+    except DocumentError as error:
+        raise DocumentError(f"{path}: {error}") from None
+    missing = missing_keys(document)
+    if missing:
+        raise DocumentError(f"{path}: it lacks {', '.join(missing)}")
+    return document
 
 
 def waiver_lines(waivers: Iterable[Mapping[str, Any]], *, used: bool) -> list[str]:

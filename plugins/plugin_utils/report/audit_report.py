@@ -83,7 +83,9 @@ UNREACHABLE = "unreachable"
 FAILED = "failed"
 WELL = "well"
 NO_DOCKER = "without docker"
-STATES = (UNREACHABLE, FAILED, HIGH, MEDIUM, UNKNOWN, LOW, INFO, WELL, NO_DOCKER)
+OPEN_KINDS = (HIGH, MEDIUM, UNKNOWN, LOW, INFO)
+"""What an open finding is to a summary, worst first: unknown may be anything."""
+STATES = (UNREACHABLE, FAILED, *OPEN_KINDS, WELL, NO_DOCKER)
 """What a host is to a summary, worst first."""
 
 _PROGRAMS = "sudo|su|doas|dzdo|pbrun|pfexec|pmrun|ksu|machinectl"
@@ -199,7 +201,7 @@ class Audit:
             return self.error_kind
         if self.is_without_docker:
             return NO_DOCKER
-        # Unknown may be anything; what is waived is well.
+        # What is waived is well.
         groups = {
             UNKNOWN if finding.outcome == UNKNOWN else group_of(finding)
             for finding in self.findings

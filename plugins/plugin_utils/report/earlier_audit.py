@@ -13,7 +13,6 @@ a process with limits.
 from __future__ import annotations
 
 import datetime
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_f
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import OUTCOMES, SEVERITIES, Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION
-
-_LONGEST = 200
-"""Characters of what is quoted of it."""
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_in
 
 FindingKey = tuple[str, str, str]
 """A check, and the kind and the name of its resource."""
@@ -62,17 +58,7 @@ def read_earlier(path: Path) -> EarlierDocument:
 
 def loaded(content: str | bytes) -> EarlierDocument:
     """Read the text of a document. Raises ValueError where it is none of a host that was audited."""
-    try:
-        document = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f"it is no JSON: {error}") from None
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    header = document.get("document") if isinstance(document, dict) else None
-    if not isinstance(header, dict) or header.get("name") != NAME:
-        raise ValueError("it is no document of an audit")
-    if header.get("version") != VERSION:
-        raise ValueError(f"its version is {str(header.get('version'))[:_LONGEST]}, and not {VERSION}")
+    document = document_in(content)
     if "error" in document:
         raise ValueError("in that run the host was not audited")
     audit = from_plain(EarlierAudit, document)
@@ -88,15 +74,25 @@ def key_of(finding: Finding) -> FindingKey:
 
 
 def time_of(text: str) -> datetime.datetime | None:
-    """Return a time that has a zone; None for other texts."""
+    """Return a time of a document, in UTC; None where the text is none.
+
+    Without a zone it is UTC, as all times of a document are: a snapshot that was saved elsewhere can say anything.
+    """
     try:
         time = datetime.datetime.fromisoformat(text)
-    except ValueError:
+        time = time if time.tzinfo else time.replace(tzinfo=datetime.timezone.utc)
+        return time.astimezone(datetime.timezone.utc)
+    except (ValueError, OverflowError):
         return None
-    return time if time.tzinfo else None
 
 
-def minute_of(taken_at: str) -> str:
-    """Return a time as people read it: to the minute, in UTC."""
-    time = datetime.datetime.fromisoformat(taken_at).astimezone(datetime.timezone.utc)
-    return time.strftime("%Y-%m-%dT%H:%MZ")
+def second_of(text: str) -> str:
+    """Return a time of a document to the second: ISO 8601 in UTC, empty where the text is none."""
+    time = time_of(text)
+    return time.isoformat(timespec="seconds") if time is not None else ""
+
+
+def minute_of(text: str) -> str:
+    """Return a time of a document as people read it: to the minute, in UTC; empty where the text is none."""
+    time = time_of(text)
+    return time.strftime("%Y-%m-%dT%H:%MZ") if time is not None else ""

@@ -113,14 +113,15 @@ const LETTERS = { high: 'H', medium: 'M', low: 'L', info: 'i', unknown: '?', wai
 const KINDS = { h: 'high', m: 'medium', l: 'low', u: 'unknown', i: 'info', w: 'waived', p: 'pass', n: 'not_applicable' };
 const WORDS = { not_applicable: 'not applicable', failed: 'audit failed' };
 const NONE = { unreachable: 'not audited', failed: 'not audited', 'without docker': 'not applicable' };
-const SEVERITIES = ['high', 'medium', 'low', 'unknown', 'info', 'waived'];
-const OPEN = ['high', 'medium', 'low', 'unknown', 'info'];
 const word = (kind) => WORDS[kind] || kind;
 const css = (kind) => kind.replace(' ', '-').replace('_', '-');
 const badge = (kind) => h('span', { class: `badge ${css(kind)}` },
   h('span', { class: 'mark', 'aria-hidden': 'true' }, LETTERS[kind] || '?'), word(kind));
 
 let fleet = null;
+/** Kinds of findings that are counted, worst first; those that are not waived. */
+let countedKinds = [];
+let openKinds = [];
 let hosts = [];
 const byName = new Map();
 const wellFormed = (text) => text.replace(/\p{Cs}/gu, '\ufffd');
@@ -129,15 +130,18 @@ async function load() {
   const [[overview], index] = await Promise.all(
     ['overview', 'index'].map((id) => unpacked(document.getElementById(id))));
   fleet = JSON.parse(overview);
+  countedKinds = fleet.kinds;
+  openKinds = countedKinds.filter((kind) => kind !== 'waived');
   // In the first run all is new, which says nothing.
   const isFirst = fleet.trend.length < 2;
   hosts = index.map((line) => {
-    const [name, state, high, medium, low, unknown, info, waived, fresh, regressed, fixed, closed, label, codes, block,
-      at] = JSON.parse(line);
-    return { name, state: fleet.states[state], rank: state, counts: { high, medium, low, unknown, info, waived },
+    const [name, state, ...values] = JSON.parse(line);
+    const counts = Object.fromEntries(countedKinds.map((kind) => [kind, values.shift()]));
+    const [fresh, regressed, fixed, closed, label, codes, block, at] = values;
+    return { name, state: fleet.states[state], rank: state, counts,
       fresh: isFirst ? 0 : fresh, regressed, fixed, closed: Boolean(closed), label, codes: isFirst ? codes.toLowerCase() : codes, block, line: at, folded: name.toLowerCase() };
   });
-  const weight = (host) => SEVERITIES.map((kind) => host.counts[kind]);
+  const weight = (host) => countedKinds.map((kind) => host.counts[kind]);
   for (const host of hosts) host.weight = weight(host);
   hosts.sort((a, b) => {
     if (a.rank !== b.rank) return a.rank - b.rank;
@@ -163,9 +167,9 @@ function countChecks() {
     }
   }
   const of = (column, kind) => column.counts[kind] || 0;
-  fleet.open = fleet.columns.filter((column) => SEVERITIES.some((kind) => of(column, kind)));
+  fleet.open = fleet.columns.filter((column) => countedKinds.some((kind) => of(column, kind)));
   fleet.open.sort((a, b) => {
-    for (const kind of SEVERITIES) if (of(a, kind) !== of(b, kind)) return of(b, kind) - of(a, kind);
+    for (const kind of countedKinds) if (of(a, kind) !== of(b, kind)) return of(b, kind) - of(a, kind);
     return a.id < b.id ? -1 : 1;
   });
 }
@@ -266,7 +270,7 @@ function totals() {
   const tile = (state) => h('button', { type: 'button', class: `tile ${css(state)}`, 'data-state': state,
     'aria-pressed': 'false', onclick: () => toggle('state', state) },
     h('strong', {}, number(run.states[state])), badge(state));
-  const open = OPEN.map((kind) => run.findings[kind] ? `${number(run.findings[kind])} ${kind}` : '').filter(Boolean);
+  const open = openKinds.map((kind) => run.findings[kind] ? `${number(run.findings[kind])} ${kind}` : '').filter(Boolean);
   const waived = run.findings.waived ? `; ${number(run.findings.waived)} waived` : '';
   const failed = ['high', 'medium', 'low', 'info'].reduce((sum, kind) => sum + (run.findings[kind] || 0), 0);
   const unchanged = failed - run.new - run.regressed;
@@ -286,14 +290,14 @@ function totals() {
 function checksTable() {
   const most = 8;
   const of = (column, kind) => column.counts[kind] || 0;
-  const affected = (column) => OPEN.reduce((sum, kind) => sum + of(column, kind), 0);
+  const affected = (column) => openKinds.reduce((sum, kind) => sum + of(column, kind), 0);
   const largest = Math.max(1, ...fleet.open.map(affected));
   const row = (column) => {
-    const kind = SEVERITIES.find((name) => of(column, name));
-    const parts = SEVERITIES.filter((name) => of(column, name)).map((name) => `${number(of(column, name))} ${name}`);
+    const kind = countedKinds.find((name) => of(column, name));
+    const parts = countedKinds.filter((name) => of(column, name)).map((name) => `${number(of(column, name))} ${name}`);
     const bar = s('svg', { class: 'bar', viewBox: '0 0 100 8', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
     let x = 0;
-    for (const name of OPEN) {
+    for (const name of openKinds) {
       const width = (of(column, name) / largest) * 100;
       if (width) bar.append(s('rect', { x, y: 0, width, height: 8, class: `fill ${css(name)}` }));
       x += width;
@@ -399,7 +403,7 @@ function makeHostList() {
   const [state, stateLabel] = choice('state', 'State',
     fleet.states.filter((name) => hosts.some((host) => host.state === name)).map((name) => [name, word(name)]));
   const [severity, severityLabel] = choice('severity', 'Has findings',
-    SEVERITIES.filter((kind) => hosts.some((host) => host.counts[kind])).map((kind) => [kind, kind]));
+    countedKinds.filter((kind) => hosts.some((host) => host.counts[kind])).map((kind) => [kind, kind]));
   const [check, checkLabel] = choice('check', 'Check', fleet.open.map((column) => [column.id, column.id]));
   const [change, changeLabel] = choice('change', 'Change', [...isOld() ? [['changed', 'new or regressed'], ['new', 'new'],
     ['regressed', 'regressed'], ['fixed', 'fixed']] : [], ['closed', 'gate closed']]);
@@ -459,7 +463,7 @@ function makeHostList() {
   }
 
   function row(host, at) {
-    const counts = SEVERITIES.filter((kind) => host.counts[kind]).map((kind) =>
+    const counts = countedKinds.filter((kind) => host.counts[kind]).map((kind) =>
       h('span', { class: `number ${css(kind)}`, title: `${number(host.counts[kind])} ${word(kind)}` },
         h('span', { class: 'hidden' }, `${word(kind)} `), h('span', { 'aria-hidden': 'true' }, LETTERS[kind]),
         number(host.counts[kind])));
@@ -526,7 +530,7 @@ function matching() {
     if (filter.severity && !host.counts[filter.severity]) return false;
     if (column) {
       const { kind, changed } = codeOf(host, column);
-      if (!SEVERITIES.includes(kind)) return false;
+      if (!countedKinds.includes(kind)) return false;
       if (filter.severity && kind !== filter.severity) return false;
       if (filter.change === 'changed' && !changed) return false;
     }

@@ -52,7 +52,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet imp
     FleetHost,
     RunTotals,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import STATES
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import OPEN_KINDS, STATES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.diagnosis_page import hops_in
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
     WAIVED,
@@ -75,8 +75,10 @@ _SEEN = 200_000
 
 # A check on a host, as one character: how it ended at its worst. Upper case where something of it is new or regressed.
 _CODES = {"high": "h", "medium": "m", "low": "l", UNKNOWN: "u", INFO: "i", WAIVED: "w", PASS: "p", NOT_APPLICABLE: "n"}
-_ORDER = "hmluiwpn-"
 _ABSENT = "-"
+_COUNTED = (*OPEN_KINDS, WAIVED)
+"""Kinds of findings that are counted for each host, worst first."""
+_ORDER = "".join(_CODES[kind] for kind in (*_COUNTED, PASS, NOT_APPLICABLE)) + _ABSENT
 
 
 def fleet_page(fleet: Fleet, write: Callable[[str], object]) -> None:
@@ -122,6 +124,7 @@ def _overview(fleet: Fleet, pages: _Pages) -> dict[str, Any]:
         "vanished": [[item.host, item.last_seen, item.state] for item in fleet.vanished],
         "problems": list(fleet.problems),
         "states": STATES,
+        "kinds": _COUNTED,
         "checks": [[check, pages.titles.get(check, "")] for check in pages.columns],
     }
 
@@ -276,8 +279,8 @@ class _Pages:
         self._block = _Compressed()
 
     def _counted(self, host: FleetHost) -> tuple[list[int], str, int, int]:
-        """Findings by severity, unknown and waived; the code of each check; how many are new, and regressed."""
-        counts = dict.fromkeys(("high", "medium", "low", UNKNOWN, INFO, WAIVED), 0)
+        """Findings by their kind; the code of each check; how many are new, and regressed."""
+        counts = dict.fromkeys(_COUNTED, 0)
         worst: dict[str, str] = {}
         changed: set[str] = set()
         new = regressed = 0

@@ -12,7 +12,6 @@ release: whatever is wrong with it is a problem that is named, and no failure.
 
 from __future__ import annotations
 
-import datetime
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +46,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.earlier_
     loaded,
     minute_of,
     read_earlier,
+    second_of,
     time_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import (
@@ -152,7 +152,7 @@ def _compared(earlier: EarlierDocument, later: EarlierDocument) -> LastRun:
     fixed, unknown_now = _only_in(before.findings, now.findings)
     reached = _reached(earlier.reachability, later.reachability)
     return LastRun(
-        read_then.astimezone(datetime.timezone.utc).isoformat(timespec="seconds"),
+        second_of(before.host.taken_at),
         _by_check(finding for finding in new if not is_waived(finding)),
         _by_check(fixed),
         sorted({*unknown_then, *unknown_now})[:_CHECKS],

@@ -11,12 +11,12 @@ No name of a resource is a label: the number of series is bounded by the number 
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.earlier_audit import time_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import counted_as
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate
 
@@ -80,14 +80,8 @@ def _findings(audit: Audit) -> Iterable[Sample]:
 def _time(audit: Audit) -> list[Sample]:
     if audit.error_kind:
         return []
-    try:
-        taken = datetime.datetime.fromisoformat(str(audit.document["host"]["taken_at"]))
-    except ValueError:
-        # A snapshot that was saved elsewhere can say anything.
-        return []
-    # Without a zone it is UTC, as all times of the document are.
-    taken = taken if taken.tzinfo else taken.replace(tzinfo=datetime.timezone.utc)
-    return [({"host": audit.host}, int(taken.timestamp()))]
+    taken = time_of(str(audit.document["host"]["taken_at"]))
+    return [({"host": audit.host}, int(taken.timestamp()))] if taken is not None else []
 
 
 def _labels(labels: Mapping[str, str]) -> str:

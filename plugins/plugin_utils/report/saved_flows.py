@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY, read_snapshot_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import Flows, flows_of
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import NAME, VERSION
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
+    DocumentError,
+    NoAuditError,
+    document_in,
+)
 
 SECONDS = 60.0
 """For reading and comparing both."""
@@ -56,18 +59,15 @@ def changes_between(before: Path, after: Path) -> list[str]:
 def _flows(path: Path) -> Flows:
     try:
         text = read_regular(path, LARGEST).data.decode("utf-8")
-        document = json.loads(text)
-        header = document.get("document") if isinstance(document, dict) else None
-        if isinstance(header, dict) and header.get("name") == NAME:
-            if header.get("version") != VERSION:
-                raise SavedFlowsError(f"{path}: its version is {str(header.get('version'))[:20]}, and not {VERSION}")
-            return flows_of(document.get("reachability"))
-        return Flows(AuditContext(read_snapshot_text(text), Settings()).matrix)
+        try:
+            return flows_of(document_in(text).get("reachability"))
+        except NoAuditError:
+            return Flows(AuditContext(read_snapshot_text(text), Settings()).matrix)
     except OSError as error:
         raise SavedFlowsError(f"{path} could not be read: {error.strerror}") from error
+    except DocumentError as error:
+        raise SavedFlowsError(f"{path}: {error}") from error
     except (ValueError, RecursionError) as error:
-        if isinstance(error, SavedFlowsError):
-            raise
         raise SavedFlowsError(
             f"{path} is neither a document of an audit nor a snapshot that can be compared: {error}"
         ) from error

@@ -79,6 +79,16 @@ def test_without_a_manifest_all_documents_count(tmp_path: Path) -> None:
         assert fleet.problems == ["other.json: it is no document of an audit"]
 
 
+def test_without_a_manifest_a_damaged_document_is_a_host_that_was_not_audited(tmp_path: Path) -> None:
+    write_run(tmp_path, [document("web1"), document("web2")], "a")
+    (tmp_path / "fleet" / "run.json").unlink()
+    (tmp_path / "web1.json").write_text(changed(findings=[{}]))
+    with fleet_in(tmp_path) as fleet:
+        assert [host.audit.error_kind for host in fleet.hosts] == ["failed", ""]
+        (said,) = fleet.problems
+    assert "web1.json" in said
+
+
 def test_no_host_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NoHostError, match="no document of an audit in"), fleet_in(tmp_path):
         pass
@@ -97,12 +107,13 @@ def changed(**keys: Any) -> str:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("", "Expecting value"),
-        ("[" * 100_000, ""),
+        ("", "it is no JSON: Expecting value"),
+        ("[" * 100_000, "it is nested too deeply"),
         ("9" * 10_000, ""),
         ('{"document": {"name": "dockernet.baseline.audit", "version": 2}}', "its version is 2, and not 3"),
         ("[]", "it is no document of an audit"),
         ('"\\ud800"', "it is no document of an audit"),
+        (without("host"), "it does not say of which host it is"),
         (without("timings"), "it lacks timings"),
         (changed(timings=[]), "its timings have no phases"),
         (changed(timings={"phases": {"a": "b"}}), "its timings have no phases"),

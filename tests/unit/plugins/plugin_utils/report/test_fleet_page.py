@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet
@@ -55,6 +56,24 @@ def test_each_host_is_in_the_index_and_has_its_findings() -> None:
         found = [told(item[:-1], texts) for item in details.get("findings", [])]
         assert sorted((item[0], item[5]) for item in found) == sorted((item.check, item.summary) for item in wanted)
         assert sum(line[2:8]) == len(wanted)
+
+
+def test_kinds_of_findings_are_ordered_as_states_of_hosts_are() -> None:
+    data = data_in(page_of(synthetic_fleet(1)))
+    (overview,) = data["overview"]
+    assert overview["kinds"] == [*(state for state in STATES if state in overview["kinds"]), "waived"]
+
+
+def test_of_a_check_that_is_unknown_of_one_resource_and_low_of_another_unknown_is_shown() -> None:
+    (host,) = synthetic_fleet(1).hosts
+    example = host.audit.findings[0]
+    findings = [
+        replace(example, check="a.x", outcome="fail", severity="low", waiver=None),
+        replace(example, check="a.x", outcome="unknown"),
+    ]
+    host = replace(host, audit=replace(host.audit, findings=findings), ages={})
+    (line,) = data_in(page_of(replace(synthetic_fleet(1), hosts=[host])))["index"]
+    assert line[13].lower() == "u"
 
 
 def test_matrix_says_what_the_document_says() -> None:

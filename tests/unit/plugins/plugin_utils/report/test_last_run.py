@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_do
     plain_finding,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import not_audited
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.earlier_audit import minute_of, second_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import (
     CheckChange,
     LastRun,
@@ -139,6 +140,8 @@ def _of(**changes: Any) -> str:
         ('{"document": 5}', "no document of an audit"),
         (_of(document={"name": "dockernet.baseline.audit", "version": 2}), "its version is 2, and not 3"),
         (_of(document={"name": "dockernet.baseline.audit", "version": ["x"]}), "its version is ['x'], and not 3"),
+        (_of(host=5), "does not say of which host"),
+        (_of(host={"inventory_name": 5, "taken_at": THEN}), "does not say of which host"),
         (_of(findings=[{"check": "a.x"}]), "findings"),
         (_of(findings="none"), "findings"),
         (_of(findings=[{**plain_finding(finding("a.x")), "severity": "grave"}]), "the severity 'grave'"),
@@ -156,6 +159,8 @@ def _of(**changes: Any) -> str:
         "no header",
         "version",
         "version of another type",
+        "no host",
+        "a host without a name",
         "a finding without its fields",
         "no list of findings",
         "severity",
@@ -360,3 +365,19 @@ def test_no_earlier_reachability_does_harm(tmp_path: Path, spoiled: Any) -> None
     found = since(tmp_path, document_text({**before, "reachability": part}), reached(WEB))
     assert found.problem == ""
     assert [words.partition(":")[0] for words in found.reachability] == ["not compared"]
+
+
+@pytest.mark.parametrize(
+    ("text", "minute"),
+    [
+        ("2026-12-01T10:00:30+01:00", "2026-12-01T09:00Z"),
+        ("2026-12-01T10:00:30", "2026-12-01T10:00Z"),
+        ("0001-01-01T00:00:00+14:00", ""),
+        ("yesterday", ""),
+        ("", ""),
+    ],
+    ids=["a zone", "no zone", "before the first year", "no time", "empty"],
+)
+def test_a_time_of_a_document_is_in_utc(text: str, minute: str) -> None:
+    assert minute_of(text) == minute
+    assert second_of(text)[:16] == minute.rstrip("Z")
