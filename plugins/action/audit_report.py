@@ -32,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
+    problem_in_words,
     write_whole,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
@@ -94,7 +95,7 @@ class ActionModule(ActionBase):
                     begin_run(folder_of(arguments["output_dir"]), task_vars or {})
                 audit, answer["files"] = _write(audit, gate, arguments["output_dir"], arguments["formats"])
             except OSError as error:
-                return _unreported(arguments, host, f"output_dir: {error}")
+                return _unreported(arguments, host, f"output_dir: {problem_in_words(error)}")
         # Not what the audit's own result has: Ansible prints the whole result where the gate fails.
         if audit.last_run and audit.last_run is not known:
             answer["since_last_run"] = to_plain(audit.last_run)

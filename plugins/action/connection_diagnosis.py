@@ -30,6 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
+    problem_in_words,
     write_whole,
 )
 
@@ -149,5 +150,5 @@ def _kept(host: str, output_dir: str, packed: Any) -> str:
     try:
         write_whole(path, unpack(packed))
     except OSError as error:
-        raise AnsibleActionFail(f"output_dir: {error}") from error
+        raise AnsibleActionFail(f"output_dir: {problem_in_words(error)}") from None
     return str(path)

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
+    problem_in_words,
     write_whole,
 )
 
@@ -78,6 +79,6 @@ def _written(report: Report, output_dir: str) -> dict[str, str]:
         try:
             write_whole(path, text_of(report))
         except OSError as error:
-            raise AnsibleActionFail(f"output_dir: {error}") from error
+            raise AnsibleActionFail(f"output_dir: {problem_in_words(error)}") from None
         paths[f"{kind}_path"] = str(path)
     return paths

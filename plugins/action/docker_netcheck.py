@@ -49,6 +49,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_do
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
+    problem_in_words,
     write_whole,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun, compare_with_last_run
@@ -138,7 +139,7 @@ def _begin(output_dir: str, task_vars: dict[str, Any]) -> None:
     try:
         begin_run(folder_of(output_dir), task_vars)
     except OSError as error:
-        raise AnsibleActionFail(f"output_dir: {error}") from error
+        raise AnsibleActionFail(f"output_dir: {problem_in_words(error)}") from None
 
 
 def _written(found: dict[str, Any], path: Path, compared: LastRun | None) -> dict[str, Any]:
@@ -146,7 +147,7 @@ def _written(found: dict[str, Any], path: Path, compared: LastRun | None) -> dic
     try:
         write_whole(path, stamped(found[_TEXT], compared.reachability if compared else ()))
     except OSError as error:
-        raise AnsibleActionFail(f"output_dir: {error}") from error
+        raise AnsibleActionFail(f"output_dir: {problem_in_words(error)}") from None
     kept = ("msg", "summary", "used_waivers", "unused_waivers", *_BESIDE)
     return {**{key: found[key] for key in kept if key in found}, "document_path": str(path)}
 

@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.facts_ta
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
+    problem_in_words,
     write_whole,
 )
 
@@ -71,5 +72,5 @@ def _write(host: str, tables: list[FactsTable], directory: str) -> dict[str, str
         for found in tables:
             write_whole(paths[found.name], csv_text(found))
     except OSError as error:
-        raise AnsibleActionFail(f"output_dir: {error}") from error
+        raise AnsibleActionFail(f"output_dir: {problem_in_words(error)}") from None
     return {name: str(path) for name, path in paths.items()}

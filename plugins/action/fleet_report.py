@@ -40,7 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate imp
     VARIABLE,
     Gate,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import folder_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import folder_of, problem_in_words
 
 _BESIDE, _NONE = "auto", "none"
 _HISTORY = "history.sqlite3"
@@ -101,7 +101,7 @@ def _wrong(arguments: Mapping[str, Any]) -> str:
         return f"history_days: expected at least 1, found {arguments['history_days']}"
     missing = next((name for name in arguments["directories"] if not folder_of(name).is_dir()), None)
     if missing is not None:
-        return f"directories: {missing}: there is no such directory"
+        return f"directories: {missing}: {'it is no' if folder_of(missing).exists() else 'there is no such'} directory"
     return ""
 
 
@@ -116,7 +116,10 @@ def _report(arguments: Mapping[str, Any]) -> dict[str, Any]:
             files = write_fleet_files(fleet, gate, output, arguments["formats"])
             lines = _DETAILS[arguments["detail"]](fleet, files, arguments["width"])
             return {**encodable(_result(fleet, files)), "lines": lines}
-    except (OSError, NoHostError, ChangedError, HistoryError) as error:
+    except OSError as error:
+        problem = encodable(problem_in_words(error))
+        return {"failed": True, "gate": NOT_AUDITED, "msg": f"no report was written: {problem}"}
+    except (NoHostError, ChangedError, HistoryError) as error:
         return {"failed": True, "gate": NOT_AUDITED, "msg": f"no report was written: {encodable(str(error))}"}
 
 

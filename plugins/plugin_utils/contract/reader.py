@@ -58,12 +58,14 @@ def load_contract(path: str) -> Contract:
         if place.stat().st_size > LARGEST:
             raise WrongValueError("contract", f"{place} has more than {LARGEST} bytes", path)
         text = place.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise WrongValueError("contract", f"{place} cannot be read: {error}", path) from error
+    except OSError as error:
+        raise WrongValueError("contract", f"{place} cannot be read: {error.strerror}", path) from None
+    except UnicodeError as error:
+        raise WrongValueError("contract", f"{place} is no text in UTF-8: {error}", path) from None
     try:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 (_Loader is a safe one)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise WrongValueError("contract", f"{place} is no YAML: {safe(' '.join(str(error).split()))}", path) from error
+        raise WrongValueError("contract", f"{place} is no YAML: {safe(' '.join(str(error).split()))}", path) from None
     return read_contract(data, f"contract {place.name}")
 
 

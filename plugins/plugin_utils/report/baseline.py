@@ -177,7 +177,8 @@ def _plain(path: Path, host: str) -> dict[str, Any]:
         if time_of(earlier.host.taken_at) is None:
             raise ValueError("it does not say when the host was read")
     except FileNotFoundError:
-        return {**_NOTHING, "problem": f"{path.name} does not exist"}
+        missing = path.name if path.parent.is_dir() else f"the directory {path.parent}"
+        return {**_NOTHING, "problem": f"{missing} does not exist"}
     except OSError as error:
         return {**_NOTHING, "problem": f"{path.name} could not be read: {error.strerror}"}
     except (ValueError, RecursionError) as error:

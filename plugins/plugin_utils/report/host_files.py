@@ -41,6 +41,16 @@ def file_of(host: str, folder: Path, kind: str) -> Path:
     return folder / f"{file_stem(host)}.{kind}"
 
 
+def problem_in_words(error: OSError) -> str:
+    """Return what is wrong with a file or directory, with its path."""
+    reason = str(error.strerror or error)
+    if isinstance(error, FileExistsError):
+        reason = "it is no directory"
+    elif isinstance(error, NotADirectoryError):
+        reason = "a part of this path is no directory"
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all; make its directory where there is none.
 
@@ -54,7 +64,11 @@ def write_whole(path: Path, text: str) -> None:
 def whole_file(path: Path) -> Iterator[Callable[[str], object]]:
     """Give the body what writes pieces of such a file, which takes its place at the end of the body. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        # By the name that is known, and not by that of the temporary file.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield file.write

@@ -91,8 +91,9 @@ def test_history_is_where_it_is_wanted(audited: Path, tmp_path: Path) -> None:
         ({"directories": []}, "directories: expected at least one"),
         ({"history_days": 0}, "history_days: expected at least 1, found 0"),
         ({"directories": ["none"]}, "directories: {place}/none: there is no such directory"),
+        ({"directories": ["file"]}, "directories: {place}/file: it is no directory"),
         ({"directories": ["empty"]}, "no report was written: no document of an audit in"),
-        ({"output_dir": "file"}, "no report was written: [Errno"),
+        ({"output_dir": "file"}, "no report was written: {place}/file: it is no directory"),
     ],
 )
 def test_what_cannot_be_reported_fails(audited: Path, options: dict[str, Any], problem: str) -> None:

@@ -307,6 +307,8 @@ def test_without_a_baseline_everything_is_new_and_the_reason_is_said(
     assert problem in result["msg"]
     assert "No baseline: edge1.json" in capsys.readouterr().out
     assert (result["baseline"]["known"], result["baseline"]["new"]) == (0, 1)
+    nowhere = report(tmp_path / "now", now, fail_on="low", baseline=str(tmp_path / "nowhere"))
+    assert nowhere["baseline"]["problem"] == f"the directory {tmp_path / 'nowhere'} does not exist"
 
 
 def test_a_directory_that_is_not_there_and_one_file_will_do(tmp_path: Path) -> None:
