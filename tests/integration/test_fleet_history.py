@@ -94,8 +94,8 @@ def hosts(tmp_path: Path) -> dict[str, dict[str, Any]]:
 
 def test_directories_of_several_controllers_are_one_report(hosts: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     inventory = inventory_in(tmp_path, {**hosts, "lost": LOST})
-    names = [*hosts, "lost"]
-    for folder, part in (("a", names[:7]), ("b", names[6:])):
+    names = [*list(hosts)[:4], "lost"]
+    for folder, part in (("a", names[:3]), ("b", names[2:])):
         run(AUDIT, inventory, *part, audit_output_dir=str(tmp_path / folder), audit_history="none")
         assert not (tmp_path / folder / "history.sqlite3").exists()
     directories = [str(tmp_path / "a"), str(tmp_path / "b")]
@@ -106,7 +106,7 @@ def test_directories_of_several_controllers_are_one_report(hosts: dict[str, dict
     assert [host["host"] for host in report["hosts"]] == sorted(names)
     (problem,) = report["problems"]
     assert problem.startswith("1 host in more than one directory: the later reading counts, that in ")
-    assert problem.endswith("/b: web06")
+    assert problem.endswith("/b: web02")
     assert f"Problem: {problem[:40]}" in done.out
     formats = ["html", "json", "csv", "junit", "sarif", "prometheus", "markdown"]
     run(REPORT, inventory, **{**wishes, "report_directories": ",".join(directories), "report_formats": formats})
@@ -154,6 +154,7 @@ def test_hosts_of_later_batches_are_not_reached_until_their_turn(fresh_host: Hos
     assert seen.rc == NOT_AUDITED, seen.out
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_leaves_whole_reports_and_the_next_one_goes_on(
     hosts: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
