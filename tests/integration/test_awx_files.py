@@ -68,6 +68,7 @@ def test_the_playbook_gives_each_module_arguments_that_it_has(awx: Path, tmp_pat
         assert words in done.stdout
 
 
+@pytest.mark.long
 def test_slices_are_merged_into_one_report(tmp_path: Path) -> None:
     snapshot = tmp_path / "healthy.json"
     snapshot.write_text(SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",)).snapshot().to_json())

@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.lab.host import Host
@@ -75,7 +74,6 @@ def audit(lab: Lab, host: Host, folder: Path, contract: Path) -> tuple[int, dict
     return done.rc, found
 
 
-@pytest.mark.smoke
 def test_what_a_contract_says_of_a_host_is_what_connections_do(fresh_host: Host, lab: Lab, tmp_path: Path) -> None:
     fresh_host.deploy(SHOP)
     contract = tmp_path / "contract.yml"

@@ -87,9 +87,17 @@ def test_the_page_has_a_transcript_of_each() -> None:
     ("words", "problem"),
     [
         (["-e", "from=web"], "to is missing"),
-        (["-e", "from=web", "-e", "to=203.0.113.9", "-e", "port=0"], "port: '0' is no port"),
-        (["-e", "from=web", "-e", "to=203.0.113.9:443", "-e", "protocol=sctp"], "protocol: 'sctp' is not one of"),
-        (["-e", "published=8080", "-e", "to=web"], "published: it stands for"),
+        *(
+            pytest.param(words, problem, marks=pytest.mark.long)
+            for words, problem in (
+                (["-e", "from=web", "-e", "to=203.0.113.9", "-e", "port=0"], "port: '0' is no port"),
+                (
+                    ["-e", "from=web", "-e", "to=203.0.113.9:443", "-e", "protocol=sctp"],
+                    "protocol: 'sctp' is not one of",
+                ),
+                (["-e", "published=8080", "-e", "to=web"], "published: it stands for"),
+            )
+        ),
     ],
 )
 def test_a_wrong_question_is_one_error_before_any_host_is_asked(tmp_path: Path, words: list[str], problem: str) -> None:

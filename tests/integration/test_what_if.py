@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,37 +62,40 @@ def assert_as_predicted(before: HostSnapshot, changes: list[dict[str, Any]], aft
     return [change.words for change in compare(flows(before), flows(with_changes(before, read_changes(changes))))]
 
 
-def test_a_port_that_is_published_at_any_address(shop: Host) -> None:
-    for host_ip in ("", "127.0.0.1", shop.address):
-        before = read_host(shop)
-        shop.docker("rm", "--force", "db")
-        again = replace(DB, publish=[f"{host_ip}:15432:5432" if host_ip else "15432:5432"])
-        shop.docker(*container_command(again))
-        wait_for_servers(shop, again)
-        after = read_host(shop)
-        publish = {"container": "db", "port": 5432, "host_port": 15432, "host_ip": host_ip}
-        said = assert_as_predicted(before, [{"publish": publish}], after)
-        assert any("db:5432/tcp" in line and line.startswith("new: ") for line in said)
-        shop.docker("rm", "--force", "db")
-        shop.docker(*container_command(DB))
-        wait_for_servers(shop, DB)
-        assert_as_predicted(after, [{"unpublish": {"container": "db", "host_port": 15432}}], read_host(shop))
+@pytest.mark.parametrize(
+    "where", ["own", *(pytest.param(where, marks=pytest.mark.long) for where in ("any", "loopback"))]
+)
+def test_a_port_that_is_published_at_any_address(shop: Host, where: str) -> None:
+    host_ip = {"own": shop.address, "any": "", "loopback": "127.0.0.1"}[where]
+    before = read_host(shop)
+    shop.docker("rm", "--force", "db")
+    again = replace(DB, publish=[f"{host_ip}:15432:5432" if host_ip else "15432:5432"])
+    shop.docker(*container_command(again))
+    wait_for_servers(shop, again)
+    after = read_host(shop)
+    publish = {"container": "db", "port": 5432, "host_port": 15432, "host_ip": host_ip}
+    said = assert_as_predicted(before, [{"publish": publish}], after)
+    assert any("db:5432/tcp" in line and line.startswith("new: ") for line in said)
+    shop.docker("rm", "--force", "db")
+    shop.docker(*container_command(DB))
+    wait_for_servers(shop, DB)
+    assert_as_predicted(after, [{"unpublish": {"container": "db", "host_port": 15432}}], read_host(shop))
 
 
-def test_networks_that_are_added_with_containers(shop: Host) -> None:
-    for number, (internal, icc) in enumerate(itertools.product((False, True), repeat=2)):
-        name = f"more{number}"
-        before = read_host(shop)
-        words = ["--internal"] if internal else []
-        option = f"com.docker.network.bridge.enable_icc={str(icc).lower()}"
-        shop.docker("network", "create", *words, "--opt", option, name)
-        for container in ("db", "peer"):
-            shop.docker("network", "connect", name, container)
-        after = read_host(shop)
-        connects = [{"connect": {"network": name, "container": container}} for container in ("db", "peer")]
-        assert_as_predicted(before, [{"network": {"name": name, "internal": internal, "icc": icc}}, *connects], after)
-        shop.docker("network", "disconnect", name, "db")
-        assert_as_predicted(after, [{"disconnect": {"network": name, "container": "db"}}], read_host(shop))
+@pytest.mark.parametrize("icc", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("internal", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_networks_that_are_added_with_containers(shop: Host, internal: bool, icc: bool) -> None:
+    before = read_host(shop)
+    words = ["--internal"] if internal else []
+    option = f"com.docker.network.bridge.enable_icc={str(icc).lower()}"
+    shop.docker("network", "create", *words, "--opt", option, "more")
+    for container in ("db", "peer"):
+        shop.docker("network", "connect", "more", container)
+    after = read_host(shop)
+    connects = [{"connect": {"network": "more", "container": container}} for container in ("db", "peer")]
+    assert_as_predicted(before, [{"network": {"name": "more", "internal": internal, "icc": icc}}, *connects], after)
+    shop.docker("network", "disconnect", "more", "db")
+    assert_as_predicted(after, [{"disconnect": {"network": "more", "container": "db"}}], read_host(shop))
 
 
 def test_icc_off_on_the_default_network(shop: Host) -> None:
@@ -152,6 +154,7 @@ LIBRARY = "usr/lib/x86_64-linux-gnu/libdevmapper.so.1.02.1"
 """What dockerd of Debian 12 needs besides, and no host of Debian 13 has."""
 
 
+@pytest.mark.long
 @pytest.mark.kinds("debian13")
 def test_an_engine_that_is_upgraded_from_20_10_to_26_1_and_28_5(shop: Host, lab: Lab, tmp_path: Path) -> None:
     """By the programs of other kinds of host on one host: all three have packages that share one containerd."""

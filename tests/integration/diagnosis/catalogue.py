@@ -32,7 +32,7 @@ def parameters() -> list[Any]:
 def _marks(fault: Fault) -> list[pytest.MarkDecorator]:
     marks = [pytest.mark.kinds(*fault.kinds)]
     if fault.everywhere:
-        marks += [pytest.mark.engines, pytest.mark.smoke]
+        marks.append(pytest.mark.engines)
     if fault.long:
         marks.append(pytest.mark.long)
     return marks

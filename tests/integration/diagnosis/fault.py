@@ -67,7 +67,7 @@ class Fault:
     of_iptables: bool = False
     """Whether it is about a rule or a chain that only an engine which uses iptables has."""
     everywhere: bool = False
-    """Whether `make test` tries it on hosts of all kinds."""
+    """Whether `make test` tries it on a host of each generation of the engine."""
     missed: str = ""
     """Why another cause than the true one may come first; such faults count as missed."""
     long: bool = False

@@ -69,6 +69,7 @@ FAULTS = (
             neighbours_forgotten,
         ),
         seen=NOTHING_COMES,
+        long=True,
     ),
     Fault(
         "container's port detached from the bridge",
@@ -76,6 +77,7 @@ FAULTS = (
         EGRESS,
         port("client", "ip link set PORT nomaster", "ip link set PORT master app0"),
         seen=NOTHING_COMES,
+        long=True,
     ),
     Fault(
         "container's port down",
@@ -98,7 +100,7 @@ FAULTS = (
         long=True,
     ),
     Fault("internal network", "internal_network", MOVED_OUT, moved("inner", "mover"), seen=NOTHING_COMES),
-    Fault("icc off", "icc_off", MOVED, moved("quiet", "mover", "rival"), everywhere=True),
+    Fault("icc off", "icc_off", MOVED, moved("quiet", "mover", "rival")),
     Fault(
         "hairpin off on the container's port",
         "hairpin_off",

@@ -89,6 +89,7 @@ FAULTS = (
         PUBLISHED,
         both(inside("web", "ip link set eth0 arp off", "ip link set eth0 arp on"), neighbours_forgotten),
         seen=NOTHING_COMES,
+        long=True,
     ),
     Fault(
         "rules of iptables inside",
@@ -112,6 +113,7 @@ FAULTS = (
             "nft 'table inet own { chain i { type filter hook input priority 0; tcp dport 80 drop; }; }'",
             "nft delete table inet own",
         ),
+        long=True,
     ),
     Fault("resolver of the container dead", "resolver_dead", BY_NAME, resolver_of_the_container_dead, NOTHING_COMES),
     Fault("name server outside dead", "upstream_dns_dead", BY_NAME, name_server_silent),

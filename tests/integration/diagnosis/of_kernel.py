@@ -161,6 +161,7 @@ FAULTS = (
         "interface_forwarding_off",
         PUBLISHED,
         sysctl("net.ipv4.conf.eth0.forwarding", "0"),
+        long=True,
     ),
     Fault(
         "IPv6 forwarding off",
@@ -178,6 +179,7 @@ FAULTS = (
             "ip rule delete pref 78; ip route flush table 78",
         ),
         seen=NOTHING_COMES,
+        long=True,
     ),
     Fault(
         "longer route for half of the network leads out",
@@ -185,6 +187,7 @@ FAULTS = (
         PUBLISHED,
         commands("ip route add 10.77.1.0/25 dev eth0", "ip route delete 10.77.1.0/25 dev eth0"),
         seen=NOTHING_COMES,
+        long=True,
     ),
     Fault(
         "no default route of the host",
@@ -205,6 +208,7 @@ FAULTS = (
             f"ip xfrm policy add src {APP.subnet} dst 0.0.0.0/0 dir out action block",
             f"ip xfrm policy delete src {APP.subnet} dst 0.0.0.0/0 dir out",
         ),
+        long=True,
     ),
     Fault(
         "strict rp_filter with routes apart",

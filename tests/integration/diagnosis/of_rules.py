@@ -47,7 +47,6 @@ FAULTS = (
         "masquerade_missing",
         EGRESS,
         rules_changed(f"iptables -t nat -D POSTROUTING -s {APP.subnet} ! -o app0 -j MASQUERADE"),
-        everywhere=True,
         of_iptables=True,
     ),
     Fault(
@@ -65,13 +64,13 @@ FAULTS = (
         PUBLISHED,
         rule("DOCKER-USER -i eth0 -p tcp -m conntrack --ctorigdstport 8080 --ctdir ORIGINAL -j DROP"),
         of_iptables=True,
+        long=True,
     ),
     Fault(
         "DOCKER-USER drops the way back",
         "docker_user_drops_reply",
         EGRESS,
         rule("DOCKER-USER -i eth0 -o app0 -s 203.0.113.0/24 -j DROP"),
-        everywhere=True,
         of_iptables=True,
     ),
     Fault(
@@ -97,6 +96,7 @@ FAULTS = (
         both(rule(f"{DNAT} {RIVAL}:80"), rule(f"FORWARD -d {RIVAL} -j ACCEPT")),
         seen=(ANSWERED_BY_ANOTHER,),
         also=("dnat_to_wrong_container",),
+        long=True,
     ),
     Fault(
         "INPUT drops what is for docker-proxy",

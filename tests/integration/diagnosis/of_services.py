@@ -110,7 +110,7 @@ FAULTS = (
         server_on_loopback,
         seen=(REFUSED,),
     ),
-    Fault("processes stopped", "process_stopped", PUBLISHED, processes_stopped),
+    Fault("processes stopped", "process_stopped", PUBLISHED, processes_stopped, long=True),
     Fault("server stopped", "process_stopped", NEIGHBOUR, server_stopped, also=("accept_queue_full",), long=True),
     Fault("container paused", "process_paused", PUBLISHED, container_paused),
     Fault("docker-proxy killed", "proxy_missing", TO_NEIGHBOUR, proxy_killed, seen=(REFUSED,), everywhere=True),
