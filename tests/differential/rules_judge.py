@@ -93,7 +93,7 @@ def try_case(case: RulesCase, quiet: float = QUIET_SECONDS) -> Outcome:
         prober.close()
         lab.close()
     view = HostView.of(snapshot)
-    view.neighbours = _Known(view.traverser, view.ipsec)
+    view.neighbours = _Known(view.traverser, view.ipsec, view.host.fib)
     return Outcome(loaded, snapshot, [_compare(view, *pair) for pair in zip(loaded.probes, observed, strict=True)])
 
 

@@ -16,6 +16,7 @@ Messages of neighbour discovery (RFC 4861) pass the rules of the host as any pac
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
@@ -26,6 +27,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Port,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import IpsecPolicies
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
+    UNICAST,
+    Fib,
+    route_query,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     ARP,
     ARP_REPLY,
@@ -216,10 +222,11 @@ _IN, _OUT, _ACROSS = (PREROUTING, INPUT), (OUTPUT, POSTROUTING), (PREROUTING, FO
 class Neighbours:
     """What rules of the host do to its neighbour discovery."""
 
-    def __init__(self, traverser: Traverser, ipsec: IpsecPolicies) -> None:
-        """Take the rules of the host and its IPsec policies."""
+    def __init__(self, traverser: Traverser, ipsec: IpsecPolicies, fib: Fib) -> None:
+        """Take the rules of the host, its IPsec policies and its routes."""
         self._traverser = traverser
         self._ipsec = ipsec
+        self._fib = fib
         self._known: dict[tuple[str, str, int, int], str] = {}
 
     def obstacle_to_host(self, device: str, port: str, requester: int, target: int) -> str:
@@ -287,11 +294,28 @@ class Neighbours:
             stopped = [passage for passage in passages if passage.verdict != ACCEPT]
             if stopped:
                 return decision_text(stopped[0])
-            flight = passages[0].flight
+            mark, flight = flight.mark, passages[0].flight
+            elsewhere = self._sent_elsewhere(flight, device) if hook == OUTPUT and flight.mark != mark else ""
+            if elsewhere:
+                return elsewhere
         if flight.ttl != HOPS:
             return _unheard(flight)
         undelivered = self._ipsec.delivering(flight, device) if hooks is _IN else None
         return "" if undelivered is None else undelivered.text
+
+    def _sent_elsewhere(self, flight: Flight, device: str) -> str:
+        """Whether the host looks for another route as rules of OUTPUT change the mark (ip6_route_me_harder()).
+
+        What is for many, or for a link-local address, stays on its link (rt6_need_strict()).
+        """
+        address = IPv6Address(flight.daddr)
+        if address.is_multicast or address.is_link_local:
+            return ""
+        decision = self._fib.lookup(route_query(flight))
+        if (decision.kind, decision.device) == (UNICAST, device):
+            return ""
+        way = f"by {decision.device}" if decision.device else f"nowhere ({decision.why or decision.kind})"
+        return f"a rule of OUTPUT gives it a mark, by which its route leads {way}"
 
 
 def _unheard(flight: Flight) -> str:

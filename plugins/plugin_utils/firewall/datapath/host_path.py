@@ -120,13 +120,13 @@ class HostPath:
         """The route of what the host itself sends.
 
         That of a new connection of IPv6 is the one that its source was chosen for, without a source
-        (ip6_dst_lookup_tail()), unless its socket was bound to one; IPv4 asks once more with it (ip_route_connect()).
+        (ip6_dst_lookup_tail()), unless its socket was bound to one; IPv4 asks once more with it, if there is one at all
+        (ip_route_connect()).
         """
         fib = self._view.host.fib
-        unbound = flight.family == 6 and self._leg.is_request and not flight.bound
-        if unbound and flight.protocol in (TCP, UDP):
+        if self._leg.is_request and not flight.bound and flight.protocol in (TCP, UDP):
             found = fib.lookup(route_query(flight)._replace(source=0))
-            if found.kind in (UNICAST, LOCAL, UNCERTAIN):
+            if (found.kind in (UNICAST, LOCAL, UNCERTAIN)) == (flight.family == 6):
                 return found
         return fib.lookup(route_query(flight))
 

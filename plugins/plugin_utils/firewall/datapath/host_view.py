@@ -107,7 +107,7 @@ class HostView:
         )
         self.ipsec = IpsecPolicies(None if _was_refused(snapshot, IPSEC) else snapshot.ipsec, self.host.links)
         self.traverser = Traverser(self.book, HostSurroundings(self.host))
-        self.neighbours = Neighbours(self.traverser, self.ipsec)
+        self.neighbours = Neighbours(self.traverser, self.ipsec, self.host.fib)
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
         self.socket_owners = SocketOwners(snapshot.proxies, snapshot.containers)
         self.unit_filters = UnitFilters(snapshot.service)

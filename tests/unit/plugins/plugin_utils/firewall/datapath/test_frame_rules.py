@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, Link, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Ipsec,
+    Link,
+    PolicyRule,
+    Route,
+    Ruleset,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Origin, Packet, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import Neighbours
@@ -227,7 +233,7 @@ ADVERTISED = "-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT\n"
 def neighbours(rules: str, *, policy: str = "DROP") -> Neighbours:
     chains = f":INPUT {policy} [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
     book = read_rulebook(Ruleset({"ip6tables-legacy-save": f"*filter\n{chains}{rules}COMMIT\n"}))
-    return Neighbours(Traverser(book, HostSurroundings(HOST)), IpsecPolicies(Ipsec(), {}))
+    return Neighbours(Traverser(book, HostSurroundings(HOST)), IpsecPolicies(Ipsec(), {}), HOST.fib)
 
 
 def test_without_rules_nothing_is_in_doubt() -> None:
@@ -262,6 +268,23 @@ def test_output_counts_as_well(kind: int) -> None:
     known = neighbours(f"-A OUTPUT -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j DROP\n", policy="ACCEPT")
     assert bool(known.obstacle_to_host("br0", "", CONTAINER, GATEWAY)) is (kind == 136)
     assert bool(known.obstacle_from_host("br0", "", GATEWAY, CONTAINER)) is (kind == 135)
+
+
+def test_an_answer_that_a_mark_sends_by_another_device_is_not_heard() -> None:
+    host = Stack(
+        "host",
+        [*HOST.links.values(), Link(4, "eth1", up=True, addresses=["fe80::2/64"])],
+        [Route("fd00::/64", 254, interfaces=[3]), Route("::/0", 107, interfaces=[4])],
+        [PolicyRule(1000, 6, table=107, mark=7, mask=0xFFFFFFFF), PolicyRule(32766, 6, table=254)],
+        [],
+    )
+    rules = "*mangle\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -d fd00::/16 -j MARK --set-xmark 0x{}/0xffffffff\nCOMMIT\n"
+    for mark, is_stopped in ((7, True), (8, False)):
+        book = read_rulebook(Ruleset({"ip6tables-legacy-save": rules.format(mark)}))
+        known = Neighbours(Traverser(book, HostSurroundings(host)), IpsecPolicies(Ipsec(), {}), host.fib)
+        assert ("by eth1" in known.obstacle_to_host("br0", "", CONTAINER, GATEWAY)) is is_stopped
+        # A question is for a group of the link, wherever routes lead.
+        assert known.obstacle_from_host("br0", "", GATEWAY, CONTAINER) == ""
 
 
 def test_the_rule_is_named() -> None:
