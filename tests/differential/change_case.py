@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.uncovered import Open, uncovered_on
 
 from tests.differential.contract_case import Scene
-from tests.differential.learned_case import Due, Learned, reached
+from tests.differential.learned_case import Due, Learned, Pair, reached
 from tests.differential.matrix_questions import BEYOND
 
 
@@ -48,14 +48,23 @@ class Consequences:
     unknown: int = 0
     """Intents, and kinds of origins for what no intent covers, of which the audit says that it does not know."""
     unsettled: int = 0
-    """Intents that depend on machines that the lab does not have as well."""
+    """Intents that machines decide which the lab does not have."""
+    allowed: int = 0
+    """New pairs that words of the contract select, so that there is nothing to find."""
+    gone: int = 0
+    """Lost pairs of which a container is gone, and that intents about several containers miss nothing of."""
+    unneeded: int = 0
+    """Other lost pairs that no intent needs."""
     void: str = ""
     """Why there was no change."""
     wrong: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What to look at: pairs that nothing was found of, intents that are not settled."""
 
     def __str__(self) -> str:
         return (
-            f"{self.words}: {self.new} new, {self.lost} lost, {self.intents} intents, {self.findings} findings, "
+            f"{self.words}: {self.new} new ({self.allowed} allowed), {self.lost} lost ({self.gone} gone, "
+            f"{self.unneeded} unneeded), {self.intents} intents, {self.findings} findings, "
             f"{self.unknown} unknown, {self.unsettled} unsettled, {len(self.wrong)} wrong"
         )
 
@@ -76,7 +85,31 @@ def consequences(
     if fulfilled.findings:
         found.wrong.append(f"before the change: {fulfilled.findings} findings")
     _hold(found, intents, *after)
+    _count_unnamed(found, Learned(intents, after[1]), now - then, then - now, after[1])
     return found
+
+
+def _count_unnamed(found: Consequences, learned: Learned, new: set[Pair], lost: set[Pair], scene: Scene) -> None:
+    """Count what changed and no finding is due of."""
+    uncovered = {(origin, name) for name, origins in learned.uncovered().items() for origin in origins}
+    resources = {(origin, what): origin.name if what == OUTSIDE else what for origin, what in new}
+    allowed = [pair for pair in new if (pair[0], resources[pair]) not in uncovered]
+    missing = {why for due in learned.due() for why in due.why}
+    names = {somebody.name for somebody in scene.everybody}
+    unnamed = [pair for pair in lost if not any(_is_named(pair, why) for why in missing)]
+    gone = [pair for pair in unnamed if {pair[0].name, pair[1].partition(":")[0]} - names - _ELSEWHERE]
+    found.allowed, found.gone, found.unneeded = len(allowed), len(gone), len(unnamed) - len(gone)
+    found.notes += [f"allowed: {origin} to {what}" for origin, what in allowed]
+    found.notes += [f"nothing found of what was lost: {origin} to {what}" for origin, what in unnamed]
+
+
+def _is_named(pair: Pair, missing: str) -> bool:
+    origin, what = pair
+    asked = what if what != OUTSIDE else f"{OUTSIDE}:"
+    return missing.startswith(f"{OUTSIDE if origin.kind == OUTSIDE else origin} ") and f" to {asked}" in missing
+
+
+_ELSEWHERE = {"", OUTSIDE, "eth0", "eth1"}
 
 
 def _hold(found: Consequences, intents: Sequence[Mapping[str, Any]], snapshot: HostSnapshot, scene: Scene) -> None:
@@ -108,6 +141,7 @@ def _hold_intent(found: Consequences, due: Due, judgement: Judgement) -> None:
         found.unknown += 1
     elif judgement.state != due.state and due.depends:
         found.unsettled += 1
+        found.notes.append(f"unsettled: {judgement.intent}: {judgement.state} {missing}, but {due}")
     elif judgement.state != due.state:
         seen = f"{judgement.state} {missing or judgement.reason}"
         found.wrong.append(f"{judgement.intent}: {seen}, but {due.state}: {due.why[:_NAMED]}")

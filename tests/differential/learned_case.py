@@ -188,10 +188,10 @@ class Learned:
         missing: list[str] = []
         for origin in askers.origins:
             some = [one for one in self._by_origin.get(origin, ()) if _is_at(one[0], to)]
-            if not some or (
-                origin.kind == OUTSIDE and self._scene.apart & {question.member for question, dummy in some}
-            ):
+            left_out = {question.member for question, dummy in some} or self._scene.apart
+            if origin.kind == OUTSIDE and self._scene.apart & left_out:
                 return _due(missing, depends=True)
+            # Where nothing is asked for any more, nothing answers.
             if not any(outcome.seen == ANSWERED for dummy, outcome in some):
                 missing.append(f"{askers.called(origin)} to {to['address']}:{_port(to['port'])}")
         return _due(missing, depends=askers.together and bool(missing))

@@ -142,7 +142,7 @@ def _printer(verbose: bool) -> Callable[[Report], None]:
                 text += f"; traced: {len(traced.probes)}, {len(traced.agreeing)} as predicted"
                 text += f", {len(traced.differing)} not, {traced.repeated} repeated"
         shown = [*report.wrong, *(report.unknown if verbose else ())]
-        shown += [*report.matrix.complaints, *report.change.wrong]
+        shown += [*report.matrix.complaints, *report.change.wrong, *(report.change.notes if verbose else ())]
         shown += map(str, [*report.traces.differing, *(report.traces.left_open if verbose else ())])
         if shown or verbose:
             text = "\n".join([text, str(case), *(_words(entry, verbose=verbose) for entry in shown)])

@@ -74,10 +74,12 @@ def _contracts(reports: Sequence[Report]) -> list[str]:
         total = {name: sum(getattr(one, name) for one in changes) for name in _OF_CHANGES}
         moved = sum(bool(one.new or one.lost) for one in changes)
         lines.append(
-            f"one change of a host: {len(changes)} hosts, on {moved} of them with {total['new']} new and "
-            f"{total['lost']} lost connections; {total['intents']} learned intents, {total['findings']} findings, "
+            f"one change of a host: {len(changes)} hosts, on {moved} of them with {total['new']} new connections "
+            f"({total['allowed']} that the contract's words allow) and {total['lost']} lost ones ({total['gone']} of "
+            f"containers that are gone, where an intent is about others as well; {total['unneeded']} that no intent "
+            f"needs); {total['intents']} learned intents, {total['findings']} findings, "
             f"{sum(len(one.wrong) for one in changes)} wrong, {total['unknown']} unknown, {total['unsettled']} that "
-            "depend on machines that the lab does not have"
+            "machines decide which the lab does not have"
         )
     return lines if held else []
 
@@ -88,7 +90,7 @@ _STATES = (
     ("unmatched", "that select nothing"),
     ("unknown", "unknown"),
 )
-_OF_CHANGES = ("new", "lost", "intents", "findings", "unknown", "unsettled")
+_OF_CHANGES = ("new", "allowed", "lost", "gone", "unneeded", "intents", "findings", "unknown", "unsettled")
 
 
 def write(reports: Sequence[Report], seed: int, seconds: float, page: Path = PAGE) -> None:

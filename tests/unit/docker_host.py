@@ -202,6 +202,12 @@ class DockerHost:
                 self._add("raw", "PREROUTING", f"-d {endpoint.address}/32 ! -i {bridge.device} -j DROP")
         return container
 
+    def publish(self, container: Container, binding: PublishedPort) -> None:
+        """Publish one port more of a container that was added."""
+        container.published.append(binding)
+        (bridge,) = (item for item in self.networks if item.name == container.endpoints[0].network)
+        self._publish(binding, bridge, str(container.endpoints[0].address))
+
     def _plug(
         self, bridge: Bridge, number: int, place: int, inside: list[Link], routes: list[Route], *, isolated: bool
     ) -> Endpoint:

@@ -44,6 +44,20 @@ _ENDINGS = ("-j DROP", "-j ACCEPT", "-j REJECT --reject-with icmp-port-unreachab
 def random_docker_host(seed: int) -> DockerHost:
     """The host that belongs to a seed."""
     dice = random.Random(seed)  # noqa: S311
+    host = _with_rules(dice)
+    for maker in dice.choices((_fixed_neighbour, _port), k=dice.choice((0, 0, 1, 3))):
+        maker(host, dice, host.networks)
+    _traffic_control(host, seed)
+    _shared_mac(host, seed)
+    return host
+
+
+def plain_docker_host(seed: int) -> DockerHost:
+    """The same host without what leaves open where frames go: neighbours, bridge ports, filters of ``tc``."""
+    return _with_rules(random.Random(seed))  # noqa: S311
+
+
+def _with_rules(dice: random.Random) -> DockerHost:
     host = DockerHost(
         layout=dice.choice((27, 28)),
         proxy=dice.random() < 0.6,
@@ -73,10 +87,6 @@ def random_docker_host(seed: int) -> DockerHost:
         if dice.random() < 0.2:
             # As docker run --sysctl does it.
             host.container_namespaces[place] = replace(space, sysctls={"net.ipv4.conf.all.rp_filter": "1"})
-    for maker in dice.choices((_fixed_neighbour, _port), k=dice.choice((0, 0, 1, 3))):
-        maker(host, dice, bridges)
-    _traffic_control(host, seed)
-    _shared_mac(host, seed)
     return host
 
 
