@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from benchmarks.audit import module_on
+from benchmarks.audit import NETCHECK, module_on
 from benchmarks.lab_hosts import Load, add, fill
 from benchmarks.measuring import on_host
 from tests.lab.breaks import DAEMON_JSON
@@ -32,7 +32,7 @@ def measure(host: Host, rounds: int) -> None:
     host.write(DAEMON_JSON, json.dumps({"userland-proxy": False, "live-restore": True}))
     host.restart_docker()
     fill(host, load_of(0))
-    program = {"audit": module_on(host, "audit")}
+    program = {"audit": module_on(host, NETCHECK, "audit")}
     empty = on_host(host, program, rounds)["audit"]
     print(f"{host.name}, engine {host.engine_version}; an empty host: {empty.wall:.2f} s, cpu {empty.cpu:.2f} s")
     print(

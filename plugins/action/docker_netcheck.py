@@ -28,6 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit im
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import learned_from
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.connection_plugins import load_connection_plugins
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, stamped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
@@ -53,6 +54,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     write_whole,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun, compare_with_last_run
+
+load_connection_plugins()
 
 MODULE = "dockernet.baseline.docker_netcheck"
 _TEXT = "text"
