@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.run import exclusive
+
 from tests.faults.edits import Edit, Goal
 from tests.faults.runs import Outcome, run_module
 from tests.faults.view import View, settle
 from tests.lab.host import Host
 
-FIRST_OF_CHANGE = "lock.exclusive"
+FIRST_OF_CHANGE = f"{exclusive.__module__.rpartition('.')[2]}.{exclusive.__name__}:"
 """From here on a run changes things; before, it only reads."""
 SPARE_ATTEMPTS = 3
 """A run can end before its kill. So many times as many attempts as kills are made at most."""
