@@ -154,6 +154,8 @@ class Path:
     """Source address that the one who answers sees; empty when nobody was reached or it is not known."""
     undetermined: list[str] = field(default_factory=list)
     """For ``unknown``: each thing that would have to be known, with the rule it stands in."""
+    undetermined_mechanisms: list[str] = field(default_factory=list)
+    """As ``mechanism`` of a step; empty for rules."""
     decided_at: Optional[int] = None
     """Index of the deciding step in ``steps``; None when there is none."""
     responder: Optional[Responder] = None

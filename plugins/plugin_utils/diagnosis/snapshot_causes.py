@@ -45,6 +45,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_
     unresolved,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import is_for_name_server
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    IPSEC_POLICY,
+    POLICY_RULE,
+    TRAFFIC_CONTROL,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import NEIGHBOUR as UNRESOLVED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPV6, TRANSPORTS
 
 
@@ -179,8 +185,8 @@ def _lost_size(case: Case) -> Iterator[Evidence]:
 
 def _doubts(case: Case) -> Iterator[Candidate]:
     """What the evaluator leaves open, where it names a thing that can drop packets."""
-    for doubt in case.path.undetermined:
-        if "IPsec" in doubt:
+    for doubt, mechanism in zip(case.path.undetermined, case.path.undetermined_mechanisms):
+        if mechanism == IPSEC_POLICY:
             yield Candidate(
                 "ipsec_policy",
                 f"An IPsec policy may take or block the packet: {doubt}",
@@ -189,7 +195,7 @@ def _doubts(case: Case) -> Iterator[Candidate]:
                 remediation=Remediation("Exclude Docker's subnets from the IPsec policy (ip xfrm policy shows it)"),
                 at_most=POSSIBLE,
             )
-        if "policy rule" in doubt:
+        if mechanism == POLICY_RULE:
             yield Candidate(
                 "policy_route",
                 f"A policy rule of the host may send the packet elsewhere: {doubt}",
@@ -198,9 +204,9 @@ def _doubts(case: Case) -> Iterator[Candidate]:
                 remediation=Remediation("Correct the policy rule (ip rule show, ip route show table all)"),
                 at_most=POSSIBLE,
             )
-        if "the hardware address of" in doubt:
+        if mechanism == UNRESOLVED:
             yield replace(unresolved(case, doubt, "the packet"), evidence=_read(f"Not decided: {doubt}"))
-        if "tc filter" in doubt or "queueing discipline" in doubt or "XDP program" in doubt:
+        if mechanism == TRAFFIC_CONTROL:
             yield Candidate(
                 "traffic_control",
                 f"A program or a filter at a device may drop the packet: {doubt}",

@@ -158,7 +158,7 @@ class Flight:
         return other
 
 
-# Mechanisms of a step.
+# Mechanisms of a step, and of a doubt.
 FORWARDING = "forwarding"
 """It is off."""
 RP_FILTER = "rp_filter"
@@ -170,6 +170,28 @@ HAIRPIN = "hairpin"
 """It is off."""
 NEIGHBOUR = "neighbour"
 """Its hardware address is not learnt."""
+IPSEC_POLICY = "ipsec_policy"
+TRAFFIC_CONTROL = "traffic_control"
+"""A filter, a queueing discipline or a program at a device."""
+
+
+class Doubt(str):
+    """What would have to be known, in words, and what of the host that is; other doubts are about rules."""
+
+    __slots__ = ("mechanism",)
+    mechanism: str
+
+    @classmethod
+    def about(cls, mechanism: str, text: str) -> Doubt:
+        """A doubt about one of the mechanisms."""
+        found = cls(text)
+        found.mechanism = mechanism
+        return found
+
+
+def mechanism_of(doubt: str) -> str:
+    """Return what of the host a doubt is about; empty for one that is about a rule, or about something else."""
+    return doubt.mechanism if isinstance(doubt, Doubt) else ""
 
 
 class Step(NamedTuple):

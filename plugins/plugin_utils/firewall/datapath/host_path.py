@@ -46,8 +46,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     FORWARDING,
+    IPSEC_POLICY,
     POLICY_RULE,
     ROUTE_KIND,
+    Doubt,
     Flight,
     Passage,
 )
@@ -512,7 +514,9 @@ def undetermined_on_bridge(leg: LegContext, before: Flight, branch: Branch, brid
     the default always.
     """
     found = leg.view.ipsec.sending(branch.flight, bridge) if _is_translated(before, branch.flight) else None
-    return None if found is None else leg.undetermined(branch, f"of the frame on {bridge}: {found.text}")
+    if found is None:
+        return None
+    return leg.undetermined(branch, Doubt.about(IPSEC_POLICY, f"of the frame on {bridge}: {found.text}"))
 
 
 def _is_translated(before: Flight, after: Flight) -> bool:
@@ -535,5 +539,5 @@ def _end(leg: LegContext, branch: Branch, found: PolicyEffect | None, kind: str,
     if found is None:
         return None
     if not found.is_certain:
-        return leg.undetermined(branch, found.text)
+        return leg.undetermined(branch, Doubt.about(IPSEC_POLICY, found.text))
     return LegResult(kind, branch.note(leg.name, IPSEC, "drop", found.text), found.text, error=own_call)

@@ -51,7 +51,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     UNICAST,
     RouteQuery,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import IPSEC_POLICY, Doubt, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import Traverser
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     is_link_local,
@@ -231,7 +231,8 @@ def _inner_stack(space: ContainerNamespace, name: str) -> Stack:
     foreign = [table for table in space.tables if not is_for_name_server(space, table)]
     doubt = f"container {name} has rules of its own ({', '.join(foreign)})" if foreign else ""
     if space.ipsec:
-        doubt = doubt or f"container {name} has IPsec policies of its own; see nsenter -n -t PID ip xfrm policy"
+        text = f"container {name} has IPsec policies of its own; see nsenter -n -t PID ip xfrm policy"
+        doubt = doubt or Doubt.about(IPSEC_POLICY, text)
     settings = NamespaceSettings(space.sysctls)
     return Stack(
         f"container {name}",

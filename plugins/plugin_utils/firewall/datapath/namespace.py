@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     Fib,
     RouteQuery,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import TRAFFIC_CONTROL, Doubt
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
     ICMP,
@@ -290,7 +291,8 @@ class DeviceControls:
         """
         if not self._read:
             where = _where(devices[0], owner, devices[0])
-            return f"whether a tc filter or a queueing discipline drops it on {where}: none could be read"
+            text = f"whether a tc filter or a queueing discipline drops it on {where}: none could be read"
+            return Doubt.about(TRAFFIC_CONTROL, text)
         if not self._found:
             return ""
         keys = [(device, direction, family) for device in devices]
@@ -302,7 +304,8 @@ class DeviceControls:
         return self._first([(device, way, question) for device in devices for way in (INGRESS, EGRESS)], owner)
 
     def _first(self, keys: list[tuple[str, str, int]], owner: str) -> str:
-        return next((_words(self._found[key], owner, key[0]) for key in keys if key in self._found), "")
+        found = next(((key[0], self._found[key]) for key in keys if key in self._found), None)
+        return "" if found is None else Doubt.about(TRAFFIC_CONTROL, _words(found[1], owner, found[0]))
 
     def _add(
         self, above: _Above, link: Link, direction: str, families: tuple[int, ...], entry: TrafficControl | None

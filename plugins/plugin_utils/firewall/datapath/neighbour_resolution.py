@@ -55,6 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     MARTIAN,
     NEIGHBOUR,
     RP_FILTER,
+    Doubt,
     Flight,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
@@ -292,7 +293,8 @@ def resolve_on_bridge(
     barred = None if is_told else obstacle_to_solicitation(bridge, requester.port, target.port)
     doubt = _who_takes_it(bridge, requester, target, family, source, neighbour)
     if not doubt and barred is not None and not barred.is_certain and not barred.is_loss_at_worst:
-        doubt = f"whether {who} learns the hardware address of {address_text(family, neighbour)}: {barred.text}"
+        what = f"whether {who} learns the hardware address of {address_text(family, neighbour)}: {barred.text}"
+        doubt = Doubt.about(NEIGHBOUR, what)
     if doubt:
         return Resolution(None, (leg.undetermined(branch, doubt),))
     stop = None
@@ -365,7 +367,8 @@ def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighb
     reason = f"{who} does not learn the hardware address of {text}: {stop.text}"
     if stop.is_certain:
         return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason, NEIGHBOUR),))
-    perhaps = branch.perhaps(f"whether {who} knows the hardware address of {text}: {stop.text}")
+    doubt = Doubt.about(NEIGHBOUR, f"whether {who} knows the hardware address of {text}: {stop.text}")
+    perhaps = branch.perhaps(doubt)
     return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason, NEIGHBOUR),))
 
 

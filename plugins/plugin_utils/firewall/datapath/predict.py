@@ -43,7 +43,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.reply_path import Start
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Step
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, Step, mechanism_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
     ICMP,
@@ -114,7 +114,14 @@ def _agreed(endings: list[Ending], problems: list[str]) -> Path:
         return Path(first.verdict, first.observed, first.reason, [], words, source, responder=first.responder)
     seen = {ending.observed for ending in endings} if not problems else set()
     reason = f"it depends on {undetermined[0]}" if undetermined else first.reason
-    return Path(UNKNOWN, first.observed if len(seen) == 1 else UNKNOWN, reason, undetermined=undetermined)
+    return Path(
+        UNKNOWN,
+        first.observed if len(seen) == 1 else UNKNOWN,
+        reason,
+        # As plain texts: they go into results, and to other processes.
+        undetermined=[str(doubt) for doubt in undetermined],
+        undetermined_mechanisms=[mechanism_of(doubt) for doubt in undetermined],
+    )
 
 
 def _levelled(endings: list[Ending]) -> list[Ending]:

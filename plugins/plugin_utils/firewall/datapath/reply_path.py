@@ -41,7 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     UNICAST,
     RouteQuery,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import IPSEC_POLICY, Doubt, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ACK,
@@ -202,7 +202,9 @@ class ReplyPath:
             why = decision.why or "whether the host sends a reset that it has no route for"
             return self._leg.context.undetermined(branch, why)
         found = self._view.ipsec.sending(error.flight, outgoing_device(decision))
-        return None if found is None else self._leg.context.undetermined(branch, f"of the reset: {found.text}")
+        if found is None:
+            return None
+        return self._leg.context.undetermined(branch, Doubt.about(IPSEC_POLICY, f"of the reset: {found.text}"))
 
     def _reset_controlled(self, branch: Branch) -> LegResult | None:
         """The end of a reset at the bridge port that it goes out by, and inside; None where nothing is in its way."""

@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     PolicyRule,
     Route,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import POLICY_RULE, Doubt, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import BITS, parse_prefix
 
 _INITIAL = {
@@ -98,10 +98,9 @@ class PolicyDatabase:
                 continue
             applies = _applies(rule, query)
             if applies is None:
-                yield RuleAction(
-                    "",
-                    why=f"whether policy rule {rule.priority} applies ({', '.join(rule.other) or 'its mark or port'})",
-                )
+                condition = ", ".join(rule.other) or "its mark or port"
+                why = Doubt.about(POLICY_RULE, f"whether policy rule {rule.priority} applies ({condition})")
+                yield RuleAction("", why=why)
                 return
             if not applies or rule.action == "nop":
                 continue

@@ -394,6 +394,15 @@ def test_a_predicted_cause_is_likely_and_with_a_probe_that_agrees_certain(
         assert {item.kind for item in found.causes[0].evidence} >= {"prediction", "probe"}
 
 
+def test_words_of_a_rule_that_leaves_it_open_name_no_other_cause() -> None:
+    words = '-m recent --rcheck --name "IPsec, policy rule, tc filter, the hardware address of" -j DROP'
+    case = case_of(with_rule("filter", "DOCKER-USER", words), OUT)
+    assert any("tc filter" in doubt for doubt in case.path.undetermined)
+    assert case.path.undetermined_mechanisms == [""] * len(case.path.undetermined)
+    causes = {item.cause for item in diagnose(case).causes}
+    assert not causes & {"ipsec_policy", "policy_route", "neighbour_unresolved", "traffic_control"}
+
+
 def test_that_docker_proxy_accepts_proves_nothing_of_its_container() -> None:
     host = with_rule("filter", "OUTPUT", f"-o {BRIDGE} -p tcp -m tcp --dport 80 -j DROP")
     case = probed(case_of(host, Question("db", "web:80/tcp")), "answered")

@@ -237,6 +237,7 @@ def test_a_reset_by_a_bridge_port_meets_the_policies_of_its_route(policy: IpsecP
     found = predict(HostView.of(host.snapshot()), Packet(Origin("container", "peer"), "172.18.0.2", "tcp", 80))
     assert found.observed == observed
     assert ("of the reset: " in found.because) == (observed == "unknown")
+    assert found.undetermined_mechanisms == (["ipsec_policy"] if observed == "unknown" else [])
 
 
 def test_policies_that_could_not_be_read_and_snapshots_that_do_not_know_them() -> None:
@@ -245,6 +246,7 @@ def test_policies_that_could_not_be_read_and_snapshots_that_do_not_know_them() -
     found = predict(HostView.of(replace(snapshot, sources=refused)), EGRESS)
     assert found.verdict == "unknown"
     (doubt,) = found.undetermined
+    assert found.undetermined_mechanisms == ["ipsec_policy"]
     assert "an IPsec policy" in doubt
     assert doubt.endswith("none could be read")
     older = {name: source for name, source in snapshot.sources.items() if name != "ipsec"}

@@ -89,6 +89,7 @@ def test_a_filter_of_the_host_leaves_open_what_passes_it(host: DockerHost, where
         path = ask(host, question)
         assert (path.verdict, path.observed) == ("unknown", "unknown")
         (doubt,) = path.undetermined
+        assert path.undetermined_mechanisms == ["traffic_control"]
         assert doubt.startswith(f"what a tc filter on {where} ({direction}, u32, action mirred) ")
         assert doubt.endswith(f"; see {look}")
     assert ask(host, BESIDE).observed == "answered"
