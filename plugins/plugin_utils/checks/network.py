@@ -80,7 +80,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import SharedMac
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import (
+    Bridge,
+    BridgeNode,
+    SharedMac,
+    WrongEntry,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import family_of
@@ -295,7 +300,7 @@ def _judge_endpoint(context: AuditContext) -> list[Verdict]:
         if text:
             broken.setdefault(container.id, (container, []))[1].append(text)
     found = [_failed(container, texts) for container, texts in broken.values()]
-    found += [*_shared_macs(context), *unread_inside(snapshot)]
+    found += [*_shared_macs(context), *_wrong_neighbours(context), *unread_inside(snapshot)]
     evidence = {"attachments of containers to bridge networks": len(places)}
     return found or [passed(host, ENDPOINT.title, evidence)]
 
@@ -406,13 +411,61 @@ def _shared(network: Network, shared: SharedMac) -> Verdict:
     )
 
 
+def _wrong_neighbours(context: AuditContext) -> Iterator[Verdict]:
+    """One verdict for each end of a network that has such entries."""
+    view = context.view
+    for network in context.snapshot.networks:
+        bridge = view.bridges.get(network.bridge or "")
+        by_holder: dict[BridgeNode, list[WrongEntry]] = {}
+        for entry in bridge.wrong_entries(view.host) if bridge is not None else ():
+            by_holder.setdefault(entry.holder, []).append(entry)
+        for holder, entries in by_holder.items():
+            if bridge is not None:
+                yield _misdirected(context.snapshot, network, bridge, holder, entries)
+
+
+def _misdirected(
+    snapshot: HostSnapshot, network: Network, bridge: Bridge, holder: BridgeNode, entries: list[WrongEntry]
+) -> Verdict:
+    sent = [
+        f"what is for {entry.address} ({entry.owner.stack.label}, {entry.owner.mac_on(bridge)}) is sent to {entry.mac}"
+        for entry in entries
+    ]
+    commands = [f"ip neigh del {entry.address} dev {holder.device}" for entry in entries]
+    owner = next((item for item in snapshot.containers if item.name == holder.stack.container), None)
+    words = f"permanent neighbour entries on {holder.device}: {listed(sent, _NAMED, '; ')}"
+    evidence: dict[str, Any] = {"neighbour entries": sent, "interface": holder.device}
+    impact = (
+        "Frames for another MAC address come to another machine or to none, and no question corrects such an entry. "
+        "Where it is of the gateway, nothing reaches the outside, and no answer goes back there."
+    )
+    if owner is None:
+        return failed(
+            resources.network(network),
+            f"Network {network.name}: wrong {words}",
+            evidence,
+            impact,
+            Remediation(f"Delete them: {listed(commands, _NAMED, '; ')}. Find out what set them"),
+        )
+    return failed(
+        resources.container(owner),
+        f"{owner.name}: wrong {words}",
+        evidence,
+        impact,
+        Remediation(
+            f"Restart {owner.name}, which empties its neighbour table, or delete them there: nsenter -n -t PID "
+            f"{listed(commands, _NAMED, '; ')}. Find out what set them: it needs NET_ADMIN"
+        ),
+    )
+
+
 ENDPOINT = Check(
     id="network.endpoint",
     grades=(
         Grade(
             BROKEN,
             "the container is not reachable at the address that the engine shows, or loses packets to another end of "
-            "the bridge that has its MAC address",
+            "the bridge that has its MAC address, or by a wrong neighbour entry",
         ),
     ),
     title="Containers have the links and addresses that the engine assigned, and MAC addresses of their own",
@@ -420,7 +473,8 @@ ENDPOINT = Check(
         "The engine creates a link and an address for each attachment, and never checks them again. A network manager "
         "that takes over a bridge port, or a program inside with NET_ADMIN, leaves a container that runs, looks "
         "connected, and cannot be reached. The engine starts two containers of a network with the same --mac-address "
-        "as well, although a bridge forwards frames for a MAC address to one port alone."
+        "as well, although a bridge forwards frames for a MAC address to one port alone. A permanent neighbour entry "
+        "is used without asking, even when it is wrong."
     ),
     needs=(ENGINE, NAMESPACES, LINKS, CONTAINER_NAMESPACES),
     judge=_judge_endpoint,

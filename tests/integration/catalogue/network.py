@@ -92,6 +92,15 @@ def bridge_with_the_hardware_address_of_a_container(host: Host) -> None:
     host.run(["ip", "link", "set", "mirror0", "address", inside["address"]])
 
 
+def container_with_a_wrong_entry_for_its_gateway(host: Host) -> None:
+    """As an attacker of the network leaves it, or a script that guards against one and was not told of a new bridge."""
+    network = NetworkSpec("strayed", options={"com.docker.network.bridge.name": "strayed0"})
+    host.deploy(Scenario([network], [Workload("stray", ["strayed"])]))
+    (gateway,) = json.loads(host.container("stray").net(["ip", "-json", "route", "show", "default"]).out)
+    entry = ["ip", "neigh", "replace", gateway["gateway"], "lladdr", "02:00:00:00:00:99", "nud", "permanent"]
+    host.container("stray").net([*entry, "dev", gateway["dev"]])
+
+
 def swarm(host: Host) -> None:
     """A manager alone."""
     host.docker("swarm", "init", "--advertise-addr", host.address)
@@ -128,6 +137,7 @@ CASES: tuple[Case, ...] = (
     Case("network.endpoint", port_taken_off_its_bridge, "left", "workload"),
     Case("network.endpoint", two_with_one_hardware_address, "twins", "workload"),
     Case("network.endpoint", bridge_with_the_hardware_address_of_a_container, "mirror", "workload"),
+    Case("network.endpoint", container_with_a_wrong_entry_for_its_gateway, "stray", "workload"),
     Case("network.overlap", another_way_to_front, "front", "kernel"),
     Case("network.overlap", as_it_is, "inner", "kernel", options=AVOID),
     Case(

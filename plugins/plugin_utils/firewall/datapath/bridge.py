@@ -143,6 +143,26 @@ class Bridge:
         """The port behind which somebody answers for an address (ARP, neighbour discovery)."""
         return self._ports_by_address.get((family, address))
 
+    def wrong_entries(self, host: Stack) -> Iterator[WrongEntry]:
+        """Permanent neighbour entries of its ends that give another end a hardware address which that does not have."""
+        for holder in (
+            BridgeNode(host, self.name),
+            *(BridgeNode(port.stack, port.device, port) for port in self.ports),
+        ):
+            for family, number, mac in holder.stack.static_neighbours.on(holder.device):
+                owner = self._owner(host, family, number)
+                if owner is None or owner == holder or owner.mac_on(self) in ("", mac):
+                    continue
+                # The host takes what is for the hardware address of any of its ports (br_fdb_add_local()).
+                if owner.port is not None or mac not in self._devices_by_mac:
+                    yield WrongEntry(holder, address_text(family, number), mac, owner)
+
+    def _owner(self, host: Stack, family: int, number: int) -> BridgeNode | None:
+        if host.has_address(family, number):
+            return BridgeNode(host, self.name)
+        port = self.port_of(family, number)
+        return None if port is None else BridgeNode(port.stack, port.device, port)
+
 
 def separated(incoming: Port, outgoing: Port) -> str:
     """Why a frame from one port is not forwarded to another, empty when it is (should_deliver() of br_forward.c)."""
@@ -207,6 +227,18 @@ def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> 
     if shared is not None:
         text = f"{listed(shared.holders, _NAMED)} have the same MAC address {shared.mac} on {bridge.name}"
         yield Obstacle(f"{text}; see bridge fdb show", is_certain=False, is_loss_at_worst=True)
+
+
+class WrongEntry(NamedTuple):
+    """A permanent neighbour entry by which frames for one end of a bridge go elsewhere."""
+
+    holder: BridgeNode
+    """In whose table it is."""
+    address: str
+    mac: str
+    """What the entry gives it."""
+    owner: BridgeNode
+    """Who has the address."""
 
 
 def _state(link: Link) -> str:

@@ -13,7 +13,7 @@ what cannot keep a frame is let pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -238,6 +238,12 @@ class StaticNeighbours:
     def mac(self, device: str, family: int, number: int) -> str:
         """The hardware address that a neighbour is fixed to; empty where the kernel asks for it."""
         return self._by_neighbour.get((device, family, number), "")
+
+    def on(self, device: str) -> Iterator[tuple[int, int, str]]:
+        """Family, address and hardware address of each neighbour on a link."""
+        for (link, family, number), mac in self._by_neighbour.items():
+            if link == device:
+                yield family, number, mac
 
     def words(self, device: str, family: int, number: int, owner: str = "") -> str:
         """An entry for people; owner: whose table it is in, empty for the host."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Neighbour
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.docker_host import WILDCARD, DockerHost, mac_of
@@ -201,6 +201,60 @@ def test_a_container_with_the_hardware_address_of_its_bridge() -> None:
     assert "other and the host's br-000000000000 have the same MAC address 02:42:ff:00:00:00" in finding.summary
     assert finding.remediation is not None
     assert finding.remediation.text.startswith("Recreate other without --mac-address")
+
+
+NOBODY = "02:00:00:00:00:99"
+INSIDE = 2
+"""Index of a container's first link."""
+
+
+def test_a_container_with_a_wrong_permanent_entry_for_its_gateway() -> None:
+    host = two()
+    host.container_namespaces[1] = replace(
+        host.container_namespaces[1], neighbours=[Neighbour("172.18.0.1", INSIDE, NOBODY)]
+    )
+    finding = only(host.snapshot(), "network.endpoint")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "other")
+    assert finding.summary == (
+        "other: wrong permanent neighbour entries on eth0: what is for 172.18.0.1 (host, 02:42:ff:00:00:00) is sent to "
+        f"{NOBODY}"
+    )
+    assert finding.remediation is not None
+    assert "ip neigh del 172.18.0.1 dev eth0" in finding.remediation.text
+
+
+def test_a_wrong_permanent_entry_of_the_host_for_a_container() -> None:
+    host = two()
+    bridge = host.networks[0]
+    host.neighbours.append(Neighbour("172.18.0.3", bridge.index, NOBODY))
+    finding = only(host.snapshot(), "network.endpoint")
+    assert (finding.outcome, finding.resource.name) == ("fail", "net0")
+    assert f"what is for 172.18.0.3 (container other, {mac_of('172.18.0.3')}) is sent to {NOBODY}" in finding.summary
+    assert finding.remediation is not None
+    assert f"ip neigh del 172.18.0.3 dev {bridge.device}" in finding.remediation.text
+
+
+@pytest.mark.parametrize(
+    ("address", "mac"),
+    [
+        ("172.18.0.1", "02:42:ff:00:00:00"),
+        ("172.18.0.2", mac_of("172.18.0.2")),
+        ("172.18.0.77", NOBODY),
+    ],
+    ids=["the gateway's own", "a container's own", "an address of no container"],
+)
+def test_a_permanent_entry_that_is_right_or_of_no_end_of_the_bridge(address: str, mac: str) -> None:
+    host = two()
+    host.container_namespaces[1] = replace(host.container_namespaces[1], neighbours=[Neighbour(address, INSIDE, mac)])
+    assert only(host.snapshot(), "network.endpoint").outcome == "pass"
+
+
+def test_an_entry_with_the_hardware_address_of_a_port_leads_to_the_host() -> None:
+    host = two()
+    host.container_namespaces[1] = replace(
+        host.container_namespaces[1], neighbours=[Neighbour("172.18.0.1", INSIDE, NOBODY)]
+    )
+    assert only(with_port(host, 0, mac=NOBODY), "network.endpoint").outcome == "pass"
 
 
 def test_what_the_links_have_counts_and_not_what_the_engine_was_asked_for() -> None:
