@@ -201,7 +201,7 @@ recorded: stage ## a recorded host of engine 29 with nftables, made of network n
 	$(call SAY_SIZE,CASES SEED)
 	PYTHONPATH=.build $(PY) -m tests.differential.recorded --cases '$(CASES)' --seed '$(SEED)' $(EXTRA)
 
-# In test-lab the same with one host. A host is asked 150 questions and takes about ten seconds.
+# In test-lab the same with one host, which is changed then. A host is asked 150 questions and takes about ten seconds.
 # With ENGINE (see tests/lab/README.md) nothing is written: the page is about the engines that Debian has.
 differential: CASES ?= 5000
 differential: SEED ?= 1

@@ -33,6 +33,8 @@ def test_predictions_agree_with_real_connections(engine_host: Host, lab: Lab) ->
         assert not report.wrong, "\n".join([str(case), *map(str, report.wrong)])
         assert not report.matrix.complaints, "\n".join([str(case), *report.matrix.complaints])
         assert report.matrix.asked
+        assert case.is_changed
+        assert not report.change.wrong, "\n".join([str(case), str(report.change), *report.change.wrong])
         reports.append(report)
     assert share_unknown(reports) <= MOST_UNKNOWN_OF_A_HOST, "\n".join(
         str(entry) for report in reports for entry in report.unknown
