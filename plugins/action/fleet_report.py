@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable, safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.assembling import (
     ChangedError,
     NoHostError,
@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.assemblin
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.history import HistoryError
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import FOLDER
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import FOLDER, other_run_in
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show_toned
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.findings_table import Line
@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
         """Report the hosts of the directories; the result fails where there is none to report."""
         super().run(tmp, task_vars)
         dummy, arguments = cast(Any, self).validate_argument_spec(argument_spec=_ARGUMENTS)
-        wrong = _wrong(arguments)
+        wrong = _wrong(arguments) or _two_at_once(arguments)
         if wrong:
             return {"failed": True, "changed": False, "gate": NOT_AUDITED, "msg": wrong}
 
@@ -102,6 +102,19 @@ def _wrong(arguments: Mapping[str, Any]) -> str:
     missing = next((name for name in arguments["directories"] if not folder_of(name).is_dir()), None)
     if missing is not None:
         return f"directories: {missing}: {'it is no' if folder_of(missing).exists() else 'there is no such'} directory"
+    return ""
+
+
+def _two_at_once(arguments: Mapping[str, Any]) -> str:
+    """Return that another run has begun in a directory of this one, whose hosts it would report; empty otherwise."""
+    for folder in map(folder_of, arguments["directories"]):
+        other = other_run_in(folder)
+        if other is not None:
+            who = encodable(safe(f"another run, begun {other.started_at} on {other.controller}"))
+            return (
+                f"no report was written: {who}, writes to {folder} as well. Give each run a directory of its own, and "
+                "merge them with the playbook report_docker_net"
+            )
     return ""
 
 

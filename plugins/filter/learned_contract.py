@@ -21,6 +21,11 @@ options:
     type: list
     elements: dict
     required: true
+  not_read:
+    description: Hosts that could not be read. No intent holds on them, and a comment in the file names them.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -32,7 +37,9 @@ EXAMPLES = r"""
 
 - name: Write the contract
   ansible.builtin.copy:
-    content: "{{ ansible_play_hosts | map('extract', hostvars, 'learned') | dockernet.baseline.learned_contract }}"
+    content: >-
+      {{ ansible_play_hosts | map('extract', hostvars, 'learned')
+      | dockernet.baseline.learned_contract(not_read=ansible_play_hosts_all | difference(ansible_play_hosts)) }}
     dest: contract.yml
     mode: "0644"
   delegate_to: localhost
@@ -46,14 +53,14 @@ _value:
   type: str
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import contract_text
 
 
-def learned_contract(results: Iterable[Mapping[str, Any]]) -> str:
+def learned_contract(results: Iterable[Mapping[str, Any]], not_read: Collection[str] = ()) -> str:
     """Return the contract of all results. Raises AnsibleFilterError for a host of which nothing could be learned."""
     learned = {}
     for result in results:
@@ -64,7 +71,7 @@ def learned_contract(results: Iterable[Mapping[str, Any]]) -> str:
         if problem:
             raise AnsibleFilterError(f"nothing was learned of {host}: {problem}")
         learned[host] = result["learned_contract"]["intents"]
-    return contract_text(learned)
+    return contract_text(learned, not_read)
 
 
 class FilterModule:

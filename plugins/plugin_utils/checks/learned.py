@@ -9,11 +9,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import yaml
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import NotJudgedError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import Contract
@@ -34,18 +35,23 @@ def learned_from(snapshot: HostSnapshot) -> dict[str, Any]:
         return {"intents": [], "problem": str(error)}
 
 
-def contract_text(learned: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
-    """Return one contract as YAML, from the intents of each host by its name in the inventory; equal ones once."""
+def contract_text(learned: Mapping[str, Iterable[Mapping[str, Any]]], not_read: Collection[str] = ()) -> str:
+    """Return one contract as YAML, from the intents of each host by its name in the inventory; equal ones once.
+
+    not_read: hosts of which nothing could be learned; no intent holds on them, and the file says so.
+    """
     hosts_of: dict[str, list[str]] = {}
     for host, intents in learned.items():
         for intent in intents:
             hosts_of.setdefault(json.dumps(intent), []).append(host)
+    everywhere = len(learned) + len(not_read)
     intents = [
-        {**json.loads(text), **({} if len(hosts) == len(learned) else {"hosts": list(map(literal, hosts))})}
+        {**json.loads(text), **({} if len(hosts) == everywhere else {"hosts": list(map(literal, hosts))})}
         for text, hosts in hosts_of.items()
     ]
     head = yaml.safe_dump({"uncovered": UNCOVERED}, sort_keys=False, default_flow_style=False)
     body = yaml.safe_dump(
         {"intents": intents}, sort_keys=False, default_flow_style=None, width=100, allow_unicode=False
     )
-    return f"{_HEAD}{head}{body}"
+    missing = f"# Not read, so no intent holds on them: {safe(', '.join(sorted(not_read)))}\n" if not_read else ""
+    return f"{_HEAD}{missing}{head}{body}"

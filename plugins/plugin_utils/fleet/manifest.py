@@ -118,6 +118,17 @@ def begin_run(folder: Path, task_vars: Mapping[str, Any]) -> None:
         "not_begun": sorted(waiting & others),
     }
     write_whole(folder / FOLDER / _FILE, json.dumps(content, indent=1) + "\n")
+    _trace_in(folder).mkdir(exist_ok=True)
+
+
+def other_run_in(folder: Path) -> Manifest | None:
+    """Return the manifest of a run that began in the directory after this one did; None where there is no such run."""
+    if not _trace_in(folder).exists():
+        return None
+    with contextlib.suppress(OSError, ManifestError):
+        found = read_manifest(folder)
+        return found if found is not None and found.run != run_id() else None
+    return None
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -134,6 +145,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         return from_plain(Manifest, content)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{FOLDER}/{_FILE}: {str(error)[:200]}") from None
+
+
+def _trace_in(folder: Path) -> Path:
+    """Where it is noted, for as long as this run takes, that it began in a directory."""
+    return Path(_scratch(), f"dockernet-in-{hashlib.sha256(os.fsencode(folder)).hexdigest()}")
 
 
 def _scratch() -> str:

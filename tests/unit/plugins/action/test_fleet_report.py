@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.action import fleet_report
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet import manifest
 from junitparser import JUnitXml
 
 from tests.unit.fleets import FAILING, document, lost, write_run
@@ -109,6 +110,20 @@ def test_what_cannot_be_reported_fails(audited: Path, options: dict[str, Any], p
     assert found["failed"]
     assert found["gate"] == "not_audited"
     assert found["msg"].startswith(problem.format(place=audited))
+
+
+def test_another_run_that_began_in_the_directory_meanwhile_is_named(
+    audited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (scratch := tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(manifest, "_scratch", lambda: str(scratch))
+    manifest.begin_run(audited, {"inventory_hostname": "web1"})
+    assert "failed" not in report(audited, detail="none")
+    write_run(audited, [document("web2")], "other", 5)
+    found = report(audited, detail="none")
+    assert (found["failed"], found["gate"]) == (True, "not_audited")
+    who = "another run, begun 2026-12-05T10:00:00+00:00 on ci"
+    assert found["msg"].startswith(f"no report was written: {who}, writes to {audited} as well. Give each run")
 
 
 def test_the_gate_is_that_of_all_hosts(tmp_path: Path) -> None:

@@ -175,6 +175,10 @@ def test_hosts_that_are_alike_share_their_intents() -> None:
         assert {item.outcome for item in audit(snapshot, contract, name)} == {"pass"}
     assert text.startswith("# Who reaches what")
     assert max(map(len, text.splitlines())) <= 120
+    # What holds on all that were read holds on no host that was not.
+    text = learned_contract(results[:2], ["gone\n"])
+    assert "# Not read, so no intent holds on them: gone\\x0a\n" in text
+    assert {tuple(item["hosts"]) for item in yaml.safe_load(text)["intents"]} == {("a1", "a2")}
 
 
 def test_a_large_host_of_containers_that_are_alike_takes_few_intents() -> None:
