@@ -160,7 +160,10 @@ class AuditContext:
 
     @cached_property
     def _answers(self) -> Answers:
-        problem = unpredictable(self.snapshot)
+        # Without the engine no container is known, and containers may run on without it.
+        engine = self.snapshot.sources.get(ENGINE)
+        unread = engine.reason if engine is not None and not engine.read else ""
+        problem = unread or unpredictable(self.snapshot)
         return Answers(problems=(problem,)) if problem else answers_of(self.view)
 
 

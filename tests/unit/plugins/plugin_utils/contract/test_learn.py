@@ -8,20 +8,30 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleFilterError
 from ansible_collections.dockernet.baseline.plugins.filter.learned_contract import learned_contract
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, UNKNOWN, Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, DELIVERED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ROUTES, HostSnapshot, Source
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    ENGINE,
+    ROUTES,
+    HostSnapshot,
+    Source,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import contract_text, learned_from
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import read_contract
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import flows_of
 
 from tests.unit.docker_host import WILDCARD, DockerHost, big_host
 from tests.unit.examples import seeds
@@ -190,3 +200,19 @@ def test_what_was_not_read_is_not_learned() -> None:
     snapshot.sources[ROUTES] = Source(read=False, kind="denied", reason="run with become")
     found = learned_from(snapshot)
     assert (found["intents"], "routes" in found["problem"] or "become" in found["problem"]) == ([], True)
+
+
+def test_of_a_host_whose_engine_does_not_answer_nothing_is_known() -> None:
+    """Its containers may run on, so what they reach is neither gone nor learned."""
+    whole = big_host(2, 6).snapshot()
+    reason = "dockerd does not run (docker.service is inactive); start it"
+    snapshot = replace(
+        whole, containers=[], engine=None, sources={**whole.sources, ENGINE: Source(False, "stopped", reason)}
+    )
+    assert learned_from(snapshot) == {"intents": [], "problem": reason}
+    with pytest.raises(AnsibleFilterError, match=r"nothing was learned of web1: dockerd does not run"):
+        learned_contract([{"host": {"inventory_name": "web1"}, "learned_contract": learned_from(snapshot)}])
+    audits = [judged(AuditContext(item, Settings()), "full") for item in (whole, snapshot)]
+    before, after = (flows_of(audit["reachability"]) for audit in audits)
+    (change,) = compare(before, after)
+    assert change.words == f"not compared: of the later reading nothing is known: {reason}"
