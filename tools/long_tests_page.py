@@ -77,7 +77,7 @@ def read(path: Path) -> dict[str, Row | None]:
         step.strip("` "): environment
         for line in lines
         if line.startswith("* `")
-        for steps, _, environment in [line[2:].partition(": ")]
+        for steps, dummy, environment in [line[2:].partition(": ")]
         for step in steps.split(",")
     }
     found = [_read_row(line, environments) for line in lines if line.startswith("| `make ")]
