@@ -81,6 +81,7 @@ def test_names_become_addresses(question: Question, packet: Packet) -> None:
     [
         (Question("nobody", "db", port=1), ["from: ", "'nobody'", "outside"]),
         (Question("web", "nobody", port=1), ["to: ", "'nobody'", "an address"]),
+        (Question("web", "shop db", port=1), ["to: ", "'shop db'"]),
         (Question("web", "db"), ["port: ", "tcp"]),
         (Question("web", "db", "icmp", 1), ["port: ", "icmp"]),
         (Question("web", "web:80/tcp", port=80), ["port: ", "web:80/tcp"]),
