@@ -58,6 +58,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.
     routed_by_mark,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    ICMP,
     TCP,
     UDP,
     address_text,
@@ -123,10 +124,10 @@ class HostPath:
 
         That of a new connection of IPv6 is the one that its source was chosen for, without a source
         (ip6_dst_lookup_tail()), unless its socket was bound to one; IPv4 asks once more with it, if there is one at all
-        (ip_route_connect()).
+        (ip_route_connect(); an echo request has none before, ping_v4_sendmsg()).
         """
         fib = self._view.host.fib
-        if self._leg.is_request and not flight.bound and flight.protocol in (TCP, UDP):
+        if self._leg.is_request and not flight.bound and flight.protocol in (TCP, UDP, ICMP):
             found = fib.lookup(route_query(flight)._replace(source=0))
             if (found.kind in (UNICAST, LOCAL, UNCERTAIN)) == (flight.family == 6):
                 return found

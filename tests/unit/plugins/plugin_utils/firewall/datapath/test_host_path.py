@@ -146,12 +146,13 @@ def test_a_bridge_with_a_network_card_is_a_way_out_and_no_home(kind: str, verdic
     assert ("misrouted" in {hop.action for hop in path.steps}) is (verdict == "unreachable")
 
 
-def test_a_rule_for_all_but_one_source_meets_what_has_none_yet() -> None:
-    """Seen on a real host: connect() fails with EINVAL though the rule spares the address that would be chosen."""
+@pytest.mark.parametrize(("protocol", "port"), [("tcp", 443), ("udp", 53), ("icmp", 0)])
+def test_a_rule_for_all_but_one_source_meets_what_has_none_yet(protocol: str, port: int) -> None:
+    """Seen on real hosts: connect() fails with EINVAL though the rule spares the address that would be chosen."""
     snapshot = with_web().snapshot()
     spared = PolicyRule(178, 4, "blackhole", inverted=True, source=f"{ADDRESS}/32")
     view = HostView.of(replace(snapshot, policy_rules=[*snapshot.policy_rules[:1], spared, *snapshot.policy_rules[1:]]))
-    packet = Packet(Origin(HOST), "203.0.113.9", "tcp", 443)
+    packet = Packet(Origin(HOST), "203.0.113.9", protocol, port)
     assert predict(view, packet).verdict == "unreachable"
     assert predict(view, replace(packet, source=ADDRESS)).verdict == "delivered"
 
