@@ -149,7 +149,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def _trace_in(folder: Path) -> Path:
     """Where it is noted, for as long as this run takes, that it began in a directory."""
-    return Path(_scratch(), f"dockernet-in-{hashlib.sha256(os.fsencode(folder)).hexdigest()}")
+    return Path(_scratch(), f"dockernet-in-{run_id()}-{hashlib.sha256(os.fsencode(folder)).hexdigest()}")
 
 
 def _scratch() -> str:
