@@ -22,6 +22,16 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 CIDR = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
+
+def contains(outer: CIDR, inner: CIDR) -> bool:
+    """Whether inner lies in outer; never across families."""
+    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
+        return inner.subnet_of(outer)
+    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
+        return inner.subnet_of(outer)
+    return False
+
+
 NETWORK = "network"
 ADDRESS = "address"
 ON_LINK = "on-link route"

@@ -15,9 +15,8 @@ from __future__ import annotations
 import ipaddress
 from functools import cached_property
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, contains
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ServiceUnit
-
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _ALLOW, _DENY = "IPAddressAllow", "IPAddressDeny"
 
@@ -31,11 +30,11 @@ class UnitFilters:
         self._settings = unit.filters if unit else {}
 
     @cached_property
-    def _denied(self) -> list[IpNetwork]:
+    def _denied(self) -> list[CIDR]:
         return _networks(self._settings.get(_DENY, []))
 
     @cached_property
-    def _allowed(self) -> list[IpNetwork]:
+    def _allowed(self) -> list[CIDR]:
         return _networks(self._settings.get(_ALLOW, []))
 
     @property
@@ -56,7 +55,7 @@ class UnitFilters:
         """Whether some of these are denied, an address or a prefix in CIDR notation; not where it is neither."""
         return any(
             any(_overlap(asked, item) for item in self._denied)
-            and not any(_is_within(asked, item) for item in self._allowed)
+            and not any(contains(item, asked) for item in self._allowed)
             for asked in _networks([addresses])
         )
 
@@ -69,7 +68,7 @@ class UnitFilters:
         return next(iter(self.not_evaluated), "")
 
 
-def _networks(words: list[str]) -> list[IpNetwork]:
+def _networks(words: list[str]) -> list[CIDR]:
     found = []
     for word in words:
         try:
@@ -80,11 +79,5 @@ def _networks(words: list[str]) -> list[IpNetwork]:
     return found
 
 
-def _overlap(one: IpNetwork, other: IpNetwork) -> bool:
+def _overlap(one: CIDR, other: CIDR) -> bool:
     return one.version == other.version and one.overlaps(other)
-
-
-def _is_within(one: IpNetwork, other: IpNetwork) -> bool:
-    if isinstance(one, ipaddress.IPv4Network):
-        return isinstance(other, ipaddress.IPv4Network) and one.subnet_of(other)
-    return isinstance(other, ipaddress.IPv6Network) and one.subnet_of(other)

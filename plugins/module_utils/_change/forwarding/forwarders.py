@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.forwarding.dockerd_forwarding import VERSIONS
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import DisruptionKind
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.sysctl_plan import FOLDER, OWN_NAMES
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import contains
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.firewall import (
     DeclaredForwarder,
     DeclaredForwarders,
@@ -381,8 +382,4 @@ def _within(subnet: str, value: str) -> bool:
         inner, outer = ipaddress.ip_network(subnet), ipaddress.ip_network(value, strict=False)
     except ValueError:
         return False
-    if isinstance(inner, ipaddress.IPv4Network) and isinstance(outer, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(inner, ipaddress.IPv6Network) and isinstance(outer, ipaddress.IPv6Network):
-        return inner.subnet_of(outer)
-    return False
+    return contains(outer, inner)

@@ -35,7 +35,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     NetworkRequest,
     Pool,
     SubnetRequest,
-    contains,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Recreation,
@@ -47,7 +46,12 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan im
     Refusal,
     demand,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, Taken, taken_on_host
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import (
+    CIDR,
+    Taken,
+    contains,
+    taken_on_host,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_orders import rule_making
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ICC, Container, Engine
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (

@@ -25,10 +25,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     TRUSTED,
     NetworkRequest,
     SubnetRequest,
-    contains,
     driver_options,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, contains
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import GO_TRUE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     GATEWAY_MODES,

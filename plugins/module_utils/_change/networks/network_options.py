@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, contains
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import GATEWAY_MODES, ICC, MASQUERADE
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -143,15 +143,6 @@ def driver_options(request: NetworkRequest) -> dict[str, str]:
         **request.options,
     }
     return {name: _option_text(value) for name, value in asked.items() if value is not None}
-
-
-def contains(outer: CIDR, inner: CIDR) -> bool:
-    """Whether inner lies in outer; never across families."""
-    if isinstance(outer, ipaddress.IPv4Network) and isinstance(inner, ipaddress.IPv4Network):
-        return inner.subnet_of(outer)
-    if isinstance(outer, ipaddress.IPv6Network) and isinstance(inner, ipaddress.IPv6Network):
-        return inner.subnet_of(outer)
-    return False
 
 
 def _option_text(value: object) -> str:

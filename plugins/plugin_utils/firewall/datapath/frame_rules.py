@@ -16,7 +16,6 @@ Messages of neighbour discovery (RFC 4861) pass the rules of the host as any pac
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
@@ -42,7 +41,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, Traverser
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMPV6
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    ICMPV6,
+    is_link_local,
+    is_multicast,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     ACCEPT,
     CT_INVALID,
@@ -308,8 +311,7 @@ class Neighbours:
 
         What is for many, or for a link-local address, stays on its link (rt6_need_strict()).
         """
-        address = IPv6Address(flight.daddr)
-        if address.is_multicast or address.is_link_local:
+        if is_multicast(6, flight.daddr) or is_link_local(6, flight.daddr):
             return ""
         decision = self._fib.lookup(route_query(flight))
         if (decision.kind, decision.device) == (UNICAST, device):
