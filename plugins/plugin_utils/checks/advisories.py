@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
     Grade,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import without_namespace
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of
@@ -114,15 +115,19 @@ def _ipv6_where_there_is_none(snapshot: HostSnapshot) -> Condition:
         return Condition(None, "whether containers have IPv6 on IPv4 networks: their namespaces were not read")
     with_ipv6 = {item.id for item in snapshot.networks if item.ipv6}
     inside = {item.inode: item for item in snapshot.container_namespaces}
-    unread = [gap.name for gap in snapshot.gaps if gap.source == CONTAINER_NAMESPACES]
-    for container in running(snapshot):
+    on_ipv4 = [
+        item
+        for item in running(snapshot)
+        if item.endpoints and not any(end.network_id in with_ipv6 for end in item.endpoints)
+    ]
+    for container in on_ipv4:
         namespace = inside.get(container.netns or 0)
-        ends = container.endpoints
-        if namespace is None or not ends or any(end.network_id in with_ipv6 for end in ends):
-            continue
-        found = [text for link in namespace.links for text in link.addresses if ":" in text and link.name != "lo"]
+        links = [] if namespace is None else namespace.links
+        found = [text for link in links for text in link.addresses if ":" in text and link.name != "lo"]
         if found:
             return Condition(True, f"{container.name} is on IPv4 networks alone, and has {found[0]}")
+    missing = {item.id for item in without_namespace(snapshot)}
+    unread = [item.name for item in on_ipv4 if item.id in missing]
     if unread:
         return Condition(None, f"whether {listed(unread, _NAMED)} on IPv4 networks have IPv6 addresses")
     return Condition(False, "no container on IPv4 networks has an IPv6 address")

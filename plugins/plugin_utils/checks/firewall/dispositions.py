@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine, Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Engine, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import NFTABLES, layout_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -117,15 +117,19 @@ def unread_inside(snapshot: HostSnapshot) -> list[Verdict]:
 
     For one that was found and could not be read, the runner says why.
     """
-    host = snapshot.daemon.netns if snapshot.daemon is not None else None
-    known = {host, *(space.inode for space in snapshot.container_namespaces)}
     reported = {gap.name for gap in snapshot.gaps if gap.source == CONTAINER_NAMESPACES}
-    missing = [item for item in running(snapshot) if item.netns is None or item.netns not in known]
-    unread = [item.name for item in missing if item.name not in reported]
+    unread = [item.name for item in without_namespace(snapshot) if item.name not in reported]
     if not unread:
         return []
     reason = f"the network namespace of {listed(unread, _NAMED)} was not read"
     return [unknown(resources.host(snapshot), reason, {"number of containers": len(unread)})]
+
+
+def without_namespace(snapshot: HostSnapshot) -> list[Container]:
+    """Running containers of which nothing is known inside: their namespace was not found, or could not be read."""
+    host = snapshot.daemon.netns if snapshot.daemon is not None else None
+    known = {host, *(space.inode for space in snapshot.container_namespaces)}
+    return [item for item in running(snapshot) if item.netns is None or item.netns not in known]
 
 
 @dataclass

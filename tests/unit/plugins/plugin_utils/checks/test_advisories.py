@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Endpoint, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace, Link, Ruleset
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.advisories import ADVISORIES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
-from tests.unit.synthetic_host import SyntheticHost, identity
+from tests.unit.synthetic_host import HOST_NETNS, SyntheticHost, identity
 
 FIREWALLD = Ruleset({"iptables-nft-save": "*filter\n:IN_public - [0:0]\nCOMMIT\n"})
 NFT_FIREWALLD = Ruleset(nft_json='{"nftables": [{"table": {"family": "inet", "name": "firewalld", "handle": 3}}]}')
@@ -22,7 +22,10 @@ NFT_FIREWALLD = Ruleset(nft_json='{"nftables": [{"table": {"family": "inet", "na
 def judge(version: str, host: SyntheticHost | None = None, **changes: Any) -> dict[str, Finding]:
     host = host or SyntheticHost()
     host.version = version
-    findings = run_checks(AuditContext(replace(host.snapshot(), **changes), Settings(checks=("daemon.advisory",))))
+    context = AuditContext(replace(host.snapshot(), **changes), Settings(checks=("daemon.advisory",)))
+    findings = run_checks(context)
+    # A condition that cannot be asked must not look like one that is not met.
+    assert not context.defects
     return {item.resource.name.removeprefix("dockerd").strip(): item for item in findings}
 
 
@@ -93,6 +96,25 @@ def test_a_container_with_ipv6_on_a_network_without() -> None:
 def test_without_the_namespaces_it_is_unknown_what_containers_have(source: str) -> None:
     found = judge("26.0.1", SyntheticHost().container("web").unread(source))
     assert found["CVE-2024-32473"].outcome == "unknown"
+
+
+@pytest.mark.parametrize("netns", [4026549999, None])
+def test_what_a_container_has_whose_namespace_was_not_found_is_unknown(netns: int | None) -> None:
+    host = SyntheticHost().container("web").container("gone", netns=netns, nsid=None)
+    finding = judge("26.0.1", host)["CVE-2024-32473"]
+    assert finding.outcome == "unknown"
+    assert "gone on IPv4 networks" in finding.summary
+    host.container_namespaces[0] = ContainerNamespace(4026540000, [Link(2, "eth0", addresses=["fe80::2/64"])])
+    assert judge("26.0.1", host)["CVE-2024-32473"].outcome == "fail"
+
+
+@pytest.mark.parametrize(("networks", "netns"), [(["host"], HOST_NETNS), (["six"], 4026549999), ([], 4026549999)])
+def test_who_is_not_on_ipv4_networks_alone_leaves_nothing_unknown(networks: list[str], netns: int) -> None:
+    host = SyntheticHost().network("six", "10.88.6.0/24").container("web")
+    host.networks[-1] = replace(host.networks[-1], ipv6=True)
+    ends = [Endpoint(name, identity(name)) for name in networks]
+    host.containers.append(replace(host.containers[0], id=identity("other"), name="other", netns=netns, endpoints=ends))
+    assert "CVE-2024-32473" not in judge("26.0.1", host)
 
 
 @pytest.mark.parametrize(

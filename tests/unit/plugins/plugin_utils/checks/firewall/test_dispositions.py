@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Path, PathStep
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import remediation_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
+    CONTAINER_NAMESPACES,
+    NAMESPACES,
+)
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import CONTAINER, Gap
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import (
+    remediation_of,
+    unread_inside,
+)
+
+from tests.unit.synthetic_host import HOST_NETNS, SyntheticHost
 
 
 @pytest.mark.parametrize(
@@ -32,3 +44,20 @@ def test_what_no_chain_decided_is_a_setting() -> None:
         "decide with its owner"
         in remediation_of(Path("dropped", "timed out", "it is dropped", [step], decided_at=0)).text
     )
+
+
+@pytest.mark.parametrize(("source", "said"), [(CONTAINER_NAMESPACES, False), (NAMESPACES, True)])
+def test_a_namespace_that_was_not_found_is_said_where_nothing_else_says_it(source: str, said: bool) -> None:
+    gap = Gap(source, CONTAINER, "gone", "it was not read")
+    host = SyntheticHost().container("web").container("gone", netns=4026549999)
+    found = unread_inside(replace(host.snapshot(), gaps=[gap]))
+    assert [item.outcome for item in found] == (["unknown"] if said else [])
+    assert all("gone was not read" in item.summary and "web" not in item.summary for item in found)
+
+
+def test_what_is_on_the_host_or_does_not_run_has_no_namespace_to_be_found() -> None:
+    host = SyntheticHost().container("agent", networks=(), mode="host", netns=HOST_NETNS, nsid=None)
+    assert not unread_inside(host.container("over", netns=None, pid=None).snapshot())
+    (verdict,) = unread_inside(host.container("lost", netns=None).snapshot())
+    assert "lost" in verdict.summary
+    assert verdict.evidence == {"number of containers": 1}
