@@ -8,6 +8,9 @@ other as one test. Those of --in-turn run one after the other. The rest runs bes
 those leave of the processors: a step more than there are processors at a time, and what each says is shown when it has
 ended. --record writes a row for each step to a page, as soon as it has ended. A step says with a line "size: ..." with
 which variables it runs.
+
+Beside the time that a step took stands the processor time of the programs that it waited for. Daemons are not among
+them: what systemd, dockerd and containers of lab hosts use is only in what the machine used in all.
 """
 
 from __future__ import annotations
@@ -42,7 +45,10 @@ WAITING = 1
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a step ended: when it began, how large it was, numbers of tests, the seconds it took, and its last line."""
+    """How a step ended: when it began, how large it was, numbers of tests, its seconds, and its last line.
+
+    `processor` are seconds of its programs on the processors, together.
+    """
 
     step: str
     begun: datetime
@@ -51,14 +57,16 @@ class Outcome:
     failed: int
     skipped: int
     seconds: float
+    processor: float
     said: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """What make did: its exit status, the last line that it showed, and the size that it named."""
+    """What make did: its exit status, its processor time, the last line that it showed, and the size that it named."""
 
     status: int
+    processor: float
     said: str
     size: str = ""
 
@@ -83,7 +91,7 @@ def run_step(step: str, make: Callable[[str], Made]) -> Outcome:
     if made.status != 0 and failed == 0:
         failed = 1
     said = "" if report.exists() else made.said
-    return Outcome(step, begun, made.size, passed, failed, skipped, seconds, said)
+    return Outcome(step, begun, made.size, passed, failed, skipped, seconds, made.processor, said)
 
 
 def last_words(text: str) -> str:
@@ -105,22 +113,40 @@ def make_aloud(step: str) -> Made:
         for line in process.stdout or ():
             print(line, end="", flush=True)
             said, size = last_words(line) or said, named_size(line) or size
-    return Made(process.returncode, said, size)
+        status, processor = end_of(process)
+    return Made(status, processor, said, size)
 
 
 def make_and_tell(step: str) -> Made:
     """Make a target at the lowest priority, and show in one piece what it said."""
-    done = subprocess.run(
+    with subprocess.Popen(
         [*LOW_PRIORITY, *MAKE, step],
         cwd=ROOT,
-        check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-    )
-    text = done.stdout.decode("utf-8", "replace")
+        text=True,
+        errors="replace",
+    ) as process:
+        text = process.stdout.read() if process.stdout else ""
+        status, processor = end_of(process)
     print(f"\n==== {step} ====\n{text}", end="", flush=True)
-    return Made(done.returncode, last_words(text), named_size(text))
+    return Made(status, processor, last_words(text), named_size(text))
+
+
+def end_of(process: subprocess.Popen[str]) -> tuple[int, float]:
+    """Wait for a program; its exit status, and the processor time of it and of all that it waited for."""
+    dummy, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_utime + used.ru_stime
+
+
+def machine_seconds() -> float:
+    """The processor time of all programs of the machine since it started."""
+    user, nice, system, dummy_idle, dummy_waiting, *interrupts = (
+        int(ticks) for ticks in Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:8]
+    )
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 def run_all(beside: Sequence[str], in_turn: Sequence[str]) -> Iterator[Outcome]:
@@ -182,6 +208,18 @@ def recorded(outcomes: Iterable[Outcome], page: Path, steps: Sequence[str]) -> I
         yield outcome
 
 
+def print_table(outcomes: Sequence[Outcome], machine: float) -> None:
+    """What each step took and counted; `machine` is the processor time of all programs meanwhile."""
+    print()
+    for outcome in outcomes:
+        verdict = "FAILED" if outcome.failed else "ok"
+        times = f"{outcome.seconds:7.1f} s {outcome.processor:7.1f} s of processors"
+        counts = f"{outcome.passed:5d} ok {outcome.failed:5d} bad {outcome.skipped:5d} skipped"
+        print(f"{outcome.step:16} {verdict:6} {times} {counts}")
+    steps = sum(outcome.processor for outcome in outcomes)
+    print(f"processors: {machine:.0f} s, of which {steps:.0f} s by the steps, the rest by daemons and other programs")
+
+
 def main(arguments: Sequence[str]) -> int:
     """Return 0 only if every step succeeded."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -190,6 +228,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--record", type=Path, help="write a row for each step to this page")
     parser.add_argument("--rows", nargs="+", default=[], metavar="STEP", help="the steps that the page is about")
     wanted = parser.parse_args(arguments)
+    used = machine_seconds()
     chosen: Iterator[Outcome] = run_all(wanted.steps, wanted.in_turn)
     RESULTS.mkdir(parents=True, exist_ok=True)
     try:
@@ -201,11 +240,7 @@ def main(arguments: Sequence[str]) -> int:
         outcomes = list(chosen)
     except long_tests_page.PageError as error:
         parser.error(str(error))
-    print()
-    for outcome in outcomes:
-        verdict = "FAILED" if outcome.failed else "ok"
-        counts = f"{outcome.passed:5d} ok {outcome.failed:5d} bad {outcome.skipped:5d} skipped"
-        print(f"{outcome.step:16} {verdict:6} {outcome.seconds:7.1f} s {counts}")
+    print_table(outcomes, machine_seconds() - used)
     passed, failed, skipped = (
         sum(getattr(outcome, name) for outcome in outcomes) for name in ("passed", "failed", "skipped")
     )

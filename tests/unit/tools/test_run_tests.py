@@ -81,6 +81,18 @@ def test_step_that_fails_beside_its_tests_is_a_failure(makefile: Path, capfd: py
     assert last_line(capfd) == "5 passed, 1 failed"
 
 
+def test_shows_the_processor_time_of_each_step(makefile: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of programs that its programs waited for, and without what a step beside it takes."""
+    count = "i=0; while [ $$i -lt 400000 ]; do i=$$((i + 1)); done"
+    makefile.write_text(f"busy busy-too:\n\t@sh -c '{count}'; true\nidle:\n\t@sleep 0.5\n")
+    assert run_tests.main(["busy", "idle", "--in-turn", "busy-too"]) == 0
+    *rows, machine = capfd.readouterr().out.splitlines()[-5:-1]
+    used = {row.split()[0]: float(row.split()[4]) for row in rows}
+    assert used["idle"] < min(used["busy"], used["busy-too"]) / 2
+    # Rounded to a second, and counted in ticks of the clock.
+    assert float(machine.split()[1]) >= used["busy"] + used["busy-too"] - 1
+
+
 def test_report_of_an_earlier_run_does_not_count(makefile: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run_tests.RESULTS.mkdir()
     (run_tests.RESULTS / "a.xml").write_text(JUNIT.format(tests=5, failures=0, errors=0, skipped=0))
