@@ -29,6 +29,7 @@ UNIT = (
     "LoadState=loaded\nActiveState=active\nSubState=running\nMainPID={pid}\n"
     "ExecStart={{ path=/usr/bin/dockerd ; argv[]=/usr/bin/dockerd ; ignore_errors=no ; start_time=[n/a] }}\n"
     "FragmentPath=/lib/systemd/system/docker.service\nDropInPaths=\n"
+    "Slice=system.slice\n\nLoadState=loaded\n\nLoadState=loaded\n"
 )
 _OF_INTERFACES = {
     "net/ipv4/conf": {"accept_local": 0, "forwarding": 1, "route_localnet": 0, "rp_filter": 0, "src_valid_mark": 0},

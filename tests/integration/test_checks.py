@@ -18,7 +18,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_k
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
+    DELIVERED,
     HOST,
+    OUTSIDE,
     UNKNOWN,
     Origin,
     Packet,
@@ -29,7 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 
-from tests.integration.catalogue.daemon import addresses_that_systemd_denies
+from tests.integration.catalogue.daemon import addresses_that_a_slice_denies, addresses_that_systemd_denies
 from tests.integration.catalogue.scenario import make_healthy, release
 from tests.integration.snapshots import install_readers, read_host
 from tests.integration.test_snapshot import dockerd_takes
@@ -37,6 +39,7 @@ from tests.integration.without_docker import hidden_docker
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.breaks import DAEMON_JSON
 from tests.lab.host import Host
+from tests.lab.lab import Lab
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 
 INTERNET = "203.0.113.9"
@@ -247,6 +250,39 @@ def test_what_systemd_denies_docker_proxy_is_not_predicted_as_answered(engine_ho
     assert path.verdict == UNKNOWN
     assert "IPAddressDeny=" in path.because
     assert engine_host.tcp("127.0.0.1", PORT) == "timed out"
+
+
+@pytest.mark.parametrize(
+    ("driver", "verdict", "observed"),
+    [
+        pytest.param("systemd", UNKNOWN, "timed out", marks=pytest.mark.engines),
+        pytest.param("cgroupfs", DELIVERED, ANSWERED, marks=pytest.mark.long),
+    ],
+)
+def test_what_a_slice_above_dockerd_denies(
+    lab: Lab, engine_host: Host, driver: str, verdict: str, observed: str
+) -> None:
+    """It is denied docker-proxy, and containers whose control groups systemd makes."""
+    engine_host.reset()
+    install_readers(engine_host)
+    engine_host.write(DAEMON_JSON, json.dumps({"exec-opts": [f"native.cgroupdriver={driver}"]}))
+    engine_host.restart_docker()
+    engine_host.deploy(WEB)
+    proxied = Packet(Origin(HOST), "127.0.0.1", "tcp", PORT)
+    translated = Packet(Origin(OUTSIDE), engine_host.address, "tcp", PORT)
+    assert only(engine_host, "daemon.address-filter").outcome == "pass"
+    assert engine_host.tcp("127.0.0.1", PORT) == lab.outside.tcp(engine_host.address, PORT) == ANSWERED
+    addresses_that_a_slice_denies(engine_host)
+    finding = only(engine_host, "daemon.address-filter")
+    assert finding.outcome == "fail"
+    assert "IPAddressDeny=0.0.0.0/0 ::/0 of system.slice covers" in finding.summary
+    view = HostView.of(read_host(engine_host))
+    path = predict(view, proxied)
+    assert path.verdict == UNKNOWN
+    assert "of system.slice" in path.because
+    assert engine_host.tcp("127.0.0.1", PORT) == "timed out"
+    assert predict(view, translated).verdict == verdict
+    assert lab.outside.tcp(engine_host.address, PORT) == observed
 
 
 def test_the_proxy_written_out_keeps_live_restore_from_being_reloaded(host: Host) -> None:

@@ -30,7 +30,8 @@ KEPT_PATHS = {KEPT, Path("/var/lib/docker"), Path("/var/lib/containerd"), Path("
 # Places where everything that was added goes away again: whole trees, and first levels.
 TREES = ("/usr/local", "/root", "/opt", "/srv")
 LEVELS = ("/var/lib", "/var/backups", "/var/cache", "/var/log")
-RUNTIME = ("/run/systemd/system", "/run/systemd/system.control", "/run/sysctl.d")
+CONTROL = "/run/systemd/system.control"
+RUNTIME = ("/run/systemd/system", CONTROL, "/run/sysctl.d")
 # Places that systemd makes no units of.
 WITHOUT_UNITS = {Path("/etc/docker"), Path("/etc/sysctl.d"), Path("/etc/sysctl.conf"), Path("/root"), Path("/var")}
 SYSCTL_ROOTS = ("/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge", "/proc/sys/net/netfilter")
@@ -66,6 +67,7 @@ def note() -> None:
 def restore() -> None:
     facts = json.loads(NOTE.read_text())
     stop_services()
+    lift_filters()
     restore_packages(set(facts["packages"]))
     restore_files(set(facts["paths"]))
     if removed_units() or units_are_stale():
@@ -85,6 +87,12 @@ def restore() -> None:
 def stop_services() -> None:
     """Those of the system that tests start, and what was started by systemd-run."""
     run("systemctl", "stop", "systemd-networkd.socket", "systemd-networkd.service", "run-*.service", check=False)
+
+
+def lift_filters() -> None:
+    """Those of slices: without their files, services below would keep them until they are started again."""
+    for folder in Path(CONTROL).glob("*.slice.d"):
+        run("systemctl", "set-property", "--runtime", folder.name[:-2], "IPAddressAllow=", "IPAddressDeny=")
 
 
 def restore_packages(wanted: set[str]) -> None:

@@ -242,7 +242,7 @@ class SyntheticHost:
             sources=self.sources,
             engine=Engine(self.version, "1.45", **self.engine),
             daemon=DaemonProcess(DOCKERD, self.argv, 1000.0, HOST_NETNS),
-            service=ServiceUnit("systemd", "docker.service", "active", self.argv),
+            service=ServiceUnit("systemd", "docker.service", "active", self.argv, slices={}),
             networks=self.networks,
             containers=self.containers,
             links=self.links,

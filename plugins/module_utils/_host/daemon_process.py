@@ -3,15 +3,13 @@
 
 """Finds the dockerd of this host, who listens at the address of an engine, and the docker-proxy processes.
 
-Anybody can run a process called dockerd, with any command line, and containers hold engines of their own (nested
-engines, CI runners). So a name is a first sieve alone. What establishes a dockerd is that it belongs to root, or to
-the user whose socket it is, and that it holds the listening socket: the kernel tells. Where that cannot be seen
-(without root), systemd's word on the main process of its unit counts, then the pid file, which root alone writes. Until
-then nothing that the process names is opened.
+Any process can be called dockerd, and containers run engines of their own. So a dockerd has to belong to root, or to
+the user whose socket it is, and to hold the listening socket, as the kernel says. Where that cannot be seen (without
+root), systemd's main process of the unit counts, then the pid file, which root alone writes. Until then nothing that
+the process names is opened.
 
-Who holds a socket is the kernel's word, without connecting to it: a connection would start a service whose socket
-systemd holds. A path in /proc/net/unix is whatever its owner wrote there, in a mount namespace of its own; sock_diag(7)
-names the file itself.
+The socket is not connected to: that would start a service whose socket systemd holds. A path in /proc/net/unix is what
+its owner wrote, in a mount namespace of its own; sock_diag(7) names the file itself.
 """
 
 from __future__ import annotations

@@ -76,9 +76,8 @@ _ADDRESS = struct.Struct("=BBBBI")
 def read_links() -> list[Link]:
     """Return all links of the host's namespace with their addresses.
 
-    Waits three seconds at most while a link that carries traffic still looks for duplicates of an address of its own
-    (RFC 4862, section 5.4): nothing answers there yet, and what was read now would be wrong in a moment. Raises
-    UnreadableError when the kernel refuses.
+    Waits three seconds at most while a link that carries traffic looks for duplicates of its address (RFC 4862, section
+    5.4), at which nothing answers yet. Raises UnreadableError when the kernel refuses.
     """
     until = time.monotonic() + _SETTLING_SECONDS
     links = listed("links", links_of)

@@ -176,8 +176,8 @@ def read_bytes(pid: int, name: str) -> bytes:
 def read_whole(path: str, folder: Optional[int] = None) -> bytes:
     """Content of a file of the kernel's, whose size says nothing; path can begin at an open folder.
 
-    The kernel gives as much of such a file as fits: what is less than was asked for is the end. Raises OSError, also
-    where there are more than 8 MiB: a process decides how long its command line is.
+    What is less than was asked for is the end. Raises OSError, also where there are more than 8 MiB: a process decides
+    how long its command line is.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:

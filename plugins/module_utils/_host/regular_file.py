@@ -3,9 +3,9 @@
 
 """Reads a file that ought to be a regular one, whatever really lies there.
 
-To open a FIFO waits for a writer, a device can act on being opened (a tape rewinds, a watchdog begins to count), and
-``/dev/zero`` has no end. So the place is looked at before it is opened, by a descriptor that cannot be exchanged
-underneath (open(2), O_PATH), and no more is read than anybody's file of that kind has.
+To open a FIFO waits for a writer, a device can act on being opened (a watchdog begins to count), and ``/dev/zero`` has
+no end. So the place is looked at before it is opened, by a descriptor that cannot be exchanged (open(2), O_PATH), and
+what is read has a limit.
 """
 
 from __future__ import annotations

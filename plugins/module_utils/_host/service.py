@@ -41,9 +41,11 @@ _PROPERTIES = (
     "DropInPaths",
     "WantedBy",
     "RequiredBy",
+    "Slice",
 )
 # systemd.resource-control(5)
 _FILTERS = ("IPAddressAllow", "IPAddressDeny", "RestrictNetworkInterfaces")
+_SLICES = ("system.slice", "-.slice")
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)=(?P<value>.*)")
 
@@ -100,7 +102,7 @@ def parse_properties(text: str) -> dict[str, list[str]]:
 def parse_exec(value: str) -> list[str]:
     """Words of the command in an ExecStart property (``{ path=... ; argv[]=dockerd -H fd:// ; ignore_errors=no ...``).
 
-    systemctl joins the words with blanks, so one with a blank inside falls apart here.
+    One with a blank inside falls apart.
     """
     found = re.search(r"argv\[\]=(.*?) ; ignore_errors=", value)
     return found.group(1).split() if found else []
@@ -146,10 +148,7 @@ def _unquoted(value: str) -> str:
 def _systemd(run: Run, name: str) -> ServiceUnit:
     if not name:
         return ServiceUnit("none")
-    status, output, problem = run(["systemctl", "show", name, f"--property={','.join(_PROPERTIES + _FILTERS)}"])
-    if status != 0:
-        raise UnreadableError(ERROR, f"systemctl show {name} failed: {problem.strip() or f'exit status {status}'}")
-    properties = parse_properties(output)
+    properties, *others = _show(run, name, *_SLICES)
     if _one(properties, "LoadState") == "not-found":
         return ServiceUnit("none")
     words = parse_exec(_one(properties, "ExecStart"))
@@ -161,9 +160,37 @@ def _systemd(run: Run, name: str) -> ServiceUnit:
         fragment=_one(properties, "FragmentPath"),
         drop_ins=_one(properties, "DropInPaths").split(),
         starts_at_boot=bool(_one(properties, "WantedBy") or _one(properties, "RequiredBy")),
-        # An empty list of interfaces is "~".
-        filters={name: _one(properties, name).split() for name in _FILTERS if _one(properties, name).strip("~")},
+        filters=_filters(properties),
+        slices=_slices(run, _one(properties, "Slice"), dict(zip(_SLICES, others))),
     )
+
+
+def _show(run: Run, *names: str) -> list[dict[str, list[str]]]:
+    listed = ",".join(_PROPERTIES + _FILTERS)
+    status, output, problem = run(["systemctl", "show", names[0], f"--property={listed}", "--", *names[1:]])
+    if status != 0:
+        raise UnreadableError(ERROR, f"systemctl show {names[0]} failed: {problem.strip() or f'exit status {status}'}")
+    # A command may have empty lines, and slices have none.
+    return [parse_properties(text) for text in output.rsplit("\n\n", len(names) - 1)]
+
+
+def _filters(properties: dict[str, list[str]]) -> dict[str, list[str]]:
+    # An empty list of interfaces is "~".
+    return {name: _one(properties, name).split() for name in _FILTERS if _one(properties, name).strip("~")}
+
+
+def _slices(run: Run, name: str, shown: dict[str, dict[str, list[str]]]) -> Optional[dict[str, dict[str, list[str]]]]:
+    """Filters of a slice and of those above: a-b.slice is in a.slice, and that in -.slice (systemd.slice(5))."""
+    if not name:
+        return None
+    words = [word for word in name[:-6].split("-") if word]
+    above = [f"{'-'.join(words[:count])}.slice" for count in range(len(words), 0, -1)] + ["-.slice"]
+    further = [item for item in above if item not in shown]
+    if further:
+        shown.update(zip(further, _show(run, *further)))
+    if not shown.keys() >= set(above):
+        return None
+    return {item: _filters(shown[item]) for item in above if _filters(shown[item])}
 
 
 def _one(properties: dict[str, list[str]], name: str) -> str:
@@ -209,11 +236,7 @@ SNAP_PATH = "/var/snap/docker/current/config/daemon.json"
 
 
 def config_path(daemon: Optional[procfs.Process], unit_argv: list[str]) -> str:
-    """Return where dockerd looks for its configuration.
-
-    ``--config-file`` on its command line, else on the one of its unit, else the default of its kind (rootless, snap,
-    plain).
-    """
+    """``--config-file`` of dockerd's command line, else of its unit's, else the default of its kind."""
     running = parse_flags(procfs.argv(daemon.pid)).get("config-file") if daemon else None
     named = running or parse_flags(unit_argv).get("config-file")
     if isinstance(named, str) and named:
@@ -236,8 +259,8 @@ def _rootless_path(pid: int) -> str:
 def read_daemon_config(path: str, named_by: int = procfs.ROOT) -> DaemonConfig:
     """Return the configuration at path, secrets masked. A file that is not there is an answer, too.
 
-    named_by: id of the user whose dockerd says that it reads this file. Raises UnreadableError when it is not ours to
-    read, no file, or none of that user's: what root may read of others is not shown for the asking.
+    named_by: id of the user whose dockerd says that it reads this file. Raises UnreadableError when it cannot be read,
+    or is not that user's: what root may read of others is not shown for the asking.
     """
     try:
         file = read_regular(path)

@@ -3,15 +3,13 @@
 
 """Dataclasses to plain JSON data and back, with the types checked on the way in.
 
-The keys of an object are the names of fields, which this collection chose, and nothing else: what a dict has by name
-goes as a list of ``{"name": ..., "value": ...}``. Its names are often a stranger's (of labels, interfaces, sysctls...),
-and who reads JSON may take a key for more than that: Ansible for a type of its own (``__ansible_type``) or for what
-became of a task (``failed``). Below a field, where nothing but the data says what it is, such a list stands in an
-object under the only key ``named``.
+The keys of an object are names of fields alone: what a dict has by name goes as a list of ``{"name": ..., "value":
+...}``. Its names are often a stranger's (labels, interfaces, sysctls...), and Ansible may take a key for a type of its
+own (``__ansible_type``) or for what became of a task (``failed``). Below a field, where only the data says what it is,
+such a list stands in an object under the only key ``named``.
 
-A saved snapshot may come from another machine or another release, so decoding trusts nothing: every value is held
-against the annotation of its field. Unknown keys are ignored (a newer release may have written them), missing keys
-take the field's default.
+Decoding trusts nothing: every value is held against the annotation of its field. Unknown keys are ignored (a newer
+release may have written them), missing keys take the field's default.
 """
 
 from __future__ import annotations

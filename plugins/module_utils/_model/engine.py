@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
 DOCKER = "docker"
 SNAP = "snap"
 PODMAN = "podman"
+CGROUPFS = "cgroupfs"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Engine:
     swarm: bool = False
     rootless: bool = False
     root_dir: str = ""
+    cgroup_driver: str = ""
     flavor: str = ""
     """``docker``, ``snap``, or ``podman`` for Podman's imitation of the Engine API; empty in older snapshots."""
     firewall_driver: Optional[str] = None
@@ -98,6 +100,8 @@ class ServiceUnit:
     """Whether boot starts it, be it by its own unit or for another; None where that was not asked."""
     filters: dict[str, list[str]] = field(default_factory=dict)
     """Words of settings such as IPAddressDeny, by name."""
+    slices: Optional[dict[str, dict[str, list[str]]]] = None
+    """The same of each slice above that has some; None where they were not read."""
 
 
 # Options of the driver (moby, drivers/bridge, networkConfiguration.fromLabels()).

@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     start_flags,
     start_values,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import CGROUPFS, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY as USERLAND_PROXY
@@ -719,43 +719,57 @@ _LISTED = 3
 
 def _judge_address_filter(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
-    unit = snapshot.service
-    if unit is None or not unit.filters:
-        return [passed(resources.daemon(), "systemd filters no packets of dockerd and docker-proxy", {})]
-    filters = UnitFilters(unit)
-    evidence = {name: " ".join(words) for name, words in unit.filters.items()}
-    refused = _refused_by(filters, snapshot)
-    remediation = Remediation(
-        f"Add to IPAddressAllow of {unit.name}: loopback, the subnets of networks, and the nameservers; or take "
-        "IPAddressDeny out. Then run: systemctl daemon-reload, and restart dockerd in a maintenance window"
-    )
+    filters = UnitFilters.of_dockerd(snapshot.service)
+    evidence = {"filters": filters.listed} if filters.listed else {}
+    refused = {
+        name: denied for name, addresses in _talks_to(snapshot) for denied in [filters.denied_by(addresses)] if denied
+    }
     if refused:
-        summary = (
-            f"{filters.denial} covers {listed(refused, _LISTED)}: systemd drops packets of dockerd and docker-proxy"
-        )
-        impact = (
-            "Connections by docker-proxy time out, and so do questions of dockerd to nameservers. iptables and nft do "
-            "not show it. What goes by DNAT is not affected."
-        )
-        return [failed(resources.daemon(), summary, evidence, impact, remediation)]
-    if filters.not_evaluated:
-        reason = f"{'; '.join(filters.not_evaluated)}: systemd drops packets by it; which ones is not evaluated"
-        return [unknown(resources.daemon(), reason, evidence)]
-    summary = f"{filters.denial} covers no address that dockerd or docker-proxy talk to"
+        return [_refused(snapshot, refused, evidence)]
+    doubts = [f"{text}: systemd drops packets by it; which ones is not evaluated" for text in filters.not_evaluated]
+    doubts += [filters.unread] if filters.unread else []
+    if doubts:
+        return [unknown(resources.daemon(), "; ".join(doubts), evidence)]
+    if not filters.denials:
+        return [passed(resources.daemon(), "systemd filters no packets of dockerd and docker-proxy", evidence)]
+    summary = f"{' and '.join(filters.denials)} covers no address that dockerd or docker-proxy talk to"
     return [passed(resources.daemon(), summary, evidence)]
 
 
-def _refused_by(filters: UnitFilters, snapshot: HostSnapshot) -> list[str]:
-    """What dockerd and docker-proxy exchange packets with and may not, as a reader would name it."""
-    talks_to = [("loopback addresses", "127.0.0.0/8")]
-    talks_to += [
-        (f"network {network.name}", entry.subnet)
-        for network in snapshot.networks
-        if network.driver == "bridge"
-        for entry in network.subnets
+def _refused(snapshot: HostSnapshot, refused: dict[str, dict[str, str]], evidence: dict[str, Any]) -> Verdict:
+    """The verdict about what is refused: by its name, and by the unit that denies it."""
+    denials = {unit: text for denied in refused.values() for unit, text in denied.items()}
+    summary = (
+        f"{' and '.join(denials.values())} covers {listed(list(refused), _LISTED)}: "
+        "systemd drops packets of dockerd and docker-proxy"
+    )
+    slices = [unit for unit in denials if unit in ((snapshot.service and snapshot.service.slices) or {})]
+    beside = "What goes by DNAT is not affected."
+    if slices and not (snapshot.engine and snapshot.engine.cgroup_driver == CGROUPFS):
+        beside = f"Other services and containers in {' and '.join(slices)} lose such packets as well."
+    impact = (
+        "Connections by docker-proxy time out, and so do questions of dockerd to nameservers. iptables and nft do "
+        f"not show it. {beside}"
+    )
+    remediation = Remediation(
+        f"Add to IPAddressAllow of {' and '.join(denials)}: loopback, the subnets of networks, and the nameservers; or "
+        "take IPAddressDeny out. Then run: systemctl daemon-reload, and restart dockerd in a maintenance window"
+    )
+    return failed(resources.daemon(), summary, evidence, impact, remediation)
+
+
+def _talks_to(snapshot: HostSnapshot) -> list[tuple[str, str]]:
+    """What dockerd and docker-proxy exchange packets with, as a reader would name it, and its addresses."""
+    return [
+        ("loopback addresses", "127.0.0.0/8"),
+        *(
+            (f"network {network.name}", entry.subnet)
+            for network in snapshot.networks
+            if network.driver == "bridge"
+            for entry in network.subnets
+        ),
+        *((f"nameserver {address}", address) for address in snapshot.nameservers),
     ]
-    talks_to += [(f"nameserver {address}", address) for address in snapshot.nameservers]
-    return [name for name, addresses in talks_to if filters.denies(addresses)]
 
 
 ADDRESS_FILTER = Check(
@@ -763,8 +777,9 @@ ADDRESS_FILTER = Check(
     grades=(Grade(BROKEN, "docker-proxy and the DNS server of dockerd get no answers"),),
     title="systemd lets dockerd and docker-proxy exchange packets",
     rationale=(
-        "IPAddressDeny in the unit of dockerd holds for docker-proxy and the DNS server for containers, too. It is no "
-        "rule of the firewall: neither iptables nor nft shows what it drops."
+        "IPAddressDeny in the unit of dockerd, or in a slice above it, holds for docker-proxy and the DNS server for "
+        "containers, too. It is no rule of the firewall: neither iptables nor nft shows what it drops. Judged is what "
+        "systemd has loaded: a changed file is effective from dockerd's next start on, systemctl set-property at once."
     ),
     needs=(ENGINE, SERVICE),
     judge=_judge_address_filter,

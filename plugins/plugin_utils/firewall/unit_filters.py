@@ -4,15 +4,17 @@
 #
 # Private to the collection: it can change at any time.
 
-"""Filters that systemd attaches to a unit's control group, and what they drop of its processes' traffic.
+"""Filters that systemd attaches to units' control groups, and what they drop of their processes' traffic.
 
-Source: systemd.resource-control(5). An address of IPAddressAllow is let through, any other of IPAddressDeny is dropped,
-in both directions. Lists of interfaces are not evaluated. Programs of BPF, and filters of slices above, are not read.
+Source: systemd.resource-control(5), and systemd's src/core/bpf-firewall.c: the lists of a unit and of all slices above
+are one. An address of IPAddressAllow is let through, any other of IPAddressDeny is dropped, in both directions. Lists
+of interfaces are not evaluated. Programs of BPF are not read.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from functools import cached_property
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR, contains
@@ -22,50 +24,65 @@ _ALLOW, _DENY = "IPAddressAllow", "IPAddressDeny"
 
 
 class UnitFilters:
-    """The filters of one unit."""
+    """The filters of some units, as they hold for a process that is in all of them."""
 
-    def __init__(self, unit: ServiceUnit | None) -> None:
-        """Take the unit of dockerd; None where none was found."""
-        self._name = unit.name if unit else ""
-        self._settings = unit.filters if unit else {}
+    def __init__(self, settings: Mapping[str, Mapping[str, list[str]]], unread: str = "") -> None:
+        """Take words of settings by unit and name; unread: what could not be read of them, as a sentence."""
+        self._settings = settings
+        self.unread = unread
 
-    @cached_property
-    def _denied(self) -> list[CIDR]:
-        return _networks(self._settings.get(_DENY, []))
+    @classmethod
+    def of_dockerd(cls, unit: ServiceUnit | None) -> UnitFilters:
+        """Those of dockerd's unit and of the slices above it; None where there is no unit."""
+        if unit is None:
+            return cls({})
+        no_slices = unit.manager == "systemd" and unit.slices is None
+        unread = f"filters of the slices above {unit.name} were not read" if no_slices else ""
+        return cls({unit.name: unit.filters, **(unit.slices or {})}, unread)
 
     @cached_property
     def _allowed(self) -> list[CIDR]:
-        return _networks(self._settings.get(_ALLOW, []))
+        return [item for words in self._settings.values() for item in _networks(words.get(_ALLOW, []))]
+
+    @cached_property
+    def _denied(self) -> dict[str, list[CIDR]]:
+        return {unit: _networks(words.get(_DENY, [])) for unit, words in self._settings.items()}
 
     @property
-    def denial(self) -> str:
-        """``IPAddressDeny=... of UNIT``, as systemd shows it."""
-        return f"{_DENY}={' '.join(self._settings.get(_DENY, []))} of {self._name}"
+    def listed(self) -> list[str]:
+        """All of them, as ``NAME=VALUE of UNIT``, which is how systemd shows them."""
+        return [
+            f"{name}={' '.join(words)} of {unit}"
+            for unit, settings in self._settings.items()
+            for name, words in settings.items()
+        ]
+
+    @property
+    def denials(self) -> list[str]:
+        """Those that deny addresses."""
+        return [text for text in self.listed if text.startswith(f"{_DENY}=")]
 
     @property
     def not_evaluated(self) -> list[str]:
-        """Those of which it is not known what they drop, as ``NAME=VALUE of UNIT``."""
-        return [
-            f"{name}={' '.join(words)} of {self._name}"
-            for name, words in self._settings.items()
-            if name not in (_ALLOW, _DENY)
-        ]
+        """Those of which it is not known what they drop."""
+        return [text for text in self.listed if not text.startswith((f"{_ALLOW}=", f"{_DENY}="))]
 
-    def denies(self, addresses: str) -> bool:
-        """Whether some of these are denied, an address or a prefix in CIDR notation; not where it is neither."""
-        return any(
-            any(_overlap(asked, item) for item in self._denied)
-            and not any(contains(item, asked) for item in self._allowed)
-            for asked in _networks([addresses])
-        )
+    def denied_by(self, *addresses: str) -> dict[str, str]:
+        """``IPAddressDeny=... of UNIT`` by unit that denies some of these.
+
+        Each is an address or a prefix in CIDR notation; what is neither is not denied.
+        """
+        asked = [item for item in _networks([*addresses]) if not any(contains(other, item) for other in self._allowed)]
+        return {
+            unit: f"{_DENY}={' '.join(self._settings[unit][_DENY])} of {unit}"
+            for unit, denied in self._denied.items()
+            if any(_overlap(item, other) for item in asked for other in denied)
+        }
 
     def hindrance(self, *addresses: str) -> str:
-        """The filter that may drop what a process of the unit exchanges with these addresses; empty without one."""
-        if not self._settings:
-            return ""
-        if any(map(self.denies, addresses)):
-            return self.denial
-        return next(iter(self.not_evaluated), "")
+        """What may drop packets that a process exchanges with these addresses, as a sentence; empty without one."""
+        filtering = next(iter([*self.denied_by(*addresses).values(), *self.not_evaluated]), "")
+        return f"{filtering} filters them" if filtering else self.unread
 
 
 def _networks(words: list[str]) -> list[CIDR]:

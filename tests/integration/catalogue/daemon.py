@@ -69,6 +69,11 @@ def addresses_that_systemd_denies(host: Host) -> None:
     host.run(["systemctl", "set-property", "--runtime", "docker.service", "IPAddressDeny=any"])
 
 
+def addresses_that_a_slice_denies(host: Host) -> None:
+    """At once as well, for all services in it, and for containers whose control groups systemd makes."""
+    host.run(["systemctl", "set-property", "--runtime", "system.slice", "IPAddressDeny=any"])
+
+
 CASES: tuple[Case, ...] = (
     Case(
         "daemon.reload-blocked",
@@ -92,5 +97,6 @@ CASES: tuple[Case, ...] = (
         why_not_others="28.5.2 is past the range; what it has takes a swarm, which does not go with live-restore",
     ),
     Case("daemon.address-filter", addresses_that_systemd_denies, "dockerd"),
+    Case("daemon.address-filter", addresses_that_a_slice_denies, "dockerd"),
     Case("daemon.live-restore", live_restore_reloaded_away, "dockerd", "restart"),
 )

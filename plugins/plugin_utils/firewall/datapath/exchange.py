@@ -91,7 +91,11 @@ class Exchange:
 
     def run(self, before: Branch) -> list[Ending]:
         """All ways in which it can end, each with its branch; before is what happened until now."""
-        branch = before._replace(flight=self._conversation.first, tracked=None)
+        first, sender = self._conversation.first, self._conversation.start.stack
+        branch = before._replace(flight=first, tracked=None)
+        hindrance = self._view.slice_hindrance(sender, first.family, first.daddr) if sender else ""
+        if sender and hindrance:
+            return [self._conversation.unknown(branch, f"whether the {sender.label} sends packets: {hindrance}")]
         return [ending for result in self._conversation.send(branch) for ending in self._reached(result)]
 
     def _reached(self, result: LegResult) -> list[Ending]:
@@ -127,9 +131,9 @@ class Exchange:
         if proxy is not None:
             flight = result.branch.flight
             sender = address_text(flight.family, flight.saddr)
-            hindrance = self._view.unit_filters.hindrance(sender, proxy.container_ip)
+            hindrance = self._view.dockerd_filters.hindrance(sender, proxy.container_ip)
             if hindrance:
-                what = f"whether docker-proxy on port {listener.port} gets packets: {hindrance} filters them"
+                what = f"whether docker-proxy on port {listener.port} gets packets: {hindrance}"
                 return [self._conversation.unknown(result.branch, what)]
             return proxied(self._conversation, result, listener, proxy, lambda branch: self._dial(branch, proxy))
         if listener.owner == DOCKER_PROXY:
@@ -149,6 +153,15 @@ class Exchange:
             raise AssertionError("only what came to a stack can be answered by one")
         if self._view.is_asleep(result.stack):
             return [self._conversation.unread(result, f"{result.stack.label} is paused, so nothing answers")]
+        flight = result.branch.flight
+        # What leaves the host's processes may have been translated on its way.
+        peers = (
+            [flight.saddr] if self._conversation.start.stack is not self._view.host else [flight.saddr, flight.daddr]
+        )
+        hindrance = self._view.slice_hindrance(result.stack, flight.family, *peers)
+        if hindrance:
+            what = f"whether port {listener.port} of the {result.stack.label} gets packets: {hindrance}"
+            return [self._conversation.unknown(result.branch, what)]
         reply = self._conversation.reply_path.answer_to(result)
         if self._protocol == "udp":
             chosen = datagram_source(result.stack, listener, reply)

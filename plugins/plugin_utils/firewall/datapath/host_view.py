@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import CGROUPFS, Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     ContainerNamespace,
     Link,
@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     POLICY_RULES,
     ROUTES,
     RULESET,
+    SERVICE,
     SYSCTL,
     TRAFFIC_CONTROL,
     HostSnapshot,
@@ -54,6 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import IPSEC_POLICY, Doubt, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import Traverser
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    address_text,
     is_link_local,
     is_multicast,
     parse_address,
@@ -110,7 +112,11 @@ class HostView:
         self.neighbours = Neighbours(self.traverser, self.ipsec, self.host.fib)
         self.inner: dict[int, Stack] = _inner_stacks(snapshot)
         self.socket_owners = SocketOwners(snapshot.proxies, snapshot.containers)
-        self.unit_filters = UnitFilters(snapshot.service)
+        service = snapshot.service
+        self.dockerd_filters = UnitFilters.of_dockerd(service)
+        if _was_refused(snapshot, SERVICE):
+            self.dockerd_filters = UnitFilters({}, "filters of the unit of dockerd were not read")
+        self._slice_filters = UnitFilters((service and service.slices) or {})
         self.containers: dict[str, Container] = _by_name(snapshot)
         self.namespaces = {item.nsid for item in self.containers.values() if item.nsid is not None}
         """Ids of the namespaces of running containers, as links refer to them."""
@@ -123,6 +129,18 @@ class HostView:
         }
         """Where a container's link is plugged in, by its stack and the link's name inside."""
         self._asleep = {id(stack) for netns, stack in self.inner.items() if self.socket_owners.asleep(netns)}
+
+    def slice_hindrance(self, stack: Stack, family: int, *addresses: int) -> str:
+        """What may drop packets that a process on the stack exchanges with these addresses; empty without one.
+
+        The slices above dockerd are those above most of what systemd starts. Which process it is, is not known on the
+        host. Containers are among them where systemd makes their control groups.
+        """
+        engine = self.snapshot.engine
+        outside = stack.container is not None and engine is not None and engine.cgroup_driver == CGROUPFS
+        if outside or not self._slice_filters.listed:
+            return ""
+        return self._slice_filters.hindrance(*(address_text(family, address) for address in addresses))
 
     @classmethod
     def of(cls, snapshot: HostSnapshot) -> HostView:

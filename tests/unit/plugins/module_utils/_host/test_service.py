@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import service
@@ -19,6 +20,17 @@ IPAddressAllow=
 RestrictNetworkInterfaces=~
 FragmentPath=/usr/lib/systemd/system/docker.service
 DropInPaths=/etc/systemd/system/docker.service.d/a.conf /etc/systemd/system/docker.service.d/b.conf
+Slice=system.slice
+
+LoadState=loaded
+IPAddressDeny=127.0.0.0/8
+IPAddressAllow=
+Slice=-.slice
+
+LoadState=loaded
+IPAddressDeny=
+IPAddressAllow=
+Slice=
 """  # noqa: E501
 
 
@@ -36,7 +48,44 @@ def test_a_unit(systemd: Path) -> None:
     assert unit.argv == ["/usr/sbin/dockerd", "-H", "fd://", "--icc=false", "--log-opt", "splunk-token=********"]
     assert unit.fragment.endswith("/docker.service")
     assert unit.filters == {"IPAddressDeny": ["0.0.0.0/0", "::/0"]}
+    assert unit.slices == {"system.slice": {"IPAddressDeny": ["127.0.0.0/8"]}}
     assert [Path(path).name for path in unit.drop_ins] == ["a.conf", "b.conf"]
+
+
+@pytest.mark.parametrize(
+    ("above", "asked", "denying"),
+    [
+        ("system.slice", [], ["system.slice", "-.slice"]),
+        ("-.slice", [], ["-.slice"]),
+        ("a.slice", ["a.slice"], ["a.slice", "-.slice"]),
+        ("a-b-c.slice", ["a-b-c.slice", "a-b.slice", "a.slice"], ["a-b-c.slice", "a-b.slice", "a.slice", "-.slice"]),
+        ("system-x.slice", ["system-x.slice"], ["system-x.slice", "system.slice", "-.slice"]),
+        ("", [], None),
+    ],
+)
+def test_systemd_is_asked_for_the_slices_above_a_unit(
+    systemd: Path, above: str, asked: list[str], denying: Optional[list[str]]
+) -> None:
+    further: list[list[str]] = []
+
+    def run(argv: list[str]) -> tuple[int, str, str]:
+        names = [argv[2], *argv[5:]]
+        if names[0] != "docker.service":
+            further.append(names)
+            return 0, "\n".join(f"IPAddressDeny={name}\n" for name in names), ""
+        # The command has an empty line.
+        texts = [f"ExecStart=a\n\nb\nSlice={above}\nIPAddressDeny=docker.service\n"]
+        return 0, "\n".join([*texts, *(f"IPAddressDeny={name}\n" for name in names[1:])]), ""
+
+    unit = service.read_service(run, None)
+    assert unit.filters == {"IPAddressDeny": ["docker.service"]}
+    assert unit.slices == (None if denying is None else {name: {"IPAddressDeny": [name]} for name in denying})
+    assert further == ([asked] if asked else [])
+
+
+def test_slices_that_systemd_does_not_show(systemd: Path) -> None:
+    unit = service.read_service(lambda argv: (0, "LoadState=loaded\nSlice=system.slice\n", ""), None)
+    assert unit.slices is None
 
 
 def test_no_unit(systemd: Path) -> None:

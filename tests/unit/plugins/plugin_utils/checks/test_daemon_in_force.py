@@ -398,7 +398,54 @@ ALL = "0.0.0.0/0 ::/0"
     ],
 )
 def test_what_systemd_drops_of_dockerds_packets(filters: dict[str, str], outcome: str, words: str) -> None:
-    unit = ServiceUnit("systemd", "docker.service", filters={name: value.split() for name, value in filters.items()})
-    finding = only(SyntheticHost(), "daemon.address-filter", service=unit)
+    finding = filtered(filters, {})
     assert finding.outcome == outcome
     assert words in finding.summary
+
+
+def filtered(unit: dict[str, str], slices: dict[str, dict[str, str]] | None, driver: str = "systemd") -> Finding:
+    def words(settings: dict[str, str]) -> dict[str, list[str]]:
+        return {name: value.split() for name, value in settings.items()}
+
+    service = ServiceUnit(
+        "systemd",
+        "docker.service",
+        filters=words(unit),
+        slices=None if slices is None else {name: words(settings) for name, settings in slices.items()},
+    )
+    host = SyntheticHost()
+    host.engine["cgroup_driver"] = driver
+    return only(host, "daemon.address-filter", service=service)
+
+
+@pytest.mark.parametrize(
+    ("unit", "slices", "outcome", "words"),
+    [
+        ({}, {"system.slice": {"IPAddressDeny": ALL}}, "fail", f"IPAddressDeny={ALL} of system.slice covers loopback"),
+        ({}, {"-.slice": {"IPAddressDeny": "192.0.2.53"}}, "fail", "=192.0.2.53 of -.slice covers nameserver"),
+        ({"IPAddressAllow": ALL}, {"-.slice": {"IPAddressDeny": ALL}}, "pass", "of -.slice covers no address"),
+        ({"IPAddressDeny": ALL}, {"-.slice": {"IPAddressAllow": ALL}}, "pass", "of docker.service covers no address"),
+        (
+            {"IPAddressDeny": "192.0.2.53"},
+            {"system.slice": {"IPAddressDeny": "127.0.0.0/8"}},
+            "fail",
+            "IPAddressDeny=127.0.0.0/8 of system.slice and IPAddressDeny=192.0.2.53 of docker.service covers loopback",
+        ),
+        ({}, {"system.slice": {"RestrictNetworkInterfaces": "lo"}}, "unknown", "RestrictNetworkInterfaces=lo of sys"),
+        ({}, None, "unknown", "filters of the slices above docker.service were not read"),
+        ({"IPAddressDeny": ALL}, None, "fail", "of docker.service covers loopback"),
+    ],
+)
+def test_filters_of_slices_hold_for_the_unit_below(
+    unit: dict[str, str], slices: dict[str, dict[str, str]] | None, outcome: str, words: str
+) -> None:
+    finding = filtered(unit, slices)
+    assert finding.outcome == outcome
+    assert words in finding.summary
+
+
+def test_containers_are_in_slices_where_systemd_makes_their_control_groups() -> None:
+    slices = {"system.slice": {"IPAddressDeny": ALL}}
+    assert "containers in system.slice lose such packets" in filtered({}, slices).impact
+    assert "DNAT is not affected" in filtered({}, slices, "cgroupfs").impact
+    assert "DNAT is not affected" in filtered({"IPAddressDeny": ALL}, {}).impact

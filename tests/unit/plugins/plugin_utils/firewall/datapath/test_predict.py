@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort, ServiceUnit
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Link,
     Listener,
@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
     CONTAINER_NAMESPACES,
     LISTENERS,
     RULESET,
+    SERVICE,
     HostSnapshot,
     Source,
 )
@@ -115,6 +116,71 @@ def test_a_datagram_that_docker_proxy_relays_has_the_end_of_its_second_half(
     host.own_rules["filter", "OUTPUT"] = [rule] if rule else []
     path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", "udp", 5353)
     assert (path.verdict, path.observed) == (verdict, observed), path.reason
+
+
+def filtered(slices: dict[str, dict[str, list[str]]] | None, driver: str = "systemd") -> HostSnapshot:
+    """The small host, with filters of slices above dockerd."""
+    snapshot = small_host().snapshot()
+    assert snapshot.engine is not None
+    service = ServiceUnit("systemd", "docker.service", "active", slices=slices)
+    return replace(snapshot, service=service, engine=replace(snapshot.engine, cgroup_driver=driver))
+
+
+_DENY_ALL = {"system.slice": {"IPAddressDeny": ["0.0.0.0/0", "::/0"]}}
+_DENY_PROXY = {"system.slice": {"IPAddressDeny": ["127.0.0.0/8"]}}
+_DENY_OUTSIDE = {"-.slice": {"IPAddressDeny": ["192.0.2.0/24"]}}
+_DENY_WEB = {"system.slice": {"IPAddressDeny": ["172.18.0.2"]}}
+
+
+@pytest.mark.parametrize(
+    ("slices", "driver", "origin", "destination", "observed", "named"),
+    [
+        ({}, "systemd", HOST_ITSELF, "127.0.0.1", "answered", ""),
+        (
+            None,
+            "systemd",
+            HOST_ITSELF,
+            "127.0.0.1",
+            "unknown",
+            "docker-proxy on port 8080 gets packets: filters of the",
+        ),
+        (None, "systemd", NEIGHBOUR, ADDRESS, "answered", ""),
+        (_DENY_PROXY, "systemd", HOST_ITSELF, "127.0.0.1", "unknown", "127.0.0.0/8 of system.slice filters them"),
+        (_DENY_WEB, "systemd", HOST_ITSELF, "127.0.0.1", "unknown", "docker-proxy on port 8080"),
+        (_DENY_WEB, "systemd", HOST_ITSELF, ADDRESS, "unknown", "whether port 80 of the container web gets packets"),
+        (_DENY_WEB, "systemd", NEIGHBOUR, ADDRESS, "answered", ""),
+        (_DENY_OUTSIDE, "systemd", NEIGHBOUR, ADDRESS, "unknown", "whether port 80 of the container web gets packets"),
+        (_DENY_OUTSIDE, "cgroupfs", NEIGHBOUR, ADDRESS, "answered", ""),
+        (_DENY_OUTSIDE, "systemd", container("peer"), "172.18.0.2", "answered", ""),
+        (_DENY_OUTSIDE, "systemd", container("peer"), ADDRESS, "unknown", "whether the container peer sends packets"),
+        (_DENY_ALL, "systemd", container("peer"), "172.18.0.2", "unknown", "whether the container peer sends packets"),
+        (_DENY_ALL, "cgroupfs", container("peer"), "172.18.0.2", "answered", ""),
+        (_DENY_ALL, "cgroupfs", HOST_ITSELF, "172.18.0.2", "unknown", "whether the host sends packets"),
+    ],
+)
+def test_what_slices_of_systemd_may_drop_is_unknown(
+    slices: dict[str, dict[str, list[str]]] | None,
+    driver: str,
+    origin: Origin,
+    destination: str,
+    observed: str,
+    named: str,
+) -> None:
+    path = ask(filtered(slices, driver), origin, destination, port=80 if destination.startswith("172") else 8080)
+    assert path.observed == observed, path.reason
+    assert named in path.reason
+
+
+def test_the_kernel_answers_echo_requests_for_processes_that_slices_filter() -> None:
+    path = ask(filtered(_DENY_ALL), NEIGHBOUR, ADDRESS, "icmp")
+    assert path.observed == "answered", path.reason
+
+
+def test_a_unit_that_could_not_be_read_may_filter_what_docker_proxy_gets() -> None:
+    host = small_host()
+    snapshot = host.snapshot()
+    snapshot = replace(snapshot, sources={**snapshot.sources, SERVICE: Source(read=False, kind="error")})
+    assert "the unit of dockerd were not read" in ask(snapshot, HOST_ITSELF, "127.0.0.1").reason
 
 
 def test_container_reaches_its_own_port_only_with_hairpin() -> None:
