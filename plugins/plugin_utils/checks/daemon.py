@@ -730,9 +730,11 @@ def _judge_address_filter(context: AuditContext) -> list[Verdict]:
     doubts += [filters.unread] if filters.unread else []
     if doubts:
         return [unknown(resources.daemon(), "; ".join(doubts), evidence)]
-    if not filters.denials:
-        return [passed(resources.daemon(), "systemd filters no packets of dockerd and docker-proxy", evidence)]
-    summary = f"{' and '.join(filters.denials)} covers no address that dockerd or docker-proxy talk to"
+    summary = "systemd filters no packets of dockerd and docker-proxy"
+    if filters.denials:
+        summary = f"{' and '.join(filters.denials)} covers no address that dockerd or docker-proxy talk to"
+    elif filters.listed:
+        summary = f"{' and '.join(filters.listed)} denies nothing without IPAddressDeny: {summary}"
     return [passed(resources.daemon(), summary, evidence)]
 
 

@@ -394,6 +394,11 @@ ALL = "0.0.0.0/0 ::/0"
             "no address",
         ),
         ({"IPAddressDeny": "203.0.113.0/24"}, "pass", "covers no address"),
+        (
+            {"IPAddressAllow": "127.0.0.0/8"},
+            "pass",
+            "IPAddressAllow=127.0.0.0/8 of docker.service denies nothing without IPAddressDeny: systemd filters no",
+        ),
         ({"RestrictNetworkInterfaces": "eth0"}, "unknown", "RestrictNetworkInterfaces=eth0 of docker.service"),
     ],
 )
