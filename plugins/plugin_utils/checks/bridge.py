@@ -458,14 +458,21 @@ def _judge_mtu(context: AuditContext) -> list[Verdict]:
         for item, size in items
         if item.port is not None and item.port.mtu < size
     ]
-    if not networks and not narrow:
+    small = [
+        _too_small(item, item.port, size)
+        for items in endpoints.values()
+        for item, size in items
+        if item.port and 0 < size < _least(item)
+    ]
+    broken = narrow + small
+    if not networks and not broken:
         return [not_applicable(resource, "No running container is on a bridge network that is not internal")]
     found = [item for network in networks for item in [_widest(context, network, endpoints[network.id])] if item]
-    if not found and not narrow:
+    if not found and not broken:
         return [not_applicable(resource, "The host has no route to the outside")]
     evidence = {item.network.name: f"endpoints {item.mtu}, {item.link.name} {item.link.mtu}" for item in found}
     too_wide = [_too_wide(item) for item in found if item.mtu > item.link.mtu]
-    return narrow + too_wide or [
+    return broken + too_wide or [
         passed(resource, "No endpoint has a larger MTU than its bridge and its uplink", evidence)
     ]
 
@@ -496,6 +503,34 @@ def _narrow_port(item: Attachment, port: Link, mtu: int) -> Verdict:
     impact = f"Connections of {item.container.name} open, then hang at the first packet of more than {port.mtu} bytes."
     remediation = Remediation(f"Set the MTU on the host: ip link set dev {port.name} mtu {mtu}")
     return failed(resources.container(item.container), summary, evidence, impact, remediation, BROKEN.severity)
+
+
+_LEAST = {4: 576, 6: 1280}
+"""Bytes of a packet that every host must take, by IP version (RFC 791, section 3.1; RFC 8200, section 5)."""
+
+
+def _least(item: Attachment) -> int:
+    return _LEAST[6 if item.endpoint.address6 else 4]
+
+
+def _too_small(item: Attachment, port: Link, mtu: int) -> Verdict:
+    """The container's end of a pair takes less than others may send, or than IPv6 needs.
+
+    The kernel turns IPv6 off on a link below 1,280 bytes (``addrconf_notify()`` in net/ipv6/addrconf.c). What is larger
+    is dropped as at the host's end.
+    """
+    name, least = item.container.name, _least(item)
+    lost = "larger packets are dropped without an ICMP message"
+    impact = f"Datagrams of more than {mtu} bytes do not reach {name}, and TCP is slow or hangs."
+    if item.endpoint.address6:
+        lost = f"below {least} the kernel turns IPv6 off"
+        impact = f"{name} is not reached at {item.endpoint.address6}, and reaches no one by IPv6 on this network."
+    summary = f"Container {name}, network {item.network.name}: its link has an MTU of {mtu} bytes: {lost}"
+    evidence: dict[str, Any] = {f"MTU of {port.name}": port.mtu, "MTU inside the container": mtu}
+    text = f"Restart container {name}: dockerd recreates its link with an MTU of {port.mtu} bytes"
+    if port.mtu < least:
+        text = f"Recreate network {item.network.name} with an MTU of {least} bytes or more"
+    return failed(resources.container(item.container), summary, evidence, impact, Remediation(text), BROKEN.severity)
 
 
 def _widest(context: AuditContext, network: Network, endpoints: list[tuple[Attachment, int]]) -> _Widest | None:
@@ -558,6 +593,7 @@ MTU = Check(
     grades=(
         Grade(BREAKS, "large packets arrive only where every router on the path answers by ICMP"),
         Grade(BROKEN, "the host's end of a container's link drops large packets without an ICMP message"),
+        Grade(BROKEN, "the container's end has fewer bytes than IP requires: packets are dropped, or IPv6 is off"),
     ),
     title="Endpoints send no larger packets than their link, bridge and uplink carry",
     rationale=(

@@ -64,6 +64,11 @@ def host_end_takes_little(host: Host) -> None:
     host.run(["ip", "link", "set", "dev", name, "mtu", "1400"])
 
 
+def container_end_takes_little(host: Host) -> None:
+    host.deploy(Scenario([NetworkSpec("thin")], [Workload("starved", ["thin"])]))
+    host.container("starved").net(["ip", "link", "set", "dev", "eth0", "mtu", "68"])
+
+
 CASES: tuple[Case, ...] = (
     Case("bridge.netfilter", bridges_pass_the_rules_by, group="kernel"),
     Case("bridge.route-localnet", front_routes_loopback, "front0", "kernel"),
@@ -74,6 +79,7 @@ CASES: tuple[Case, ...] = (
     Case("bridge.managed", networkd_takes_a_bridge, _MANAGED, "kernel", runs_networkd, "uplinks"),
     Case("bridge.mtu", sends_large_packets, "jumbo", "workload"),
     Case("bridge.mtu", host_end_takes_little, "cramped", "workload"),
+    Case("bridge.mtu", container_end_takes_little, "starved", "workload"),
     Case(
         "bridge.capacity",
         sends_large_packets,

@@ -298,6 +298,48 @@ def test_a_host_end_that_takes_less_than_the_container_sends_is_broken_now() -> 
     assert only(replace(sized(1400, 1500, inside=1500), routes=[]), "bridge.mtu").outcome == "fail"
 
 
+def with_address6(snapshot: HostSnapshot) -> HostSnapshot:
+    """The host, its container with an IPv6 address as well."""
+    containers = [
+        replace(item, endpoints=[replace(endpoint, address6="2001:db8:1::2") for endpoint in item.endpoints])
+        for item in snapshot.containers
+    ]
+    return replace(snapshot, containers=containers)
+
+
+@pytest.mark.parametrize(("size", "outcome"), [(68, "fail"), (575, "fail"), (576, "pass"), (1279, "pass")])
+def test_a_container_that_takes_less_than_every_host_must_is_broken_now(size: int, outcome: str) -> None:
+    finding = only(sized(1500, 1500, inside=size), "bridge.mtu")
+    assert finding.outcome == outcome
+    if outcome == "fail":
+        assert (finding.severity, finding.resource.name) == ("high", "web")
+        assert f"an MTU of {size} bytes: larger packets are dropped" in finding.summary
+        assert finding.evidence == {"MTU of veth5": 1500, "MTU inside the container": size}
+        assert finding.remediation is not None
+        assert finding.remediation.text.startswith("Restart container web")
+
+
+def test_a_small_link_is_found_without_a_route_to_the_outside() -> None:
+    assert only(replace(sized(1500, 1500, inside=68), routes=[]), "bridge.mtu").outcome == "fail"
+
+
+@pytest.mark.parametrize(("size", "outcome"), [(68, "fail"), (1279, "fail"), (1280, "pass")])
+def test_the_kernel_turns_ipv6_off_on_small_links(size: int, outcome: str) -> None:
+    finding = only(with_address6(sized(1500, 1500, inside=size)), "bridge.mtu")
+    assert finding.outcome == outcome
+    if outcome == "fail":
+        assert (finding.severity, finding.resource.name) == ("high", "web")
+        assert "below 1280 the kernel turns IPv6 off" in finding.summary
+        assert "2001:db8:1::2" in finding.impact
+
+
+def test_a_network_that_is_made_with_too_small_an_mtu_is_recreated() -> None:
+    finding = only(sized(500, 1500), "bridge.mtu")
+    assert finding.outcome == "fail"
+    assert finding.remediation is not None
+    assert finding.remediation.text == "Recreate network front with an MTU of 576 bytes or more"
+
+
 @pytest.mark.parametrize(("bridge", "outcome"), [(1400, "fail"), (1500, "pass"), (9000, "pass")])
 def test_a_bridge_set_to_less_than_its_ports_counts_as_the_uplink_does(bridge: int, outcome: str) -> None:
     snapshot = sized(1500, 1500)
