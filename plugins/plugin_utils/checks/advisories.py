@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine, Network, PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
@@ -36,9 +36,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.dispositions import without_namespace
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import bound_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, passed, unknown
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_loopback_text
 
 Release = tuple[int, int, int]
 
@@ -88,18 +87,13 @@ def _firewalld(snapshot: HostSnapshot) -> Condition:
 
 
 def _firewalld_and_loopback_port(snapshot: HostSnapshot) -> Condition:
-    ports = [f"{item.name} {port}" for item in running(snapshot) for port in item.published if _on_loopback(port)]
+    ports = [
+        f"{item.name} {port}" for item in running(snapshot) for port in item.published if is_loopback_text(port.address)
+    ]
     if not ports:
         return Condition(False, "no port is published on a loopback address")
     firewalld = _firewalld(snapshot)
     return Condition(firewalld.met, f"{firewalld.shown}, and published on loopback: {', '.join(ports)}")
-
-
-def _on_loopback(port: PublishedPort) -> bool:
-    try:
-        return bound_address(port).is_loopback
-    except ValueError:
-        return False
 
 
 def _firewalld_and_encrypted_overlay(snapshot: HostSnapshot) -> Condition:
@@ -142,7 +136,7 @@ def _internal_and_local_resolver(snapshot: HostSnapshot) -> Condition:
         return Condition(
             None, "whether the host uses a name server on a loopback address: its resolver configuration was not read"
         )
-    local = [text for text in snapshot.nameservers if address_of(text).is_loopback]
+    local = [text for text in snapshot.nameservers if is_loopback_text(text)]
     if not local:
         return Condition(False, "the host's name servers are on no loopback address")
     shown = f"the host uses the name server {local[0]}; on internal networks only: {', '.join(users)}"

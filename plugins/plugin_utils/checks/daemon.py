@@ -327,7 +327,7 @@ def _is_unshown(key: str, shown: Any) -> bool:
 
 
 def _wanted(snapshot: HostSnapshot, key: str) -> Any:
-    release = snapshot.engine.release if snapshot.engine else (0, 0)
+    release = snapshot.engine.release if snapshot.engine else UNKNOWN_RELEASE
     value: Any | None = next_values(snapshot).get(key)
     return default_of(key, release) if value is None else value
 

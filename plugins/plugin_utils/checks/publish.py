@@ -57,7 +57,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of, is_loopback_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
@@ -472,7 +472,7 @@ def _undecided(context: AuditContext, kind: str) -> dict[_PortKey, Verdict]:
 
 def _judge_loopback_leak(context: AuditContext) -> list[Verdict]:
     snapshot = context.snapshot
-    local = sum(_is_local(port) for container in running(snapshot) for port in container.published)
+    local = sum(is_loopback_text(port.address) for container in running(snapshot) for port in container.published)
     if not local:
         return [not_applicable(resources.host(snapshot), "No running container publishes a port on a loopback address")]
     found = _without_uplink(context) or _exposed_ports(context, LOOPBACK_LEAK, partial(_leak, context))
@@ -485,18 +485,11 @@ def _judge_loopback_leak(context: AuditContext) -> list[Verdict]:
     ]
 
 
-def _is_local(port: PublishedPort) -> bool:
-    try:
-        return bound_address(port).is_loopback
-    except ValueError:
-        return False
-
-
 def _leak(context: AuditContext, port: _OpenPort) -> Verdict:
     bindings = [
         str(item)
         for item in port.container.published
-        if (item.container_port, item.protocol) == (port.number, port.protocol) and _is_local(item)
+        if (item.container_port, item.protocol) == (port.number, port.protocol) and is_loopback_text(item.address)
     ]
     ways = "; ".join(f"{uplink} {way}" for uplink, way in port.ways.items())
     return failed(

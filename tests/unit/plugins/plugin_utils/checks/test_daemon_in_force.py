@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -96,6 +97,17 @@ def test_a_reloadable_key_is_remediated_by_the_module() -> None:
     finding = pending(host)
     assert finding.remediation is not None
     assert finding.remediation.args == {"config": {"labels": ["a=b"]}}
+
+
+def test_a_value_with_a_masked_secret_is_not_written_by_the_module() -> None:
+    mirror = f"https://{MASK}@mirror.example/"
+    host = SyntheticHost().daemon_json(json.dumps({"registry-mirrors": [mirror]}).encode())
+    host.engine["settings"] = {"registry-mirrors": []}
+    finding = pending(host)
+    assert finding.outcome == "fail"
+    assert finding.remediation is not None
+    assert finding.remediation.text.startswith("Reload dockerd")
+    assert (finding.remediation.module, finding.remediation.args) == (None, {})
 
 
 def test_address_pools_that_wait_for_a_start() -> None:

@@ -95,11 +95,13 @@ def test_every_packet_fares_like_the_one_that_stands_for_it(seed: int) -> None:
         assert fate(view, packet) == expected, f"{packet}, unlike {example}"
 
 
-def test_networks_of_one_class_are_told_apart_by_whose_rules_come_first() -> None:
+# As Docker wrote its own rules, and otherwise: no other rules may be what tells the networks from each other.
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2)])
+def test_networks_of_one_class_are_told_apart_by_whose_rules_come_first(order: tuple[int, ...]) -> None:
     host = big_host(3, 6)
     host.own_rules["filter", "DOCKER-USER"] = [
         rule
-        for bridge in host.networks
+        for bridge in (host.networks[number] for number in order)
         for rule in (f"-i {bridge.device} -j ACCEPT", f"-d {bridge.subnet} -m conntrack --ctstate NEW -j DROP")
     ]
     plan = every_packet_fares_like_its_class(host.snapshot())
@@ -153,6 +155,20 @@ def test_containers_with_settings_of_their_own_are_of_another_class() -> None:
     plan = Plan(HostView.of(host.snapshot()))
     found = [[item.name for item in origins.containers] for origins in plan.origins if origins.kind == CONTAINER]
     assert found == [["one", "three"], ["two"]]
+
+
+def test_containers_that_a_bridge_has_entries_about_are_of_classes_of_their_own() -> None:
+    host = DockerHost()
+    bridge = host.network()
+    for name in ("one", "two", "three", "four"):
+        host.container(name, [bridge], listen=[("tcp", 80)])
+    known = [space.links[-1].mac for space in host.container_namespaces[:2]]
+    host.links = [
+        replace(link, forwarding_entries=known) if link.name == bridge.device else link for link in host.links
+    ]
+    plan = Plan(HostView.of(host.snapshot()))
+    found = [[item.name for item in origins.containers] for origins in plan.origins if origins.kind == CONTAINER]
+    assert sorted(found) == [["four", "three"], ["one"], ["two"]]
 
 
 def test_networks_whose_bridges_ask_for_no_neighbour_are_of_another_class() -> None:
