@@ -176,7 +176,6 @@ def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
         swarm=(info.get("Swarm") or {}).get("LocalNodeState", "inactive") not in ("", "inactive"),
         rootless=any(option.startswith("name=rootless") for option in info.get("SecurityOptions") or []),
         root_dir=info.get("DockerRootDir") or "",
-        cgroup_driver=info.get("CgroupDriver") or "",
         flavor=_flavor(version, info),
         firewall_driver=backend.get("Driver") or None,
         settings=_settings(info),

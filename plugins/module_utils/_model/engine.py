@@ -16,7 +16,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
 DOCKER = "docker"
 SNAP = "snap"
 PODMAN = "podman"
-CGROUPFS = "cgroupfs"
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,6 @@ class Engine:
     swarm: bool = False
     rootless: bool = False
     root_dir: str = ""
-    cgroup_driver: str = ""
     flavor: str = ""
     """``docker``, ``snap``, or ``podman`` for Podman's imitation of the Engine API; empty in older snapshots."""
     firewall_driver: Optional[str] = None

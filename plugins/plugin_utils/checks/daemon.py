@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     start_flags,
     start_values,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import CGROUPFS, Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, LOW, MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import KEY as USERLAND_PROXY
@@ -747,8 +747,10 @@ def _refused(snapshot: HostSnapshot, refused: dict[str, dict[str, str]], evidenc
     )
     slices = [unit for unit in denials if unit in ((snapshot.service and snapshot.service.slices) or {})]
     beside = "What goes by DNAT is not affected."
-    if slices and not (snapshot.engine and snapshot.engine.cgroup_driver == CGROUPFS):
-        beside = f"Other services and containers in {' and '.join(slices)} lose such packets as well."
+    if slices:
+        beside = (
+            f"Other services in {' and '.join(slices)}, and containers whose control group is there, lose them too."
+        )
     impact = (
         "Connections by docker-proxy time out, and so do questions of dockerd to nameservers. iptables and nft do "
         f"not show it. {beside}"

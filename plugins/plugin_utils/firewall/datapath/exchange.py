@@ -93,7 +93,7 @@ class Exchange:
         """All ways in which it can end, each with its branch; before is what happened until now."""
         first, sender = self._conversation.first, self._conversation.start.stack
         branch = before._replace(flight=first, tracked=None)
-        hindrance = self._view.slice_hindrance(sender, first.family, first.daddr) if sender else ""
+        hindrance = self._view.slice_hindrance(first.family, first.daddr) if sender else ""
         if sender and hindrance:
             return [self._conversation.unknown(branch, f"whether the {sender.label} sends packets: {hindrance}")]
         return [ending for result in self._conversation.send(branch) for ending in self._reached(result)]
@@ -158,7 +158,7 @@ class Exchange:
         peers = (
             [flight.saddr] if self._conversation.start.stack is not self._view.host else [flight.saddr, flight.daddr]
         )
-        hindrance = self._view.slice_hindrance(result.stack, flight.family, *peers)
+        hindrance = self._view.slice_hindrance(flight.family, *peers)
         if hindrance:
             what = f"whether port {listener.port} of the {result.stack.label} gets packets: {hindrance}"
             return [self._conversation.unknown(result.branch, what)]

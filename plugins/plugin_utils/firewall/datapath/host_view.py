@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import CGROUPFS, Container
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     ContainerNamespace,
     Link,
@@ -130,15 +130,14 @@ class HostView:
         """Where a container's link is plugged in, by its stack and the link's name inside."""
         self._asleep = {id(stack) for netns, stack in self.inner.items() if self.socket_owners.asleep(netns)}
 
-    def slice_hindrance(self, stack: Stack, family: int, *addresses: int) -> str:
-        """What may drop packets that a process on the stack exchanges with these addresses; empty without one.
+    def slice_hindrance(self, family: int, *addresses: int) -> str:
+        """What may drop packets that a process exchanges with these addresses; empty without one.
 
         The slices above dockerd are those above most of what systemd starts. Which process it is, is not known on the
-        host. Containers are among them where systemd makes their control groups.
+        host. Containers are there with the cgroup driver systemd, and where their control groups are of version 1
+        with old releases of runc, which leave them in that of containerd.
         """
-        engine = self.snapshot.engine
-        outside = stack.container is not None and engine is not None and engine.cgroup_driver == CGROUPFS
-        if outside or not self._slice_filters.listed:
+        if not self._slice_filters.listed:
             return ""
         return self._slice_filters.hindrance(*(address_text(family, address) for address in addresses))
 

@@ -118,12 +118,10 @@ def test_a_datagram_that_docker_proxy_relays_has_the_end_of_its_second_half(
     assert (path.verdict, path.observed) == (verdict, observed), path.reason
 
 
-def filtered(slices: dict[str, dict[str, list[str]]] | None, driver: str = "systemd") -> HostSnapshot:
+def filtered(slices: dict[str, dict[str, list[str]]] | None) -> HostSnapshot:
     """The small host, with filters of slices above dockerd."""
-    snapshot = small_host().snapshot()
-    assert snapshot.engine is not None
     service = ServiceUnit("systemd", "docker.service", "active", slices=slices)
-    return replace(snapshot, service=service, engine=replace(snapshot.engine, cgroup_driver=driver))
+    return replace(small_host().snapshot(), service=service)
 
 
 _DENY_ALL = {"system.slice": {"IPAddressDeny": ["0.0.0.0/0", "::/0"]}}
@@ -133,40 +131,36 @@ _DENY_WEB = {"system.slice": {"IPAddressDeny": ["172.18.0.2"]}}
 
 
 @pytest.mark.parametrize(
-    ("slices", "driver", "origin", "destination", "observed", "named"),
+    ("slices", "origin", "destination", "observed", "named"),
     [
-        ({}, "systemd", HOST_ITSELF, "127.0.0.1", "answered", ""),
+        ({}, HOST_ITSELF, "127.0.0.1", "answered", ""),
         (
             None,
-            "systemd",
             HOST_ITSELF,
             "127.0.0.1",
             "unknown",
             "docker-proxy on port 8080 gets packets: filters of the",
         ),
-        (None, "systemd", NEIGHBOUR, ADDRESS, "answered", ""),
-        (_DENY_PROXY, "systemd", HOST_ITSELF, "127.0.0.1", "unknown", "127.0.0.0/8 of system.slice filters them"),
-        (_DENY_WEB, "systemd", HOST_ITSELF, "127.0.0.1", "unknown", "docker-proxy on port 8080"),
-        (_DENY_WEB, "systemd", HOST_ITSELF, ADDRESS, "unknown", "whether port 80 of the container web gets packets"),
-        (_DENY_WEB, "systemd", NEIGHBOUR, ADDRESS, "answered", ""),
-        (_DENY_OUTSIDE, "systemd", NEIGHBOUR, ADDRESS, "unknown", "whether port 80 of the container web gets packets"),
-        (_DENY_OUTSIDE, "cgroupfs", NEIGHBOUR, ADDRESS, "answered", ""),
-        (_DENY_OUTSIDE, "systemd", container("peer"), "172.18.0.2", "answered", ""),
-        (_DENY_OUTSIDE, "systemd", container("peer"), ADDRESS, "unknown", "whether the container peer sends packets"),
-        (_DENY_ALL, "systemd", container("peer"), "172.18.0.2", "unknown", "whether the container peer sends packets"),
-        (_DENY_ALL, "cgroupfs", container("peer"), "172.18.0.2", "answered", ""),
-        (_DENY_ALL, "cgroupfs", HOST_ITSELF, "172.18.0.2", "unknown", "whether the host sends packets"),
+        (None, NEIGHBOUR, ADDRESS, "answered", ""),
+        (_DENY_PROXY, HOST_ITSELF, "127.0.0.1", "unknown", "127.0.0.0/8 of system.slice filters them"),
+        (_DENY_WEB, HOST_ITSELF, "127.0.0.1", "unknown", "docker-proxy on port 8080"),
+        (_DENY_WEB, HOST_ITSELF, ADDRESS, "unknown", "whether port 80 of the container web gets packets"),
+        (_DENY_WEB, NEIGHBOUR, ADDRESS, "answered", ""),
+        (_DENY_OUTSIDE, NEIGHBOUR, ADDRESS, "unknown", "whether port 80 of the container web gets packets"),
+        (_DENY_OUTSIDE, container("peer"), "172.18.0.2", "answered", ""),
+        (_DENY_OUTSIDE, container("peer"), ADDRESS, "unknown", "whether the container peer sends packets"),
+        (_DENY_ALL, container("peer"), "172.18.0.2", "unknown", "whether the container peer sends packets"),
+        (_DENY_ALL, HOST_ITSELF, "172.18.0.2", "unknown", "whether the host sends packets"),
     ],
 )
 def test_what_slices_of_systemd_may_drop_is_unknown(
     slices: dict[str, dict[str, list[str]]] | None,
-    driver: str,
     origin: Origin,
     destination: str,
     observed: str,
     named: str,
 ) -> None:
-    path = ask(filtered(slices, driver), origin, destination, port=80 if destination.startswith("172") else 8080)
+    path = ask(filtered(slices), origin, destination, port=80 if destination.startswith("172") else 8080)
     assert path.observed == observed, path.reason
     assert named in path.reason
 
