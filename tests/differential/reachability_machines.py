@@ -22,6 +22,8 @@ SETTINGS = """
 for f in /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv?/conf/*/accept_redirects; do echo 0 >$f; done
 for f in /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv4/conf/*/accept_local; do echo 1 >$f; done
 """
+# What a host rejects in the name of a machine on the internet, it may send by this one, which has that address.
+OF_INTERNET = "for f in /proc/sys/net/ipv4/conf/*/accept_local; do echo 1 >$f; done"
 LOOPBACKS = {"-4": "127.0.0.0/8", "-6": "::1/128"}
 
 
@@ -44,6 +46,7 @@ def prepare(lab: Lab) -> None:
         for family in ("-4", "-6"):
             _policy_routing(path, family, hosts)
         _inside(path, ["sh", "-c", SETTINGS])
+        _inside(lab.internet.path, ["sh", "-c", OF_INTERNET])
         for machine in (path, lab.internet.path):
             answer_soon(machine)
             for host in hosts:
