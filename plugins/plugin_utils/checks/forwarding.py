@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     UNTOLD,
     obstacle_at_start,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import next_values
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_start import would_close_forward
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BootSysctls, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -338,12 +338,13 @@ def _what_dockerd_does(snapshot: HostSnapshot, item: _Kept) -> str:
     """Say what the next boot brings."""
     if item.obstacle is not None:
         return _OBSTACLES[item.obstacle].format(name=item.name)
-    values = next_values(snapshot)
-    if item.version == 6 or values.get("iptables") is False or values.get("ip-forward-no-drop") is True:
-        return f"After boot, {item.name} is off until dockerd starts and turns it on."
+    turned_on = f"After boot, {item.name} is off until dockerd starts and turns it on."
+    engine = snapshot.engine
+    if engine is None or not would_close_forward(snapshot, engine, f"ipv{item.version}"):
+        return turned_on
     return (
-        "After boot nothing forwards until dockerd starts and turns it on. It then sets the policy of FORWARD to DROP, "
-        "which also blocks what this host forwards for others (virtual machines, VPN)."
+        f"{turned_on} It then sets the policy of the IPv{item.version} chain FORWARD to DROP, which also blocks what "
+        "this host forwards for others (virtual machines, VPN)."
     )
 
 

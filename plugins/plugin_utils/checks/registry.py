@@ -82,12 +82,13 @@ def select(
     unwanted = {check.id for pattern in exclude for check in matching(pattern)}
     there = {check.id for pattern in within for check in matching(pattern)}
     idle = set() if has_contract else {check.id for check in CHECKS} - {check.id for check in OF_EVERY_AUDIT}
-    chosen = [check for check in CHECKS if check.id in (wanted - unwanted) & there - idle]
-    if not chosen and wanted - unwanted and wanted - unwanted <= idle:
+    asked = wanted - unwanted
+    chosen = [check for check in CHECKS if check.id in asked & there - idle]
+    if asked and asked <= idle:
         raise UnknownCheckError("no check is left to run: those that judge by a contract take the option contract")
     if not chosen:
         reason = "all selected checks are excluded" if patterns else "none was selected"
-        if wanted - unwanted:
+        if asked:
             known = ", ".join(check.id for check in CHECKS if check.id in there)
             raise UnknownCheckError(f"no check is left to run: the profile contains none of them. It contains: {known}")
         raise UnknownCheckError(f"no check is left to run: {reason}. {_there_are()}")

@@ -166,6 +166,25 @@ def test_the_impact_at_boot_depends_on_what_dockerd_does(
     assert words in only(host.snapshot(), "forwarding.persistent").impact
 
 
+@pytest.mark.parametrize(
+    ("version", "text", "closes"),
+    [
+        ("28.0.0", b"{}", True),
+        ("28.0.0", b'{"ip6tables": false}', False),
+        ("28.0.0", b'{"iptables": false}', True),
+        ("27.5.1", b"{}", False),
+    ],
+)
+def test_engines_that_turn_ipv6_on_for_a_network_close_its_chain_as_well(
+    version: str, text: bytes, closes: bool
+) -> None:
+    host = with_ipv6().daemon_json(text).boot_file("/etc/sysctl.d/60-x.conf", f"{ALL6} = 0")
+    host.version = version
+    impact = only(host.snapshot(), "forwarding.persistent").impact
+    assert impact.startswith("After boot, IPv6 forwarding is off until dockerd starts and turns it on.")
+    assert ("the IPv6 chain FORWARD to DROP" in impact) is closes
+
+
 def test_boot_that_turns_on_what_is_off_brings_it_back() -> None:
     host = SyntheticHost()
     host.sysctls["net.ipv4.ip_forward"] = "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
@@ -122,6 +123,15 @@ def test_the_kernel_of_a_rootless_engine_is_not_taken_for_the_host_s() -> None:
     assert finding.evidence["checks not evaluated"] == len(OF_EVERY_AUDIT) - len(found) + 1
 
 
+@pytest.mark.parametrize(
+    ("engine", "said"), [({"rootless": True}, "the engine runs rootless"), ({"flavor": "podman"}, "networks were not")]
+)
+def test_no_packet_is_followed_through_networks_that_were_not_read(engine: dict[str, Any], said: str) -> None:
+    host = SyntheticHost(engine=engine).container("web", publish=("0.0.0.0|80|80/tcp",))
+    context = AuditContext(host.snapshot(), Settings())
+    assert said in " ".join(context.matrix.problems)
+
+
 def test_what_a_rootless_engine_declares_may_be_unknown_for_reasons_of_its_own() -> None:
     host = SyntheticHost(engine={"rootless": True})
     host.version = "dev"
@@ -160,6 +170,29 @@ def test_checks_are_chosen_by_patterns_in_the_order_of_the_registry() -> None:
             select(patterns)
     with pytest.raises(UnknownCheckError, match=r"'hairpins\.\*'"):
         select(("forwarding.*", "hairpins.*"))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "exclude", "within", "why"),
+    [
+        (("contract.*",), (), ("*",), "those that judge by a contract take the option contract"),
+        (("contract.*", "proxy.*"), ("proxy.*",), ("*",), "those that judge by a contract take the option contract"),
+        (("contract.*", "proxy.*"), (), ("mode.host",), "the profile contains none of them. It contains: mode.host"),
+        (("proxy.*",), ("proxy.*",), ("*",), "all selected checks are excluded. There are: forwarding.ipv4, "),
+        ((), (), ("*",), "none was selected. There are: forwarding.ipv4, "),
+    ],
+)
+def test_why_no_check_is_left(
+    patterns: tuple[str, ...], exclude: tuple[str, ...], within: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(UnknownCheckError, match=re.escape(f"no check is left to run: {why}")):
+        select(patterns, exclude, within)
+
+
+def test_checks_of_a_contract_are_chosen_where_there_is_one() -> None:
+    assert {check.id for check in select(("contract.*",), has_contract=True)}.isdisjoint(
+        check.id for check in select(("*",))
+    )
 
 
 @pytest.mark.parametrize(
