@@ -285,6 +285,15 @@ def test_arp_announce_chooses_the_address_that_a_host_asks_from(value: str, is_t
     assert asked_from == (uplink if is_told else gateway)
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_host_without_an_address_asks_from_none(family: int) -> None:
+    """As for what it forwards by a link that has none of the family."""
+    snapshot = dual()
+    links = [replace(link, addresses=[]) if link.name != "lo" else link for link in snapshot.links]
+    stack = HostView.of(replace(snapshot, links=links)).host
+    assert stack.solicits_from(family, DEVICE, 9, 10) == 0
+
+
 @pytest.mark.parametrize(("kind", "seen"), [("", "refused"), ("blackhole", "unknown"), ("unreachable", "unknown")])
 def test_a_reset_by_a_bridge_port_needs_a_route_all_the_same(kind: str, seen: str) -> None:
     """A route in the table of local addresses comes before that of the bridge."""
