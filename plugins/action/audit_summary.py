@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
@@ -18,9 +19,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.run_summ
     run_summary,
 )
 
+_Result = Mapping[str, Any]
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "results": {"type": "dict", "required": True},
-    "reports": {"type": "dict", "required": True},
+    "reports": {"type": "dict", "default": {}},
     "width": {"type": "int", "default": 110},
 }
 
@@ -35,12 +37,12 @@ class ActionModule(ActionBase):
         """Summarize the hosts that have had their turn."""
         super().run(tmp, task_vars)
         dummy, arguments = cast(Any, self).validate_argument_spec(argument_spec=_ARGUMENTS)
-        results, reports = arguments["results"], arguments["reports"]
+        results = arguments["results"]
         # Those of a later batch are still in the play; those that a task before the audit lost are not.
         waiting = {host for host in (task_vars or {}).get("ansible_play_hosts", ()) if not results.get(host)}
         try:
             runs = [
-                HostRun.from_results(host, result or {}, reports.get(host) or {})
+                HostRun.from_results(host, *_halves(result or {}, arguments["reports"].get(host) or {}))
                 for host, result in results.items()
                 if host not in waiting
             ]
@@ -61,3 +63,8 @@ class ActionModule(ActionBase):
         changes = changes_of(runs)
         compared = {"since_last_run": plain_changes(changes)} if changes else {}
         return {**shown, "msg": said, "gate_failed": failed, **compared}
+
+
+def _halves(result: _Result, report: _Result) -> tuple[_Result, _Result]:
+    """Return what was registered of a host's audit and of its report; audit_host returns both."""
+    return result.get("audit", result), result.get("report", report)

@@ -66,8 +66,8 @@ def test_the_second_run_says_what_is_new_and_what_is_fixed(fresh_host: Host, lab
     def audit() -> tuple[str, dict[str, Any]]:
         done = lab.ansible_playbook(AUDIT, limit=[name], extra_vars={"audit_output_dir": str(tmp_path)})
         assert done.rc == 0, done.out
-        (audited,) = done.of("dockernet.baseline.docker_netcheck", name)
-        return done.out, audited.result.get("since_last_run", {})
+        (audited,) = done.of("dockernet.baseline.audit_host", name)
+        return done.out, audited.result["audit"].get("since_last_run", {})
 
     out, changes = audit()
     assert (changes, "last run" in out) == ({}, False)

@@ -288,7 +288,7 @@ def test_a_run_ends_with_the_status_of_its_row(inventory: Path, tmp_path: Path, 
     assert done.rc == row.status, told
     assert row.said in told
     # Reports of all hosts are written before one of them is lost.
-    audited = {task.host for task in done.of("dockernet.baseline.docker_netcheck")}
+    audited = {task.host for task in done.of("dockernet.baseline.audit_host")}
     assert audited in ({*row.limit}, set())
     if row.said != "output_dir: ":
         assert set(suites(tmp_path)) == audited
@@ -342,7 +342,7 @@ def test_a_wrong_variable_fails_before_a_host_is_audited(inventory: Path) -> Non
     assert done.rc == LOST
     assert "not audited: " in done.out
     assert "audit_fail_on must be one of" in done.out
-    assert done.of("dockernet.baseline.docker_netcheck") == []
+    assert done.of("dockernet.baseline.audit_host") == []
 
 
 def test_a_waiver_that_covers_nothing_on_any_host_is_named_once(inventory: Path) -> None:

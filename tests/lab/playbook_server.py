@@ -28,7 +28,7 @@ UNEXPECTED = 250
 KINDS = ("inventory", "cache", "connection", "shell", "become", "callback", "strategy")
 """Of the plugins that each run of ansible-playbook loads; those for variables would find no group_vars later on."""
 COLLECTION = "dockernet.baseline"
-ACTIONS = ("docker_netcheck", "packet_trace", "bridge_network", "audit_report", "audit_summary")
+ACTIONS = ("docker_netcheck", "packet_trace", "bridge_network", "audit_report", "audit_host", "audit_summary")
 
 
 def serve() -> None:

@@ -36,6 +36,7 @@ BUDGETS = {
     "change_report": OF_REPORTS,
     "connection_diagnosis": OF_REPORTS,
     "audit_gate": OF_REPORTS,
+    "audit_host": OF_REPORTS,
     "what_if": OF_REPORTS,
     "compare_reachability": OF_REPORTS,
     "audit_summary": OF_REPORTS,
@@ -134,7 +135,7 @@ def test_role_names_its_variables_after_itself(role: str) -> None:
 
 def test_the_action_group_is_of_all_modules_that_ask_an_engine() -> None:
     asking = [name for name in MODULES if '"docker_host": ' in (PLUGINS / "modules" / f"{name}.py").read_text()]
-    by_specification = ["connection_diagnosis", "docker_netcheck", "packet_trace", "what_if"]
+    by_specification = ["audit_host", "connection_diagnosis", "docker_netcheck", "packet_trace", "what_if"]
     assert load("meta/runtime.yml")["action_groups"]["dockernet"] == sorted([*asking, *by_specification])
 
 

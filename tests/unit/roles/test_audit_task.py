@@ -16,17 +16,19 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "audit"
-MODULE = "dockernet.baseline.docker_netcheck"
+DEFAULTS: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+VARIABLES: dict[str, Any] = yaml.safe_load((ROLE / "vars/main.yml").read_text())
 
 
 def task() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROLE / "tasks/main.yml").read_text())[0]
+    found: dict[str, Any] = yaml.safe_load((ROLE / "tasks/main.yml").read_text())[0]["block"][0]
     return found
 
 
 def rendered(text: str, **variables: Any) -> Any:
     """What a template says; ``omitted`` where it leaves its key out."""
-    templar = Templar(loader=DataLoader(), variables={"omit": "omitted", **variables})
+    defaults = {name: trust_as_template(value) if isinstance(value, str) else value for name, value in DEFAULTS.items()}
+    templar = Templar(loader=DataLoader(), variables={**defaults, "omit": "omitted", **variables})
     return templar.template(trust_as_template(text))
 
 
@@ -57,7 +59,7 @@ def test_a_file_on_the_controller_is_judged_there(
     monkeypatch.chdir(tmp_path)
     step = task()
     wanted = path or str(tmp_path.resolve() / "docker.json")
-    assert rendered(step[MODULE]["snapshot_path"], **variables) == wanted
+    assert rendered(VARIABLES["__audit_options"], **variables)["snapshot_path"] == wanted
     assert rendered(step["delegate_to"], **variables) == delegated
     assert rendered(step["become"], **variables) == become
 
@@ -65,6 +67,6 @@ def test_a_file_on_the_controller_is_judged_there(
 def test_no_template_of_the_task_loads_tests() -> None:
     """For the first ``is`` of a task Ansible loads all plugins with tests, in the process of each host."""
     step = task()
-    texts = [*step[MODULE].values(), step["delegate_to"], step["become"]]
-    texts += list(yaml.safe_load((ROLE / "defaults/main.yml").read_text()).values())
+    options = [VARIABLES[name] for name in ("__audit_options", "__audit_report_options")]
+    texts = [*options, step["delegate_to"], step["become"], *DEFAULTS.values()]
     assert not [text for text in texts if re.search(r"\bis\b", str(text))]

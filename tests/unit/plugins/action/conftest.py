@@ -20,7 +20,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 
 def action_with(plugin: Any, name: str, execute: Callable[..., dict[str, Any]], options: dict[str, Any]) -> Any:
     """The action of a task with those options, of which the module is run by execute."""
-    task: Any = SimpleNamespace(args=options, async_val=0, check_mode=False, diff=False, action=name)
+    about: dict[str, Any] = {"async_val": 0, "check_mode": False, "diff": False, "action": name}
+    task: Any = SimpleNamespace(args=options, **about, copy=lambda: SimpleNamespace(args={}, **about))
     nothing: Any = SimpleNamespace()
     connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
     action = plugin.ActionModule(task, connection, nothing, nothing, nothing, nothing)

@@ -103,6 +103,7 @@ def test_documents_and_snapshots_are_compared(tmp_path: Path, kinds: tuple[str, 
         (json.dumps({"document": {"name": "dockernet.baseline.audit", "version": 1}}), "its version is 1, and not"),
         (document_text(audit_of(shop(), detail=SUMMARY)), "audit_reachability: full"),
     ],
+    ids=["missing", "no JSON", "list", "version", "summary"],
 )
 def test_a_file_that_cannot_be_compared_is_named(tmp_path: Path, content: str | None, words: str) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"

@@ -292,6 +292,7 @@ def test_known_findings_are_shown_as_known_in_all_formats(tmp_path: Path) -> Non
         (document_text({**document([PASSED]), "error": {}}), "the host was not audited"),
         (document_text({**document([PASSED]), "host": {"inventory_name": "edge1"}}), "when the host was read"),
     ],
+    ids=["missing", "no JSON", "nested", "no audit", "version", "other host", "not audited", "no time"],
 )
 def test_without_a_baseline_everything_is_new_and_the_reason_is_said(
     content: str | None, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
