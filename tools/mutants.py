@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from _pytest.runner import runtestprotocol
+from _pytest.warnings import catch_warnings_for_item
 
 from stage import collection_path
 
@@ -335,7 +336,9 @@ def _outcomes(items: list[pytest.Item]) -> Iterator[Outcome]:
     """Run tests, each once the caller asks for its outcome."""
     for item, following in zip_longest(items, items[1:]):
         began = time.monotonic()
-        failed = any(report.failed for report in runtestprotocol(item, nextitem=following, log=False))
+        # As pytest's own loop does it: a test can say that some warnings are no errors.
+        with catch_warnings_for_item(item.config, item.ihook, "runtest", item):
+            failed = any(report.failed for report in runtestprotocol(item, nextitem=following, log=False))
         yield Outcome(item, time.monotonic() - began, failed)
 
 
