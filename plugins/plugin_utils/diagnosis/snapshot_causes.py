@@ -47,10 +47,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import is_for_name_server
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     IPSEC_POLICY,
+    OF_NEIGHBOURS,
     POLICY_RULE,
     TRAFFIC_CONTROL,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import NEIGHBOUR as UNRESOLVED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import ICMP, ICMPV6, TRANSPORTS
 
 
@@ -204,8 +204,8 @@ def _doubts(case: Case) -> Iterator[Candidate]:
                 remediation=Remediation("Correct the policy rule (ip rule show, ip route show table all)"),
                 at_most=POSSIBLE,
             )
-        if mechanism == UNRESOLVED:
-            yield replace(unresolved(case, doubt, "the packet"), evidence=_read(f"Not decided: {doubt}"))
+        if mechanism in OF_NEIGHBOURS:
+            yield replace(unresolved(mechanism, doubt, "the packet"), evidence=_read(f"Not decided: {doubt}"))
         if mechanism == TRAFFIC_CONTROL:
             yield Candidate(
                 "traffic_control",

@@ -52,7 +52,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     FORWARDING,
     HAIRPIN,
     MARTIAN,
-    NEIGHBOUR,
+    NEIGHBOUR_BRIDGE_PORT,
+    NEIGHBOUR_BRIDGE_RULE,
+    NEIGHBOUR_IN_CONTAINER,
+    NEIGHBOUR_RP_FILTER,
+    OF_NEIGHBOURS,
     POLICY_RULE,
     ROUTE_KIND,
     RP_FILTER,
@@ -372,8 +376,8 @@ def _blocked(case: Case, step: PathStep) -> Candidate:
             checks=("hairpin.missing",),
             remediation=Remediation("Turn hairpin mode on", "bridge_hairpin", {"state": "auto"}),
         )
-    if step.mechanism == NEIGHBOUR:
-        return unresolved(case, step.note, leg_in_words(step.leg))
+    if step.mechanism in OF_NEIGHBOURS:
+        return unresolved(step.mechanism, step.note, leg_in_words(step.leg))
     return _port_blocked(step.note, leg_in_words(step.leg))
 
 
@@ -389,8 +393,8 @@ def _port_blocked(what: str, lost: str) -> Candidate:
 
 def _unknown_neighbour(case: Case, step: PathStep) -> Candidate:
     address = address_in(step.destination)
-    if step.mechanism == NEIGHBOUR:
-        return unresolved(case, step.note, leg_in_words(step.leg))
+    if step.mechanism in OF_NEIGHBOURS:
+        return unresolved(step.mechanism, step.note, leg_in_words(step.leg))
     gateway = _wrong_gateway(case, step)
     if gateway is not None:
         return gateway
@@ -448,9 +452,9 @@ def _wrong_gateway(case: Case, step: PathStep) -> Candidate | None:
     )
 
 
-def unresolved(case: Case, what: str, lost: str) -> Candidate:
-    """A hardware address that is not learnt."""
-    if "rp_filter of " in what:
+def unresolved(mechanism: str, what: str, lost: str) -> Candidate:
+    """A hardware address that is not learnt, by the mechanism, one of OF_NEIGHBOURS, that keeps it from that."""
+    if mechanism == NEIGHBOUR_RP_FILTER:
         return Candidate(
             "rp_filter",
             f"{upper(what)}: the reverse-path filter drops the question for it, so {lost} is not delivered",
@@ -461,7 +465,7 @@ def unresolved(case: Case, what: str, lost: str) -> Candidate:
                 "the route to that address"
             ),
         )
-    if "(bridge " in what and what.endswith(" drops it"):
+    if mechanism == NEIGHBOUR_BRIDGE_RULE:
         return Candidate(
             "bridge_rule_drops",
             f"{upper(what)}, so {lost} is not delivered",
@@ -469,11 +473,10 @@ def unresolved(case: Case, what: str, lost: str) -> Candidate:
             remediation=Remediation("Correct the rule or policy of the bridge family (nft list ruleset bridge)"),
             layer="neighbour",
         )
-    if "bridge port" in what:
+    if mechanism == NEIGHBOUR_BRIDGE_PORT:
         return _port_blocked(what, lost)
-    inside = any(f"container {item.name} does not answer" in what for item in case.ends)
     return Candidate(
-        "arp_off_in_container" if inside else "neighbour_unresolved",
+        "arp_off_in_container" if mechanism == NEIGHBOUR_IN_CONTAINER else "neighbour_unresolved",
         f"{upper(what)}, so {lost} is not delivered",
         BEHIND_RULES,
         remediation=Remediation("Correct the setting or the rule that keeps the neighbour from answering"),

@@ -168,8 +168,22 @@ ROUTE_KIND = "route_kind"
 POLICY_RULE = "policy_rule"
 HAIRPIN = "hairpin"
 """It is off."""
+BRIDGE_PORT = "bridge_port"
+"""A setting of it."""
 NEIGHBOUR = "neighbour"
-"""Its hardware address is not learnt."""
+"""Its hardware address is not learnt; so with the next four, which say what keeps it from that."""
+NEIGHBOUR_BRIDGE_PORT = "neighbour_bridge_port"
+NEIGHBOUR_BRIDGE_RULE = "neighbour_bridge_rule"
+NEIGHBOUR_IN_CONTAINER = "neighbour_in_container"
+"""A setting of the container that is asked."""
+NEIGHBOUR_RP_FILTER = "neighbour_rp_filter"
+OF_NEIGHBOURS = (
+    NEIGHBOUR,
+    NEIGHBOUR_BRIDGE_PORT,
+    NEIGHBOUR_BRIDGE_RULE,
+    NEIGHBOUR_IN_CONTAINER,
+    NEIGHBOUR_RP_FILTER,
+)
 IPSEC_POLICY = "ipsec_policy"
 TRAFFIC_CONTROL = "traffic_control"
 """A filter, a queueing discipline or a program at a device."""

@@ -23,7 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import HAIRPIN
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import BRIDGE_PORT, HAIRPIN
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     BITS,
     address_text,
@@ -209,17 +209,16 @@ def _obstacles(bridge: Bridge, incoming: Port | None, outgoing: Port | None) -> 
     for port in ports:
         state = _state(port.link)
         if state:
-            yield Obstacle(f"the bridge port {port.link.name} is in the state {state}")
+            yield Obstacle(f"the bridge port {port.link.name} is in the state {state}", mechanism=BRIDGE_PORT)
     if incoming is not None and outgoing is not None:
         text = separated(incoming, outgoing)
         if text:
-            yield Obstacle(text, mechanism=HAIRPIN if incoming is outgoing else "")
+            yield Obstacle(text, mechanism=HAIRPIN if incoming is outgoing else BRIDGE_PORT)
     for port in ports:
         for setting in port.link.settings:
             if setting.name != "state":
-                yield Obstacle(
-                    f"{setting} of the bridge port {port.link.name}; see bridge -d link show", is_certain=False
-                )
+                text = f"{setting} of the bridge port {port.link.name}; see bridge -d link show"
+                yield Obstacle(text, is_certain=False, mechanism=BRIDGE_PORT)
     doubt = bridge.doubt_about(bridge.link.mac if outgoing is None else outgoing.mac)
     if doubt:
         yield Obstacle(doubt, is_certain=False)

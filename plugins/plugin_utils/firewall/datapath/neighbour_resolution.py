@@ -52,8 +52,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     RouteQuery,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    BRIDGE_PORT,
+    HAIRPIN,
     MARTIAN,
     NEIGHBOUR,
+    NEIGHBOUR_BRIDGE_PORT,
+    NEIGHBOUR_BRIDGE_RULE,
+    NEIGHBOUR_IN_CONTAINER,
+    NEIGHBOUR_RP_FILTER,
     RP_FILTER,
     Doubt,
     Flight,
@@ -82,8 +88,8 @@ def source_rejected(
     return LegResult(LOST, branch.note(leg.name, place, "drop", problem.text, problem.mechanism), problem.text)
 
 
-class SourceProblem(NamedTuple):
-    """Why a stack drops a packet for its source."""
+class Problem(NamedTuple):
+    """Why a stack drops a packet for its source, or does not answer a question for a hardware address."""
 
     text: str
     mechanism: str
@@ -98,7 +104,7 @@ def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) 
     return back.why if back.kind == UNCERTAIN else ""
 
 
-def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> SourceProblem | None:
+def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision) -> Problem | None:
     """Why a stack drops a packet that came in by device and has this route; None when it does not."""
     if flight.family == 6:
         return None
@@ -106,28 +112,33 @@ def source_problem(stack: Stack, flight: Flight, device: str, decision: Decision
     for role, address in (("source", flight.saddr), ("destination", flight.daddr)):
         if is_loopback(4, address) and not settings.either(device, "route_localnet"):
             key = sysctl_key(4, device, "route_localnet")
-            return SourceProblem(f"martian {role} {address_text(4, address)}: {key} is 0", MARTIAN)
+            return Problem(f"martian {role} {address_text(4, address)}: {key} is 0", MARTIAN)
     if is_multicast(4, flight.saddr) or flight.saddr >> 24 == 0:
-        return SourceProblem(f"martian source {address_text(4, flight.saddr)}", MARTIAN)
+        return Problem(f"martian source {address_text(4, flight.saddr)}", MARTIAN)
     return _reverse_path(stack, flight, device, decision) if _is_checked(stack, device, decision) else None
 
 
-def arp_problem(stack: Stack, device: str, source: int, target: int) -> str:
+def arp_problem(stack: Stack, device: str, source: int, target: int) -> Problem | None:
     """Why a stack does not answer, or perhaps does not, who asks from an address for one of its own (arp_process()).
 
-    The kernel routes the question as a packet from the one to the other. Empty where it answers.
+    The kernel routes the question as a packet from the one to the other. None where it answers.
     """
     decision = stack.fib.lookup(RouteQuery(4, target, source, device))
     if decision.kind != LOCAL:
-        return decision.why or f"the {stack.label} has no route to {address_text(4, target)} for the asking machine"
+        text = decision.why or f"the {stack.label} has no route to {address_text(4, target)} for the asking machine"
+        return Problem(text, NEIGHBOUR)
     question = Flight(4, 0, source, 0, target, 0)
+    doubt = source_doubt(stack, question, device, decision)
+    if doubt:
+        return Problem(doubt, NEIGHBOUR)
     problem = source_problem(stack, question, device, decision)
-    return (
-        source_doubt(stack, question, device, decision)
-        or (problem.text if problem is not None else "")
-        or _ignored(stack, device, source, target)
-        or _filtered(stack, device, source, target)
-    )
+    if problem is not None:
+        return problem._replace(mechanism=NEIGHBOUR_RP_FILTER if problem.mechanism == RP_FILTER else NEIGHBOUR)
+    ignored = _ignored(stack, device, source, target)
+    if ignored:
+        return Problem(ignored, NEIGHBOUR if stack.container is None else NEIGHBOUR_IN_CONTAINER)
+    filtered = _filtered(stack, device, source, target)
+    return Problem(filtered, NEIGHBOUR) if filtered else None
 
 
 def _ignored(stack: Stack, device: str, source: int, target: int) -> str:
@@ -180,12 +191,12 @@ def _back(stack: Stack, flight: Flight, device: str, decision: Decision) -> Deci
     return stack.fib.lookup(stack.fib.as_read(query))
 
 
-def _own_source(stack: Stack, flight: Flight) -> SourceProblem:
+def _own_source(stack: Stack, flight: Flight) -> Problem:
     text = f"martian source {address_text(4, flight.saddr)}: it is an address of the {stack.label} itself"
-    return SourceProblem(text, MARTIAN)
+    return Problem(text, MARTIAN)
 
 
-def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> SourceProblem | None:
+def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision) -> Problem | None:
     if not _is_looked_up(stack, device):
         accepts = stack.settings.either(device, "accept_local") or not stack.has_address(4, flight.saddr)
         return None if accepts else _own_source(stack, flight)
@@ -200,12 +211,12 @@ def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision)
     if back.kind in _NOWHERE:
         words = "no route" if back.kind == NO_ROUTE else f"only a route of the kind {back.kind}"
         text = f"{key} and the {stack.label} has {words} back to {source}"
-        return SourceProblem(text, RP_FILTER) if strictness else None
+        return Problem(text, RP_FILTER) if strictness else None
     if back.kind not in (LOCAL, UNICAST):
-        return SourceProblem(f"martian source {source}: the route back is of the kind {back.kind}", MARTIAN)
+        return Problem(f"martian source {source}: the route back is of the kind {back.kind}", MARTIAN)
     has_addresses = bool(stack.addresses(4, device))
     if strictness == 1 or (strictness and not has_addresses):
-        return SourceProblem(f"{key} and the route back to {source} leads to {back.device}", RP_FILTER)
+        return Problem(f"{key} and the route back to {source} leads to {back.device}", RP_FILTER)
     return None
 
 
@@ -278,6 +289,7 @@ class _Stop(NamedTuple):
     text: str
     is_certain: bool = False
     action: str = NOT_FOUND
+    mechanism: str = NEIGHBOUR
 
 
 def resolve_on_bridge(
@@ -294,23 +306,23 @@ def resolve_on_bridge(
     doubt = _who_takes_it(bridge, requester, target, family, source, neighbour)
     if not doubt and barred is not None and not barred.is_certain and not barred.is_loss_at_worst:
         what = f"whether {who} learns the hardware address of {address_text(family, neighbour)}: {barred.text}"
-        doubt = Doubt.about(NEIGHBOUR, what)
+        doubt = Doubt.about(_barring(barred), what)
     if doubt:
         return Resolution(None, (leg.undetermined(branch, doubt),))
     stop = None
     if barred is not None and barred.is_certain:
-        stop = _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE)
+        stop = _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE, mechanism=_barring(barred))
     stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
     )
     if stop is None and family == 4:
-        stop = _stop(arp_problem(target.stack, target.device, source, neighbour))
+        stop = _by_arp(target.stack, target.device, source, neighbour)
     elif stop is None:
         stop = _by_rules(leg, bridge, requester, target, source, neighbour)
     if stop is None and not is_told:
         stop = _stop(_unasked(requester.stack, family, requester.device))
     if stop is None and barred is not None:
-        stop = _Stop(barred.text)
+        stop = _Stop(barred.text, mechanism=_barring(barred))
     if stop is not None and is_told:
         stop = stop._replace(is_certain=False)
     return _found(leg, branch, stop, who, neighbour).with_question(target.stack.label, source)
@@ -345,7 +357,7 @@ def resolve_host(leg: LegContext, branch: Branch, device: str) -> Resolution:
     if flight.family == 6:
         stop = _stop(_words(leg.view.neighbours.obstacle_to_host(device, "", flight.saddr, neighbour)))
     elif host.is_on_link(4, flight.saddr, device):
-        stop = _stop(arp_problem(host, device, flight.saddr, neighbour))
+        stop = _by_arp(host, device, flight.saddr, neighbour)
     else:
         # Of what a router hands on it is not known from which address it asks.
         stop = None
@@ -366,16 +378,27 @@ def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighb
     text = address_text(branch.flight.family, neighbour)
     reason = f"{who} does not learn the hardware address of {text}: {stop.text}"
     if stop.is_certain:
-        return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason, NEIGHBOUR),))
-    doubt = Doubt.about(NEIGHBOUR, f"whether {who} knows the hardware address of {text}: {stop.text}")
+        return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason, stop.mechanism),))
+    doubt = Doubt.about(stop.mechanism, f"whether {who} knows the hardware address of {text}: {stop.text}")
     perhaps = branch.perhaps(doubt)
-    return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason, NEIGHBOUR),))
+    return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason, stop.mechanism),))
+
+
+def _barring(obstacle: Obstacle) -> str:
+    """What keeps a neighbour from being learnt where a bridge has this in the way."""
+    return NEIGHBOUR_BRIDGE_PORT if obstacle.mechanism in (BRIDGE_PORT, HAIRPIN) else NEIGHBOUR
+
+
+def _by_arp(stack: Stack, device: str, source: int, target: int) -> _Stop | None:
+    problem = arp_problem(stack, device, source, target)
+    return None if problem is None else _Stop(problem.text, mechanism=problem.mechanism)
 
 
 def _by_frame_rules(stopped: Stopped | None) -> _Stop | None:
     if stopped is None:
         return None
-    return _Stop(f"the question or its answer is stopped, {stopped.text}", stopped.is_certain)
+    text = f"the question or its answer is stopped, {stopped.text}"
+    return _Stop(text, stopped.is_certain, mechanism=NEIGHBOUR_BRIDGE_RULE)
 
 
 def _by_rules(
