@@ -15,7 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.display_lines import show
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.saved_flows import (
     SavedFlowsError,
-    changes_between,
+    comparison_of,
 )
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -36,9 +36,12 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         dummy, arguments = cast(Any, self).validate_argument_spec(argument_spec=_ARGUMENTS)
         try:
-            changes = changes_between(Path(arguments["before"]), Path(arguments["after"]))
+            found = comparison_of(Path(arguments["before"]), Path(arguments["after"]))
         except (SavedFlowsError, OSError) as error:
             raise AnsibleActionFail(safe(str(error))) from None
-        number = len(changes)
+        number, (host, later) = len(found.changes), found.hosts
         said = f"{number} change{'s' if number > 1 else ''} of reachability" if number else "no change of reachability"
-        return {"changed": False, "msg": said, "changes": changes, **show([said, *changes])}
+        if host != later:
+            said += f", between two hosts: {safe(host)} before, {safe(later)} after"
+        result = {"msg": said, "changes": found.changes, "hosts": {"before": host, "after": later}}
+        return {"changed": False, **result, **show([said, *found.changes])}

@@ -28,7 +28,7 @@ from tests.differential.matrix_questions import BEYOND, BEYOND_PORT, Inhabitant,
 from tests.differential.matrix_trying import Tried
 
 Written = Mapping[str, Any]
-IpNetwork = IPv4Network | IPv6Network
+CIDR = IPv4Network | IPv6Network
 Pair = tuple[Origin, str]
 """Who gets to what: a port of a container, or ``outside``."""
 
@@ -47,7 +47,7 @@ class Due:
 @dataclass(frozen=True)
 class _Askers:
     origins: tuple[Origin, ...]
-    cidrs: tuple[IpNetwork, ...] = ()
+    cidrs: tuple[CIDR, ...] = ()
     together: bool = False
     """Whether it is enough that one of them gets there."""
 
@@ -260,7 +260,7 @@ def _is_one_of(text: str, patterns: Any) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in _list(patterns))
 
 
-def _is_in(address: str, cidrs: Sequence[IpNetwork]) -> bool:
+def _is_in(address: str, cidrs: Sequence[CIDR]) -> bool:
     return any(ip_address(address) in cidr for cidr in cidrs)
 
 

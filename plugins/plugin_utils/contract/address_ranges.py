@@ -18,9 +18,9 @@ import random
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import outer_links
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import IpNetwork
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
@@ -85,24 +85,24 @@ class AddressRanges:
         self._masked: dict[int, str] = {}
         """By family, the first rule that compares single bits of addresses."""
 
-    def divide(self, cidrs: Iterable[IpNetwork]) -> None:
+    def divide(self, cidrs: Iterable[CIDR]) -> None:
         """Tell addresses in these networks from all others as well; before anything is asked."""
         for cidr in cidrs:
             self._add(cidr.version, int(cidr[0]), int(cidr[-1]), ("asked", cidr))
 
-    def beyond(self, uplink: str, family: int, cidrs: Sequence[IpNetwork]) -> dict[int, str]:
+    def beyond(self, uplink: str, family: int, cidrs: Sequence[CIDR]) -> dict[int, str]:
         """Return an address of each kind by the number of its kind, of those to which the host routes by that uplink.
 
         cidrs: of these alone; empty for all. Raises TooManyKindsError.
         """
         return self._kinds(family, cidrs, lambda number: self._leads_to(family, number, {uplink}))
 
-    def outside(self, family: int, cidrs: Sequence[IpNetwork]) -> dict[int, str]:
+    def outside(self, family: int, cidrs: Sequence[CIDR]) -> dict[int, str]:
         """Return the same of those to which the host routes by any uplink, or by none at all."""
         uplinks = {link.name for link in outer_links(self._view.snapshot, family)}
         return self._kinds(family, cidrs, lambda number: self._leads_to(family, number, uplinks | {""}))
 
-    def doubt(self, family: int, cidrs: Sequence[IpNetwork]) -> str:
+    def doubt(self, family: int, cidrs: Sequence[CIDR]) -> str:
         """Return why the kinds of a family do not stand for all addresses in these networks; empty where they do.
 
         cidrs: as of beyond(). A mask with holes (10.0.0.1/255.0.0.255) holds for addresses all over, each of which
@@ -114,7 +114,7 @@ class AddressRanges:
             return ""
         return f"a rule compares single bits of addresses, so no machine outside stands for others ({rule})"
 
-    def unrouted(self, family: int, cidrs: Sequence[IpNetwork]) -> list[str]:
+    def unrouted(self, family: int, cidrs: Sequence[CIDR]) -> list[str]:
         """Return an address of each kind in these networks to which the host has no route. Raises TooManyKindsError."""
         return list(self._kinds(family, cidrs, lambda number: self._leads_to(family, number, {""})).values())
 
@@ -130,7 +130,7 @@ class AddressRanges:
         """Return the same for an address as text."""
         return self.kind_of(*parse_address(address))
 
-    def networks(self, family: int, kinds: Collection[int]) -> list[IpNetwork]:
+    def networks(self, family: int, kinds: Collection[int]) -> list[CIDR]:
         """Return all addresses of some kinds as networks, few and large."""
         parts = [
             (max(first, usable[0]), min(last, usable[1]))
@@ -149,7 +149,7 @@ class AddressRanges:
         decision = self._view.host.fib.lookup(RouteQuery(family, number))
         return decision.kind != LOCAL and (decision.device if decision.kind == UNICAST else "") in devices
 
-    def _kinds(self, family: int, cidrs: Sequence[IpNetwork], accept: Callable[[int], bool]) -> dict[int, str]:
+    def _kinds(self, family: int, cidrs: Sequence[CIDR], accept: Callable[[int], bool]) -> dict[int, str]:
         asked = [
             (max(int(item[0]), possible[0]), min(int(item[-1]), possible[1]))
             for item in cidrs

@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 
 REACHED = "reached"
 BLOCKED = "blocked"
@@ -23,14 +24,12 @@ FORBID = "forbid"
 UNCOVERED = (ALLOW, LIST, FORBID)
 """What is said of what is reached without an intent: nothing, that it is so, or that it fails."""
 
-IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
 
 @dataclass(frozen=True)
 class Machines:
     """Machines outside, as origin or as destination."""
 
-    cidrs: tuple[IpNetwork, ...] = ()
+    cidrs: tuple[CIDR, ...] = ()
     """Of one of these; empty for any."""
     uplinks: tuple[str, ...] = ()
     """Patterns of the interfaces of the host that they are beyond; empty for any. Of origins alone."""
@@ -64,7 +63,7 @@ class Containers:
     labels: tuple[tuple[str, str], ...] = ()
     """Names, and patterns of their values; a container has to have all of them."""
     networks: tuple[str, ...] = ()
-    cidrs: tuple[IpNetwork, ...] = ()
+    cidrs: tuple[CIDR, ...] = ()
     """It has an address in one of these."""
 
     @property

@@ -17,6 +17,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, RoutedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import BEYOND
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -45,7 +46,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intent
     Contract,
     Destination,
     Intent,
-    IpNetwork,
     Machines,
     Port,
     TheHost,
@@ -101,11 +101,11 @@ class Asker(NamedTuple):
     nets: Nets
     namespaces: tuple[Namespace, ...]
     """Empty for the host and for machines outside."""
-    cidrs: tuple[IpNetwork, ...] = ()
+    cidrs: tuple[CIDR, ...] = ()
     """Of machines outside."""
 
 
-_Question = tuple[int, int, Hashable, tuple[IpNetwork, ...]]
+_Question = tuple[int, int, Hashable, tuple[CIDR, ...]]
 """Index of the origins' class, index of the ports' class, their relation, and the networks of machines outside."""
 
 
@@ -677,7 +677,7 @@ class Judge:
         if is_outside:
             yield from self._others((answer.targets.family for answer in answers), asker.cidrs)
 
-    def _others(self, families: Iterable[int], cidrs: Sequence[IpNetwork]) -> Iterator[Seen]:
+    def _others(self, families: Iterable[int], cidrs: Sequence[CIDR]) -> Iterator[Seen]:
         """What is not known of machines outside for which no other stands, where there are such."""
         for doubt in dict.fromkeys(self.ranges.doubt(family, cidrs) for family in families):
             if doubt:
@@ -769,7 +769,7 @@ class _Unit:
     """Containers, and the places at which each can be asked for it; none where it does not listen."""
 
 
-def _networks_of(intent: Intent) -> Iterator[IpNetwork]:
+def _networks_of(intent: Intent) -> Iterator[CIDR]:
     """Networks outside that an intent names."""
     for item in (*intent.origins, intent.to.machines):
         if isinstance(item, Machines):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
@@ -28,7 +29,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intent
     Contract,
     Destination,
     Intent,
-    IpNetwork,
     Machines,
     Origin,
     Port,
@@ -241,7 +241,7 @@ def _machines(data: Any, place: str) -> Machines:
     return Machines(cidrs, uplinks)
 
 
-def _cidrs_or_any(data: Any, place: str) -> tuple[IpNetwork, ...]:
+def _cidrs_or_any(data: Any, place: str) -> tuple[CIDR, ...]:
     return () if data == _ANY else _networks(data, place)
 
 
@@ -255,11 +255,11 @@ def _labels(data: Any, place: str) -> tuple[tuple[str, str], ...]:
     return tuple(data.items())
 
 
-def _networks(data: Any, place: str) -> tuple[IpNetwork, ...]:
+def _networks(data: Any, place: str) -> tuple[CIDR, ...]:
     return tuple(_network(item, where) for item, where in _each(data, place))
 
 
-def _network(data: Any, place: str) -> IpNetwork:
+def _network(data: Any, place: str) -> CIDR:
     if not isinstance(data, str):
         raise WrongValueError(place, f"expected a network such as 10.0.0.0/8, found {_shown(data)}", data)
     try:

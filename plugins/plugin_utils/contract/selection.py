@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import translate
 from re import compile as compiled
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import (
     Containers,
     Destination,
-    IpNetwork,
     Port,
     matches,
 )
@@ -77,7 +77,7 @@ class Selection:
         self._names, self._images, self._services, self._networks = Index(), Index(), Index(), Index()
         self._labels: dict[str, Index] = {}
         self._addresses: dict[str, list[ipaddress.IPv4Address | ipaddress.IPv6Address]] = {}
-        self._by_cidr: dict[IpNetwork, frozenset[str]] = {}
+        self._by_cidr: dict[CIDR, frozenset[str]] = {}
         self._known: dict[Containers, frozenset[str]] = {}
         self.namespaces: dict[str, Namespace] = {
             item.id: namespace for namespace in plan.places.namespaces for item in namespace.containers
@@ -125,7 +125,7 @@ class Selection:
             self._known[choice] = frozenset.intersection(*parts)
         return self._known[choice]
 
-    def _within(self, cidr: IpNetwork) -> frozenset[str]:
+    def _within(self, cidr: CIDR) -> frozenset[str]:
         if cidr not in self._by_cidr:
             self._by_cidr[cidr] = frozenset(
                 key for key, addresses in self._addresses.items() if any(address in cidr for address in addresses)

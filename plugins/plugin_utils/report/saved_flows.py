@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import run_in_child
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
@@ -36,16 +36,26 @@ class SavedFlowsError(ValueError):
     """A file that cannot be compared; the message names it."""
 
 
-def changes_between(before: Path, after: Path) -> list[str]:
-    """Return what changed between two files, in words. Raises SavedFlowsError."""
+class Comparison(NamedTuple):
+    """What two files say of who reaches what."""
+
+    hosts: tuple[str, str]
+    """How the hosts of both call themselves."""
+    changes: list[str]
+    """In words."""
+
+
+def comparison_of(before: Path, after: Path) -> Comparison:
+    """Compare two files. Raises SavedFlowsError."""
 
     def work(tell: Callable[[Any], None]) -> None:
         try:
-            changes = [change.words for change in compare(_flows(before), _flows(after))]
+            (host, flows), (later_host, later_flows) = _flows(before), _flows(after)
+            changes = [change.words for change in compare(flows, later_flows)]
         except SavedFlowsError as error:
             tell(encodable(str(error)[:_LONGEST]))
             return
-        tell(encodable(mask_data(changes)))
+        tell(encodable(mask_data([[host[:_LONGEST], later_host[:_LONGEST]], changes])))
 
     told = run_in_child(work, SECONDS, MEMORY)
     if not told.items:
@@ -53,16 +63,20 @@ def changes_between(before: Path, after: Path) -> list[str]:
     (found,) = told.items
     if isinstance(found, str):
         raise SavedFlowsError(found)
-    return [str(words) for words in found]
+    (host, later_host), changes = found
+    return Comparison((str(host), str(later_host)), [str(words) for words in changes])
 
 
-def _flows(path: Path) -> Flows:
+def _flows(path: Path) -> tuple[str, Flows]:
+    """The host's name for itself, and who reaches what there."""
     try:
         text = read_regular(path, LARGEST).data.decode("utf-8")
         try:
-            return flows_of(document_in(text).get("reachability"))
+            document = document_in(text)
+            return str(document["host"].get("hostname", "")), flows_of(document.get("reachability"))
         except NoAuditError:
-            return Flows(AuditContext(read_snapshot_text(text), Settings()).matrix)
+            snapshot = read_snapshot_text(text)
+            return snapshot.hostname, Flows(AuditContext(snapshot, Settings()).matrix)
     except OSError as error:
         raise SavedFlowsError(f"{path} could not be read: {error.strerror}") from error
     except DocumentError as error:

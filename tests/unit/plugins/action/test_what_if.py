@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,17 @@ def test_documents_and_snapshots_are_compared(tmp_path: Path, kinds: tuple[str, 
     found = compared(*paths)
     assert "new: outside and the host reach db:5432/tcp at 127.0.0.1:5432" in found["changes"]
     assert found["msg"] == f"{len(found['changes'])} changes of reachability"
+    assert found["hosts"] == {"before": "made-up", "after": "made-up"}
     assert compared(paths[0], paths[0])["msg"] == "no change of reachability"
+
+
+def test_files_of_two_hosts_are_named(tmp_path: Path) -> None:
+    paths = [tmp_path / "one.json", tmp_path / "other.json"]
+    for path, name in zip(paths, ("one", "other")):
+        path.write_text(replace(shop(), hostname=name).to_json())
+    found = compared(*paths)
+    assert found["hosts"] == {"before": "one", "after": "other"}
+    assert found["msg"].endswith(", between two hosts: one before, other after")
 
 
 @pytest.mark.parametrize(
