@@ -115,7 +115,8 @@ _BECOME_FAILURES = (
 )
 _PREFIX = re.compile(
     r'^(?:Task failed: |Action failed: )*(?:Data could not be sent to remote host "[^"]*"\. Make sure this '
-    r"host can be reached over ssh: )?"
+    r"host can be reached over ssh: )?(?:Finalization of task args for '[^']*' failed: )?"
+    r"(?:Error while resolving value for '[^']*': )*"
 )
 
 

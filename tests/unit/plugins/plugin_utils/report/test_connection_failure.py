@@ -55,3 +55,9 @@ def test_of_a_host_that_was_not_reached_it_is_said_what_ssh_said() -> None:
     )
     audit = Audit.from_result("web1", {"unreachable": True, "msg": before + ssh})
     assert (audit.error_kind, audit.error) == ("unreachable", ssh)
+
+
+def test_of_a_variable_that_cannot_be_resolved_it_is_said_which() -> None:
+    before = "Task failed: Finalization of task args for 'dockernet.baseline.audit_host' failed: "
+    said = before + "Error while resolving value for 'audit': 'owner_of_waivers' is undefined"
+    assert Audit.from_result("web1", {"failed": True, "msg": said}).error == "'owner_of_waivers' is undefined"
