@@ -135,7 +135,7 @@ def _start(engine: Engine, container: str) -> None:
 def _look_after(host: Host, say: Callable[[str], None]) -> None:
     """A host that booted earlier: plugged in, its Docker active whatever a test did to it."""
     host.plug()
-    if host.run(["docker", "version"], check=False).rc != 0:
+    if not host.answers():
         say(f"{host.name}: its Docker does not answer; the host is reset")
         host.reset()
     host.load_workload_image()
