@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     is_copy = Path(__file__).resolve().parents[3].name == "ansible_collections"
     if not is_worker and not is_copy:
         stage.make_stage()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of collections of garbage: all of it stays to the end."""
+    gc.collect()
+    gc.freeze()
