@@ -12,7 +12,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -111,9 +111,9 @@ def _of_page(page: Path) -> Iterator[Transcript]:
             yield Transcript(page.name, next(numbers), command, fence["text"].rstrip())
 
 
-def manual_commands() -> list[str]:
-    """What the pages show to be typed without this collection, each once; PID stands for that of a container."""
-    texts = (page.read_text(encoding="utf-8") for page in sorted(PAGES.glob("*.md")))
+def manual_commands(pages: Iterable[str]) -> list[str]:
+    """What pages show to be typed without this collection, each once; PID stands for that of a container."""
+    texts = ((PAGES / page).read_text(encoding="utf-8") for page in pages)
     parts = (text.partition("## Without this collection")[2] for text in texts)
     lines = (line for part in parts for fence in _FENCE.finditer(part) for line in fence["text"].splitlines())
     return list(dict.fromkeys(re.sub(r" +#.*", "", line) for line in lines if line))
