@@ -285,6 +285,7 @@ class Classes:
         self._ephemeral = range(first, last + 1)
         self._numbers: dict[Hashable, int] = {}
         self._plain_ports: dict[int, Hashable] = {}
+        self._of_ports: dict[int, list[Reference]] = {}
         self._foreign: dict[int, list[tuple[int, frozenset[Mention]]]] = {}
         self._published: dict[tuple[int, str, int, int], int] = {}
         forms = PlaceForms(snapshot, catalogue)
@@ -352,6 +353,7 @@ class Classes:
             self._inner[namespace.number],
             self._rules(rules, namespace, names),
             self._port(port, namespace, names),
+            tuple(self._ports_before(item, ports) for item in rules),
             self._waiting(inside, namespace.texts),
         )
 
@@ -363,7 +365,7 @@ class Classes:
             if not self._catalogue.mentions(item).isdisjoint(namespace.names)
         ]
         if port not in self._plain_ports:
-            plain = [item for item in self._catalogue.about([(PORT, port)]) if not self._of_single(item)]
+            plain = self._rules_of_port(port)
             others = [item for item in self._catalogue.about([(PORT, port)]) if self._of_single(item)]
             self._plain_ports[port] = (
                 self._catalogue.partition.signature(PORT, port),
@@ -374,6 +376,18 @@ class Classes:
             ]
         foreign = tuple(form for form, mentions in self._foreign[port] if mentions.isdisjoint(namespace.names))
         return (self._plain_ports[port], foreign, self._rules(own, namespace, names), port in self._ephemeral)
+
+    def _rules_of_port(self, port: int) -> list[Reference]:
+        """Those that are about a port, and no container."""
+        if port not in self._of_ports:
+            found = self._catalogue.about([(PORT, port)])
+            self._of_ports[port] = [item for item in found if not self._of_single(item)]
+        return self._of_ports[port]
+
+    def _ports_before(self, reference: Reference, ports: Iterable[int | None]) -> int:
+        """How many rules about these ports, and no container, come before a rule in its chain."""
+        before = [item for port in ports if port is not None for item in self._rules_of_port(port)]
+        return sum(item.chain == reference.chain and item.position < reference.position for item in before)
 
     def _of_single(self, reference: Reference) -> bool:
         return any(self._catalogue.is_single(value) for value in self._catalogue.mentions(reference))
@@ -388,7 +402,10 @@ class Classes:
     # ---- rules
 
     def _rules_of(self, net: Net) -> Hashable:
-        return tuple(self._rule(item, net.names, net) for item in self._catalogue.of_net(net))
+        return tuple(
+            (self._rule(item, net.names, net), self._catalogue.singles_before(item, net))
+            for item in self._catalogue.of_net(net)
+        )
 
     def _about(self, namespace: Namespace) -> list[Reference]:
         return self._catalogue.about(namespace.names)
@@ -404,9 +421,14 @@ class Classes:
     def _single(self, reference: Reference, namespace: Namespace, names: dict[Mention, str]) -> Hashable:
         """A rule about one container, with its place among its networks' rules, and among all if it must be."""
         facts = self._catalogue.facts(reference)
-        tied = {"daddr", "dport"}.isdisjoint(facts.keys) and self._catalogue.level(reference) == SINGLE
+        is_sent = facts.keys.get("saddr") in names and facts.keys.get("daddr") not in names
+        tied = is_sent or {"daddr", "dport"}.isdisjoint(facts.keys)
         own = tuple(self._catalogue.shared_before(reference, attachment.net) for attachment in namespace.attachments)
-        return (self._rule(reference, names, None), own, reference.position if tied else None)
+        return (
+            self._rule(reference, names, None),
+            own,
+            reference.position if tied and self._catalogue.level(reference) == SINGLE else None,
+        )
 
     def _rule(self, reference: Reference, names: dict[Mention, str], net: Net | None) -> Hashable:
         label, common, shared = self._catalogue.standing(reference)

@@ -9,7 +9,8 @@
 A rule is of one of three levels. One that does nothing unless an address or a port of a container is in the packet is
 *single*; one that does nothing unless a network's device or subnet is, is *shared*; all others are *common*. Two
 packets meet the same rules in the same order when the rules about their own values are alike and stand alike among
-those of the higher levels.
+those of the higher levels. Where single rules about others stand between shared ones, it counts for a network which of
+them come before its own.
 
 How two places stand to each other follows: the networks that they share count, and where the rules about one network
 stand among those about the other. Docker writes one block of rules after the other, and which of two comes first can
@@ -168,13 +169,18 @@ SHARED = 1
 SINGLE = 2
 
 
-class SharedRule(NamedTuple):
-    """A rule about a network, in a chain of all."""
+class PlacedRule(NamedTuple):
+    """A rule about a network or a container, in a chain of all."""
 
     place: int
     keys: Mapping[str, Mention]
     """What it asks for."""
     effect: Effect
+
+
+class _SingleRule(NamedTuple):
+    rule: PlacedRule
+    facts: RuleFacts
 
 
 @dataclass
@@ -208,6 +214,7 @@ class Catalogue:
         self._ways_in: dict[MapFacts, set[Way]] = {}
         self._owners: dict[tuple[str, str, str, str], set[int | None]] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
+        self._between: dict[int, dict[Effect, list[_SingleRule]]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
         self._effects = RuleEffects(book)
         self._read()
@@ -230,14 +237,14 @@ class Catalogue:
         for number, standing in enumerate(self._standings):
             if standing.owner is net:
                 found.update(Reference(number, place) for place in range(len(standing.levels)))
-        return sorted(item for item in found if not self._asks_for_one_on(net, self.facts(item)))
+        return sorted(item for item in found if not self._asks_for_one_on(net.number, self.facts(item)))
 
-    def _asks_for_one_on(self, net: Net, facts: RuleFacts) -> bool:
-        """Whether a rule is for a container's address, or for a port that is translated to one."""
+    def _asks_for_one_on(self, net: int, facts: RuleFacts) -> bool:
+        """Whether a rule is for the address of a container on a network, or for a port that is translated to one."""
         mentioned = set(facts.keys.values())
         if any(kind == PORT for kind, dummy in mentioned):
             mentioned |= facts.mentions - facts.conditions
-        return any(net.number in self._singles.get(value, ()) for value in mentioned)
+        return any(net in self._singles.get(value, ()) for value in mentioned)
 
     def facts(self, reference: Reference) -> RuleFacts:
         """What a reference says."""
@@ -279,18 +286,54 @@ class Catalogue:
         """How many of a network's rules stand before a reference in its chain."""
         return bisect_left(self._shared.get((reference.chain, net.number), []), reference.position)
 
-    def shared_of(self, net: Net) -> dict[int, list[SharedRule]]:
+    def singles_before(self, reference: Reference, net: Net) -> tuple[int, ...]:
+        """The places of single rules about others that come before a rule about a network, where that counts."""
+        if reference.entry >= 0 or self._standings[reference.chain].owner is not None:
+            return ()
+        singles = self._singles_between(reference.chain)
+        if not singles:
+            return ()
+        own = self._placed_rule(reference)
+        return tuple(
+            single.rule.place
+            for effect, rules in singles.items()
+            if not commute(own.effect, effect)
+            for single in rules
+            if single.rule.place < own.place and not _exclude(own.keys, single.rule.keys)
+            if not self._asks_for_one_on(net.number, single.facts)
+        )
+
+    def _singles_between(self, chain: int) -> dict[Effect, list[_SingleRule]]:
+        """A chain's single rules by their effects; none where all of them stand on one side of those about networks."""
+        if chain not in self._between:
+            standing = self._standings[chain]
+            single = [place for place, level in enumerate(standing.levels) if level == SINGLE]
+            nets = [place for place, own in standing.nets.items() if self._is_about_one_of(own, chain, place)]
+            found = self._between[chain] = {}
+            if nets and single and single[0] < nets[-1] and nets[0] < single[-1]:
+                for place in single:
+                    reference = Reference(chain, place)
+                    rule = self._placed_rule(reference)
+                    found.setdefault(rule.effect, []).append(_SingleRule(rule, self.facts(reference)))
+        return self._between[chain]
+
+    def _is_about_one_of(self, nets: frozenset[int], chain: int, place: int) -> bool:
+        """Whether a rule is among those of one of these networks, see of_net()."""
+        facts = self.facts(Reference(chain, place))
+        return not all(self._asks_for_one_on(net, facts) for net in nets)
+
+    def shared_of(self, net: Net) -> dict[int, list[PlacedRule]]:
         """A network's rules in chains of all, by chain."""
         return {
-            chain: [self._shared_rule(Reference(chain, place)) for place in places]
+            chain: [self._placed_rule(Reference(chain, place)) for place in places]
             for (chain, number), places in self._shared.items()
             if number == net.number and self._standings[chain].owner is None
         }
 
-    def _shared_rule(self, reference: Reference) -> SharedRule:
+    def _placed_rule(self, reference: Reference) -> PlacedRule:
         chain = self._standings[reference.chain].chain
         effect = self._effects.of(self._rule(reference), chain)
-        return SharedRule(reference.position, self.facts(reference).keys, effect)
+        return PlacedRule(reference.position, self.facts(reference).keys, effect)
 
     def is_net_range(self, ends: tuple[int, int]) -> bool:
         """Whether a range of addresses is a network's subnet."""
@@ -439,8 +482,8 @@ class Relations:
 
     def _signs(
         self,
-        mine: dict[int, list[SharedRule]],
-        others: dict[int, list[SharedRule]],
+        mine: dict[int, list[PlacedRule]],
+        others: dict[int, list[PlacedRule]],
     ) -> Iterator[bool]:
         for chain, rules in mine.items():
             for other in others.get(chain, ()):
@@ -449,7 +492,7 @@ class Relations:
                         yield rule.place > other.place
 
 
-def _order_counts(one: SharedRule, other: SharedRule) -> bool:
+def _order_counts(one: PlacedRule, other: PlacedRule) -> bool:
     return not commute(one.effect, other.effect) and not _exclude(one.keys, other.keys)
 
 

@@ -15,11 +15,14 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.network
     chosen_by_engine,
     plan_connections,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_endpoint import EndpointState
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_options import parse_requests
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.networks.network_recreation_plan import (
     Recreation,
     RecreationContext,
+    asked,
     plan_recreation,
+    pools_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.plan import Refusal
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
@@ -263,3 +266,22 @@ def test_what_is_null_in_an_answer_is_empty(change: int) -> None:
     for request in parse_requests(CONNECTIONS):
         with contextlib.suppress(Refusal):
             assert plan_connections(request, old, around, chosen_by_engine(old, None)).actions
+
+
+def endpoint(name: str, *, runs: bool = True, fixed: dict[str, str] | None = None, **traits: t.Any) -> EndpointState:
+    config = {"IPAMConfig": fixed} if fixed else {}
+    return EndpointState(name, name, "shop", NETWORK_ID, f"end of {name}" if runs else "", config, **traits)
+
+
+def test_fixed_addresses_are_taken_first_then_those_to_be_had_again_in_their_order() -> None:
+    endpoints = [
+        endpoint("off", runs=False, fixed={"IPv4Address": "10.9.0.7"}),
+        endpoint("any"),
+        endpoint("third", address="10.9.0.10"),
+        endpoint("second", address="10.9.0.9", fixed={"IPv6Address": "fd00::9"}, address6="fd00::9"),
+        endpoint("first", address="10.9.0.2"),
+        endpoint("fixed", address="10.9.0.40", fixed={"IPv4Address": "10.9.0.40"}),
+        endpoint("fixed6", address6="fd00::8", fixed={"IPv6Address": "fd00::8"}),
+    ]
+    names = [item.name for item in asked(endpoints, pools_of(network()))]
+    assert names == ["fixed", "fixed6", "first", "second", "third", "any", "off"]

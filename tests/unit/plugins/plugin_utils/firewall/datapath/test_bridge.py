@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, PublishedPort, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import BridgeSetting, Link, Neighbour
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
@@ -22,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import parse_address
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
 
@@ -198,3 +199,33 @@ def test_a_port_that_is_turned_to_by_translation_is_asked_for(host: DockerHost) 
     assert ask(host, *question).observed == A
     settle(host, "state blocking")
     assert ask(host, *question).observed == U
+
+
+def test_which_subnets_are_on_the_host_alone(host: DockerHost) -> None:
+    """Not those of networks without a bridge, nor that of a bridge with a network card, nor a single address."""
+    snapshot = host.snapshot()
+    others = [
+        Link(70, "br-vm", "bridge", up=True, addresses=["10.70.0.1/24", "10.71.0.1/32", "fe80::1/64"]),
+        Link(80, "br-lan", "bridge", up=True, addresses=["10.80.0.1/24"]),
+        Link(81, "eth9", up=True, master=80),
+    ]
+    networks = [
+        Network("m" * 64, "vlan", "macvlan", subnets=[Subnet("10.60.0.0/24", "10.60.0.1")]),
+        Network(
+            "l" * 64,
+            "lan",
+            "bridge",
+            subnets=[Subnet("10.80.0.0/24", "10.80.0.1")],
+            options={"com.docker.network.bridge.name": "br-lan"},
+        ),
+    ]
+    snapshot = replace(snapshot, links=[*snapshot.links, *others], networks=[*snapshot.networks, *networks])
+    subnets = HostView.of(snapshot).local_subnets
+
+    def name_at(text: str) -> str:
+        found = subnets.of(*parse_address(text))
+        return found.name if found is not None else ""
+
+    assert name_at(WEB) == f"network {host.networks[0].name}"
+    assert name_at("10.70.0.9") == "bridge br-vm"
+    assert [name_at(text) for text in ("10.71.0.1", "10.60.0.9", "10.80.0.9", "fe80::9")] == [""] * 4

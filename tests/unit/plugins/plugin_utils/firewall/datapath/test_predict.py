@@ -475,6 +475,7 @@ def test_what_was_not_read_is_not_guessed(source: str) -> None:
         (Packet(container("ghost"), ADDRESS, port=1), "no container 'ghost'"),
         (Packet(NEIGHBOUR, "somewhere", port=1), "destination: 'somewhere'"),
         (Packet(NEIGHBOUR, "224.0.0.1", port=1), "address of a single machine"),
+        (Packet(NEIGHBOUR, "192.0.2.255", port=1), "address of a single machine"),
         (Packet(NEIGHBOUR, ADDRESS, "sctp", 1), "protocol: 'sctp'"),
         (Packet(NEIGHBOUR, ADDRESS, "tcp", 65536), "port: 65536"),
         (Packet(NEIGHBOUR, ADDRESS, "icmp", 7), "port: icmp"),
@@ -557,6 +558,17 @@ def test_machine_outside_does_not_believe_a_source_of_the_loopback() -> None:
     host.sysctls["net.ipv4.conf.eth0.route_localnet"] = "1"
     path = ask(host.snapshot(), HOST_ITSELF, "127.0.0.1", port=9)
     assert (path.verdict, path.observed, path.translated_source) == ("no answer", "timed out", "127.0.0.1")
+
+
+def test_the_way_that_is_shown_is_one_whose_end_is_known() -> None:
+    host = small_host()
+    host.own_rules["filter", "DOCKER-USER"] = [
+        "-p tcp -m statistic --mode random --probability 0.5 -j DROP",
+        "-p tcp -j NFQUEUE --queue-num 0",
+    ]
+    path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
+    assert path.verdict == "unknown"
+    assert (path.steps[-1].chain, path.steps[-1].action) == ("DOCKER-USER", "drop")
 
 
 @pytest.mark.parametrize(("bits", "seen"), [(3, "answered"), (8, "unknown")])

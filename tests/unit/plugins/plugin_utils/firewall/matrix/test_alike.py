@@ -109,6 +109,42 @@ def test_networks_of_one_class_are_told_apart_by_whose_rules_come_first(order: t
 
 
 @pytest.mark.parametrize(
+    ("of_each", "between"),
+    [
+        ("-i {0} -j ACCEPT", "-p tcp -j DROP"),
+        ("-i {0} -j ACCEPT", "-p tcp -m tcp --dport 80 -j DROP"),
+        ("-i {0} -j ACCEPT", "-d {1} -j DROP"),
+        ("-o {0} -j ACCEPT", "-s {1} -j DROP"),
+        ("-i {0} -p tcp -m tcp --dport 443 -j ACCEPT", "-d {1} -j DROP"),
+        ("-i {0} -d {1} -j ACCEPT", "-d {1} -j DROP"),
+    ],
+)
+def test_a_rule_about_others_between_those_of_networks_sets_them_apart(of_each: str, between: str) -> None:
+    host = big_host(4, 4)
+    one = f"{host.containers[3].endpoints[0].address}/32"
+    rules = [of_each.format(bridge.device, one) for bridge in host.networks[:3]]
+    host.own_rules["filter", "DOCKER-USER"] = [rules[0], between.format(None, one), *rules[1:]]
+    every_packet_fares_like_its_class(host.snapshot())
+
+
+# One container of a network after the other, and a rule that is for none of them between those.
+@pytest.mark.parametrize(
+    ("of_each", "between"),
+    [
+        ("-s {0} -j ACCEPT", "-d {1} -j DROP"),
+        ("-s {0} -d {2} -j ACCEPT", "-p tcp -m tcp --dport 80 -j DROP"),
+        ("-d {0} -p tcp -m tcp --dport 80 -j DROP", "-p tcp -m tcp --dport 80 -j ACCEPT"),
+    ],
+)
+def test_a_rule_about_others_between_those_of_containers_sets_them_apart(of_each: str, between: str) -> None:
+    host = big_host(2, 5)
+    addresses = [f"{item.endpoints[0].address}/32" for item in host.containers]
+    rules = [of_each.format(addresses[place], "", host.networks[1].subnet) for place in (0, 2, 4)]
+    host.own_rules["filter", "DOCKER-USER"] = [rules[0], between.format("", addresses[1]), *rules[1:]]
+    every_packet_fares_like_its_class(host.snapshot())
+
+
+@pytest.mark.parametrize(
     "rule",
     [
         "! -s {one} -d {net} -j DROP",
