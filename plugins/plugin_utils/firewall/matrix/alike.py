@@ -403,7 +403,7 @@ class Classes:
 
     def _rules_of(self, net: Net) -> Hashable:
         return tuple(
-            (self._rule(item, net.names, net), self._catalogue.singles_before(item, net))
+            (self._rule(item, net.names, net), self._catalogue.others_before(item, net))
             for item in self._catalogue.of_net(net)
         )
 

@@ -44,6 +44,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules 
     ACCEPT,
     CONTINUE,
     DROP,
+    FORWARD,
     JUMP,
     RETURN,
     AnyOf,
@@ -178,7 +179,7 @@ class PlacedRule(NamedTuple):
     effect: Effect
 
 
-class _SingleRule(NamedTuple):
+class _OtherRule(NamedTuple):
     rule: PlacedRule
     facts: RuleFacts
 
@@ -213,12 +214,14 @@ class Catalogue:
         self._maps = ReferencedMaps()
         self._ways_in: dict[MapFacts, set[Way]] = {}
         self._owners: dict[tuple[str, str, str, str], set[int | None]] = {}
+        self._led: dict[tuple[str, str, str, str], set[tuple[str, str, str, str]]] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
-        self._between: dict[int, dict[Effect, list[_SingleRule]]] = {}
+        self._between: dict[int, dict[Effect, list[_OtherRule]]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
         self._effects = RuleEffects(book)
         self._read()
         self._find_owned_chains()
+        self._of_host = self._chains_of_host()
         for number, standing in enumerate(self._standings):
             self._place(number, standing)
         self.chain_names: dict[int, Names] = self._names_of_chains()
@@ -286,36 +289,49 @@ class Catalogue:
         """How many of a network's rules stand before a reference in its chain."""
         return bisect_left(self._shared.get((reference.chain, net.number), []), reference.position)
 
-    def singles_before(self, reference: Reference, net: Net) -> tuple[int, ...]:
-        """The places of single rules about others that come before a rule about a network, where that counts."""
+    def others_before(self, reference: Reference, net: Net) -> tuple[int, ...]:
+        """The places of rules about others that come before a rule about a network, where that counts.
+
+        Those of single rules; in chains for the host also of those about the addresses of another network, whose
+        gateway is an address of the host.
+        """
         if reference.entry >= 0 or self._standings[reference.chain].owner is not None:
             return ()
-        singles = self._singles_between(reference.chain)
-        if not singles:
+        others = self._others_between(reference.chain)
+        if not others:
             return ()
         own = self._placed_rule(reference)
         return tuple(
-            single.rule.place
-            for effect, rules in singles.items()
+            other.rule.place
+            for effect, rules in others.items()
             if not commute(own.effect, effect)
-            for single in rules
-            if single.rule.place < own.place and not _exclude(own.keys, single.rule.keys)
-            if not self._asks_for_one_on(net.number, single.facts)
+            for other in rules
+            if other.rule.place < own.place and not _exclude(own.keys, other.rule.keys)
+            # The order of a network's own rules is in its form.
+            if other.facts.mentions.isdisjoint(net.names) and not self._asks_for_one_on(net.number, other.facts)
         )
 
-    def _singles_between(self, chain: int) -> dict[Effect, list[_SingleRule]]:
-        """A chain's single rules by their effects; none where all of them stand on one side of those about networks."""
+    def _others_between(self, chain: int) -> dict[Effect, list[_OtherRule]]:
+        """Those rules of a chain by their effects; none where all of them stand on one side of those about networks."""
         if chain not in self._between:
             standing = self._standings[chain]
-            single = [place for place, level in enumerate(standing.levels) if level == SINGLE]
+            is_of_host = standing.chain.key in self._of_host
+            places = [
+                place
+                for place, level in enumerate(standing.levels)
+                if level == SINGLE or (is_of_host and level == SHARED and self._asks_for_addresses(chain, place))
+            ]
             nets = [place for place, own in standing.nets.items() if self._is_about_one_of(own, chain, place)]
             found = self._between[chain] = {}
-            if nets and single and single[0] < nets[-1] and nets[0] < single[-1]:
-                for place in single:
+            if nets and places and places[0] < nets[-1] and nets[0] < places[-1]:
+                for place in places:
                     reference = Reference(chain, place)
                     rule = self._placed_rule(reference)
-                    found.setdefault(rule.effect, []).append(_SingleRule(rule, self.facts(reference)))
+                    found.setdefault(rule.effect, []).append(_OtherRule(rule, self.facts(reference)))
         return self._between[chain]
+
+    def _asks_for_addresses(self, chain: int, place: int) -> bool:
+        return any(kind in (ADDRESS, RANGE) for kind, dummy in self.facts(Reference(chain, place)).keys.values())
 
     def _is_about_one_of(self, nets: frozenset[int], chain: int, place: int) -> bool:
         """Whether a rule is among those of one of these networks, see of_net()."""
@@ -409,9 +425,21 @@ class Catalogue:
                 (owner,) = owners
                 standing.owner = None if owner is None else nets[owner]
 
+    def _chains_of_host(self) -> set[tuple[str, str, str, str]]:
+        """Chains that packets for the host, or from it, can meet."""
+        found: set[tuple[str, str, str, str]] = set()
+        waiting = [item.chain.key for item in self._standings if item.chain.hook not in ("", FORWARD)]
+        while waiting:
+            key = waiting.pop()
+            if key not in found:
+                found.add(key)
+                waiting.extend(self._led.get(key, ()))
+        return found
+
     def _lead(self, chain: Chain, ways: Iterable[Way]) -> None:
         for target, owner in ways:
             self._owners.setdefault((*chain.key[:3], target), set()).add(owner)
+            self._led.setdefault(chain.key, set()).add((*chain.key[:3], target))
 
     def _ways(self, facts: RuleFacts) -> Iterator[Way]:
         """Those of a rule or an entry."""

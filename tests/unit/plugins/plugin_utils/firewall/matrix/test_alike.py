@@ -127,6 +127,16 @@ def test_a_rule_about_others_between_those_of_networks_sets_them_apart(of_each: 
     every_packet_fares_like_its_class(host.snapshot())
 
 
+def test_networks_are_set_apart_by_rules_about_the_gateways_of_others() -> None:
+    host = big_host(4, 4)
+    host.own_rules["raw", "PREROUTING"] = [
+        rule
+        for place in (1, 2, 3, 0)
+        for rule in (f"-s {host.networks[place].subnet} -j ACCEPT", f"-d {host.networks[place].subnet} -j DROP")
+    ]
+    every_packet_fares_like_its_class(host.snapshot())
+
+
 # One container of a network after the other, and a rule that is for none of them between those.
 @pytest.mark.parametrize(
     ("of_each", "between"),
