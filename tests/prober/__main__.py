@@ -39,7 +39,10 @@ def main() -> int:
             print(f"{name}: {item.phase}, {item.way}: {item.ours:.1f} lost, bare {item.bare:.1f}, +{item.noise:.1f}")
     date, measured = _kept()
     page.write(measured, date)
-    print(f"{page.PAGE} is written; " + ("ours lost MORE than a bare restart" if worse else "ours lost no more"))
+    print(
+        f"{page.PAGE.relative_to(ROOT)} is written; "
+        + ("ours lost MORE than a bare restart" if worse else "ours lost no more")
+    )
     return int(worse)
 
 

@@ -62,8 +62,8 @@ def _on(host: Host, dummy: int) -> None:
     _module(host, "userland_proxy", state="enabled", on_disruption="allow")
 
 
-HAND_OFF = "`systemctl restart docker`, docker-proxy switched off by hand"
-HAND_ON = "`systemctl restart docker`, docker-proxy switched on by hand"
+HAND_OFF = "`systemctl restart docker`, docker-proxy switched off manually"
+HAND_ON = "`systemctl restart docker`, docker-proxy switched on manually"
 BARE_ON = "`systemctl restart docker`, docker-proxy on"
 BARE_OFF = "`systemctl restart docker`, docker-proxy off"
 OFF = "`userland_proxy: disabled`"

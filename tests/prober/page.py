@@ -60,5 +60,5 @@ def _verdict(item: Comparison) -> str:
     word = "MORE than" if item.worse else "no more than"
     return (
         f"* {item.phase}, {item.way}: {item.ours:.1f}, {word} the bare restart's {item.bare:.1f} "
-        f"(told apart from {item.noise:.1f} on)"
+        f"(significant from {item.noise:.1f} on)"
     )
