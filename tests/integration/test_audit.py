@@ -83,3 +83,14 @@ def test_the_second_run_says_what_is_new_and_what_is_fixed(fresh_host: Host, lab
     out, changes = audit()
     assert "nothing new, nothing fixed" in out
     assert (changes["new"], changes["fixed"]) == ([], [])
+
+
+def test_a_host_is_read_for_later_and_not_reported(fresh_host: Host, lab: Lab) -> None:
+    saved = {"audit_snapshot": "save", "audit_snapshot_path": "/root/docker-network.json"}
+    done = lab.ansible_playbook(AUDIT, limit=[fresh_host.name], extra_vars=saved)
+    assert done.rc == 0, done.out
+    assert fresh_host.exists("/root/docker-network.json")
+    assert "RUN SUMMARY" not in done.out
+    # What fails to be saved closes the gate.
+    failed = {**saved, "audit_snapshot_path": "/nowhere/docker-network.json"}
+    assert lab.ansible_playbook(AUDIT, limit=[fresh_host.name], extra_vars=failed).rc == 4

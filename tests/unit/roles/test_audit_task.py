@@ -17,7 +17,7 @@ from ansible.template import Templar, trust_as_template
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "audit"
 DEFAULTS: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-VARIABLES: dict[str, Any] = yaml.safe_load((ROLE / "vars/main.yml").read_text())
+AUDIT_HOST = "dockernet.baseline.audit_host"
 
 
 def task() -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_a_file_on_the_controller_is_judged_there(
     monkeypatch.chdir(tmp_path)
     step = task()
     wanted = path or str(tmp_path.resolve() / "docker.json")
-    assert rendered(VARIABLES["__audit_options"], **variables)["snapshot_path"] == wanted
+    assert rendered(step[AUDIT_HOST]["audit"], **variables)["snapshot_path"] == wanted
     assert rendered(step["delegate_to"], **variables) == delegated
     assert rendered(step["become"], **variables) == become
 
@@ -67,6 +67,5 @@ def test_a_file_on_the_controller_is_judged_there(
 def test_no_template_of_the_task_loads_tests() -> None:
     """For the first ``is`` of a task Ansible loads all plugins with tests, in the process of each host."""
     step = task()
-    options = [VARIABLES[name] for name in ("__audit_options", "__audit_report_options")]
-    texts = [*options, step["delegate_to"], step["become"], *DEFAULTS.values()]
+    texts = [*step[AUDIT_HOST].values(), step["delegate_to"], step["become"], *DEFAULTS.values()]
     assert not [text for text in texts if re.search(r"\bis\b", str(text))]

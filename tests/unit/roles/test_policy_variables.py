@@ -110,7 +110,7 @@ def audit_in_harden(file: str) -> dict[str, Any]:
 
 
 def test_the_audit_is_by_the_whole_policy() -> None:
-    options = load("roles/audit/vars/main.yml")["__audit_options"]
+    options = load("roles/audit/tasks/main.yml")[0]["block"][0]["dockernet.baseline.audit_host"]["audit"]
     given = {name: f"that {name}" for name in AUDIT_SPEC}
     variables = {"omit": "", **{f"audit_{name}": value for name, value in given.items()}}
     rendered = Templar(loader=DataLoader(), variables=variables).template(trust_as_template(options))

@@ -84,15 +84,16 @@ def _match(dummy: str, body: Body) -> str:
     op = body.get("op")
     sign = "" if op in ("==", "in") else f"{op} "
     left, right = body.get("left"), body.get("right")
+    asked = expression_text(left)
     if isinstance(left, dict) and isinstance(right, bool):
-        return f"{expression_text(left)} {'exists' if right else 'missing'}"
+        return f"{asked} {'exists' if right else 'missing'}"
     if isinstance(right, list):
-        return f"{expression_text(left)} {sign}{','.join(expression_text(item) for item in right)}"
+        return f"{asked} {sign}{','.join(expression_text(item) for item in right)}"
     is_set = (isinstance(right, dict) and "set" in right) or (isinstance(right, str) and right.startswith("@"))
-    if op == "==" and not is_set and (expression_text(left) in _OF_BITS or (isinstance(left, dict) and "&" in left)):
+    if op == "==" and not is_set and (asked in _OF_BITS or (isinstance(left, dict) and "&" in left)):
         # Without the sign it would ask for any of the bits.
         sign = "== "
-    return f"{expression_text(left)} {sign}{expression_text(right)}"
+    return f"{asked} {sign}{expression_text(right)}"
 
 
 def _nat(kind: str, body: Body) -> str:
@@ -169,7 +170,7 @@ _STATEMENTS: dict[str, Callable[[str, Body], str]] = {
 def expression_text(node: object) -> str:
     """An expression or a value in words."""
     if isinstance(node, str):
-        return node if node == "*" or node.startswith("@") or not _HARD & set(node) else f'"{node}"'
+        return node if node == "*" or node.startswith("@") or _HARD.isdisjoint(node) else f'"{node}"'
     if isinstance(node, bool) or not isinstance(node, (dict, list)):
         return _as_json(node)
     if isinstance(node, list):
