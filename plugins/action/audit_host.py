@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The audit of a host and its report in one task: half of the time of a fleet goes into processes for tasks."""
+"""The audit of a host and its report in one task, since Ansible makes a process of its own for each host and task."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class ActionModule(ActionBase):
         else:
             if not is_answer(audit):
                 return audit
-        if not audit.get("unreachable") and options.get("snapshot") == SAVE:
-            return {"changed": audit.get("changed", False), "audit": audit}
+            if options.get("snapshot") == SAVE:
+                return {"changed": audit.get("changed", False), "audit": audit}
         report = self._result_of(audit_report, {**arguments["report"], "fail": False, "result": audit}, task_vars)
         # Ansible looks for it in the result of the task alone.
         shown = {_SHOWN: report.pop(_SHOWN)} if _SHOWN in report else {}

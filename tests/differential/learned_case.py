@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CONTAINER,
@@ -29,7 +30,6 @@ from tests.differential.matrix_questions import BEYOND, BEYOND_PORT, Inhabitant,
 from tests.differential.matrix_trying import Tried
 
 Written = Mapping[str, Any]
-CIDR = IPv4Network | IPv6Network
 Pair = tuple[Origin, str]
 """Who gets to what: a port of a container, or ``outside``."""
 

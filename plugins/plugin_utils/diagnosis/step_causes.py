@@ -362,12 +362,12 @@ def _neighbour(case: Case, step: PathStep) -> Candidate | None:
     if step.place != "bridge" or step.action not in (NOT_FOUND, BLOCKED_BY_BRIDGE):
         return None
     if step.action == BLOCKED_BY_BRIDGE:
-        return _blocked(case, step)
+        return _blocked(step)
     found = bridge_down(case) or missing_gateway(case) or translation(case, step, BEHIND_RULES)
     return found or _unknown_neighbour(case, step)
 
 
-def _blocked(case: Case, step: PathStep) -> Candidate:
+def _blocked(step: PathStep) -> Candidate:
     if step.mechanism == HAIRPIN:
         return Candidate(
             "hairpin_off",

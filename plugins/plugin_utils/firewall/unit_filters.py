@@ -49,23 +49,26 @@ class UnitFilters:
         return {unit: _networks(words.get(_DENY, [])) for unit, words in self._settings.items()}
 
     @property
+    def _names(self) -> list[tuple[str, str]]:
+        return [(unit, name) for unit, settings in self._settings.items() for name in settings]
+
+    def _text(self, unit: str, name: str) -> str:
+        return f"{name}={' '.join(self._settings[unit][name])} of {unit}"
+
+    @property
     def listed(self) -> list[str]:
         """All of them, as ``NAME=VALUE of UNIT``, which is how systemd shows them."""
-        return [
-            f"{name}={' '.join(words)} of {unit}"
-            for unit, settings in self._settings.items()
-            for name, words in settings.items()
-        ]
+        return [self._text(unit, name) for unit, name in self._names]
 
     @property
     def denials(self) -> list[str]:
         """Those that deny addresses."""
-        return [text for text in self.listed if text.startswith(f"{_DENY}=")]
+        return [self._text(unit, name) for unit, name in self._names if name == _DENY]
 
     @property
     def not_evaluated(self) -> list[str]:
         """Those of which it is not known what they drop."""
-        return [text for text in self.listed if not text.startswith((f"{_ALLOW}=", f"{_DENY}="))]
+        return [self._text(unit, name) for unit, name in self._names if name not in (_ALLOW, _DENY)]
 
     def denied_by(self, *addresses: str) -> dict[str, str]:
         """``IPAddressDeny=... of UNIT`` by unit that denies some of these.
@@ -74,7 +77,7 @@ class UnitFilters:
         """
         asked = [item for item in _networks([*addresses]) if not any(contains(other, item) for other in self._allowed)]
         return {
-            unit: f"{_DENY}={' '.join(self._settings[unit][_DENY])} of {unit}"
+            unit: self._text(unit, _DENY)
             for unit, denied in self._denied.items()
             if any(_overlap(item, other) for item in asked for other in denied)
         }

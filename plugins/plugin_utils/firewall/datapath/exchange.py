@@ -93,9 +93,10 @@ class Exchange:
         """All ways in which it can end, each with its branch; before is what happened until now."""
         first, sender = self._conversation.first, self._conversation.start.stack
         branch = before._replace(flight=first, tracked=None)
-        hindrance = self._view.slice_hindrance(first.family, first.daddr) if sender else ""
-        if sender and hindrance:
-            return [self._conversation.unknown(branch, f"whether the {sender.label} sends packets: {hindrance}")]
+        if sender:
+            hindrance = self._view.slice_hindrance(first.family, first.daddr)
+            if hindrance:
+                return [self._conversation.unknown(branch, f"whether the {sender.label} sends packets: {hindrance}")]
         return [ending for result in self._conversation.send(branch) for ending in self._reached(result)]
 
     def _reached(self, result: LegResult) -> list[Ending]:

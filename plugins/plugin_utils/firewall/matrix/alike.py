@@ -353,7 +353,7 @@ class Classes:
             self._inner[namespace.number],
             self._rules(rules, namespace, names),
             self._port(port, namespace, names),
-            tuple(self._ports_before(item, ports) for item in rules),
+            self._ports_before(rules, ports),
             self._waiting(inside, namespace.texts),
         )
 
@@ -384,10 +384,12 @@ class Classes:
             self._of_ports[port] = [item for item in found if not self._of_single(item)]
         return self._of_ports[port]
 
-    def _ports_before(self, reference: Reference, ports: Iterable[int | None]) -> int:
-        """How many rules about these ports, and no container, come before a rule in its chain."""
-        before = [item for port in ports if port is not None for item in self._rules_of_port(port)]
-        return sum(item.chain == reference.chain and item.position < reference.position for item in before)
+    def _ports_before(self, rules: Iterable[Reference], ports: Iterable[int | None]) -> tuple[int, ...]:
+        """For each rule, how many rules about these ports, and no container, come before it in its chain."""
+        of_ports = [item for port in ports if port is not None for item in self._rules_of_port(port)]
+        return tuple(
+            sum(item.chain == rule.chain and item.position < rule.position for item in of_ports) for rule in rules
+        )
 
     def _of_single(self, reference: Reference) -> bool:
         return any(self._catalogue.is_single(value) for value in self._catalogue.mentions(reference))
