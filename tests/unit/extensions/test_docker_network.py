@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ import yaml
 from ansible_collections.dockernet.baseline.extensions.eda.plugins.event_source import docker_network as plugin
 
 from tests.unit.extensions.fake_engine import FakeEngine, Stream
+from tests.unit.patience import SECONDS
 
 FILE = Path(plugin.__file__)
 MAIN = runpy.run_path(str(FILE))["main"]
@@ -57,7 +59,7 @@ class Enough(Exception):
     """The test has seen what it waits for."""
 
 
-def watch(args: dict[str, Any], enough: Callable[[Events], object], limit: float = 10.0, main: Any = MAIN) -> Events:
+def watch(args: dict[str, Any], enough: Callable[[Events], object], limit: float = SECONDS, main: Any = MAIN) -> Events:
     """Run the source until enough(events) is true, and see to it that nothing of it is left. Returns all events."""
     seen: Events = []
 
@@ -86,6 +88,41 @@ def watch(args: dict[str, Any], enough: Callable[[Events], object], limit: float
     assert ours() == []
     assert enough(seen), f"not within {limit} seconds: {seen}"
     return seen
+
+
+class Clock:
+    """The plugin's clock, which stands still: no event is due before the plugin has heard what a test names."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        self.passes_after: list[list[str]] = []
+        """All that was heard until then: names of changes, and "resync" where the plugin may have missed some."""
+        self._heard: list[str] = []
+        clock = self
+
+        class Changes(plugin.Changes):
+            def add(self, change: plugin.Change) -> None:
+                super().add(change)
+                clock._hear(change.name)
+
+            def resync(self) -> None:
+                super().resync()
+                clock._hear("resync")
+
+        monkeypatch.setattr(plugin, "Changes", Changes)
+        standing = types.SimpleNamespace(monotonic=lambda: self.now, time_ns=time.time_ns)
+        monkeypatch.setattr(plugin, "time", standing)
+
+    def _hear(self, name: str) -> None:
+        self._heard.append(name)
+        if self._heard in self.passes_after:
+            # All that waits is due.
+            self.now += 100
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 def ours() -> list[str]:
@@ -283,26 +320,52 @@ def test_each_host_has_events_of_its_own(engine: Callable[..., FakeEngine]) -> N
 # ---- connections -----------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_connection_is_said_and_followed_by_one_resync(engine: Callable[..., FakeEngine]) -> None:
+def test_a_lost_connection_is_said_and_followed_by_one_resync(engine: Callable[..., FakeEngine], clock: Clock) -> None:
     streams: list[Stream] = []
+    has_come = threading.Event()
+    clock.passes_after = [["front"], ["front", "resync", "back"]]
 
     def events(stream: Stream) -> None:
         streams.append(stream)
         if len(streams) == 1:
             stream.say(record("create", "front"))
-            time.sleep(0.5)
             # The daemon stops: the answer ends, long before the time that was asked for.
+            assert has_come.wait(SECONDS)
             return
         stream.say(record("create", "back"))
         stream.hold()
 
-    seen = watch({"engines": {"web1": engine(events).url}, **FAST}, lambda seen: "resync" in kinds(seen))
+    def enough(seen: Events) -> bool:
+        if seen:
+            has_come.set()
+        return "resync" in kinds(seen)
+
+    seen = watch({"engines": {"web1": engine(events).url}, **FAST}, enough, main=plugin.main)
     assert kinds(seen) == ["changed", "lost", "restored", "resync"]
     assert seen[1]["docker_network"]["reason"] == "the connection ended: the engine closed it"
     # What the engine still knows of the time between is in it.
     assert seen[3]["docker_network"]["changes"] == [{"type": "network", "action": "create", "name": "back"}]
     first, second = (float(stream.params["since"]) for stream in streams)
     assert second >= first
+
+
+def test_what_was_heard_just_before_a_loss_is_neither_hurried_nor_dropped(
+    engine: Callable[..., FakeEngine], clock: Clock
+) -> None:
+    """An audit at the loss would find dockerd stopped, and that of the resync would have to wait for the interval."""
+    streams: list[Stream] = []
+    clock.passes_after = [["front", "resync"]]
+
+    def events(stream: Stream) -> None:
+        streams.append(stream)
+        if len(streams) == 1:
+            return stream.say(record("create", "front"))
+        return stream.hold()
+
+    args = {"engines": {"web1": engine(events).url}, **FAST}
+    seen = watch(args, lambda seen: "resync" in kinds(seen), main=plugin.main)
+    assert kinds(seen) == ["lost", "restored", "resync"]
+    assert seen[2]["docker_network"]["changes"] == [{"type": "network", "action": "create", "name": "front"}]
 
 
 # The SDK leaves a socket that could not connect to the garbage collector.
