@@ -12,6 +12,7 @@ import pytest
 
 from tests.differential.answering import Server, Servers, answer_of
 from tests.differential.observing import Attempt, observe
+from tests.unit.patience import SECONDS
 
 HERE = "/proc/self/ns/net"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="entering a network namespace needs root")
@@ -27,14 +28,14 @@ def free_port(kind: socket.SocketKind) -> int:
 def test_who_answers_says_whom_it_saw(protocol: str, kind: socket.SocketKind) -> None:
     port = free_port(kind)
     with Servers([Server(HERE, "web", protocol, port, "127.0.0.1")]):
-        [outcome] = observe([Attempt(HERE, protocol, "127.0.0.1", port)])
+        [outcome] = observe([Attempt(HERE, protocol, "127.0.0.1", port)], SECONDS)
     assert outcome.seen == "answered"
     assert answer_of(outcome.body) == ("web", "127.0.0.1")
 
 
 @pytest.mark.parametrize(("protocol", "kind"), [("tcp", socket.SOCK_STREAM), ("udp", socket.SOCK_DGRAM)])
 def test_where_nobody_listens_it_is_refused(protocol: str, kind: socket.SocketKind) -> None:
-    [outcome] = observe([Attempt(HERE, protocol, "127.0.0.1", free_port(kind))])
+    [outcome] = observe([Attempt(HERE, protocol, "127.0.0.1", free_port(kind))], SECONDS)
     assert outcome.seen == "refused"
 
 
@@ -45,5 +46,5 @@ def test_who_takes_a_connection_and_says_nothing_lets_it_time_out() -> None:
 
 
 def test_an_echo_request_is_answered() -> None:
-    [outcome] = observe([Attempt(HERE, "icmp", "127.0.0.1", 0)])
+    [outcome] = observe([Attempt(HERE, "icmp", "127.0.0.1", 0)], SECONDS)
     assert outcome.seen == "answered"

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._change.run imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.host_module import HostModule
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
 
+from tests.unit.patience import SECONDS
 from tests.unit.planted_secrets import PLANTED, SECRET
 
 OUTLINE = Outline(
@@ -49,14 +50,14 @@ def test_the_second_waits(tmp_path: Path) -> None:
     got_it = threading.Event()
 
     def wait_for_it() -> None:
-        with exclusive(path, wait=30.0):
+        with exclusive(path, wait=SECONDS):
             got_it.set()
 
     with exclusive(path):
         waiter = threading.Thread(target=wait_for_it)
         waiter.start()
         assert not got_it.is_set()
-    waiter.join(30.0)
+    waiter.join(SECONDS)
     assert got_it.is_set()
 
 

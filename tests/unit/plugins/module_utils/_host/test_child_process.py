@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_pro
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 
 from tests.lab.proc import wait_for
-from tests.unit.patience import EVER, SECONDS
+from tests.unit.patience import SECONDS, Clock
 
 ROOT = Path(__file__).parents[5]
 MNT_DETACH = 2
@@ -113,17 +112,15 @@ def test_one_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None
         tell(os.getpid())
         signal.pause()
 
-    # The deadline passes when the child has told its process, however long that took.
-    later, real_whole, real_clock = 0.0, child_process._whole, time.monotonic
+    clock, real = Clock(monkeypatch), child_process._whole
 
     def whole(received: bytearray) -> list[Any]:
-        nonlocal later
-        found = real_whole(received)
-        later += EVER if found else 0
+        found = real(received)
+        if found:
+            clock.go_on()
         return found
 
     monkeypatch.setattr(child_process, "_whole", whole)
-    monkeypatch.setattr(time, "monotonic", lambda: real_clock() + later)
     told = run_in_child(work, SECONDS)
     monkeypatch.undo()
     assert f"deadline of {SECONDS:g} seconds" in told.problem

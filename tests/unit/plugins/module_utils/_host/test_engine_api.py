@@ -13,8 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import en
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
 from tests.hostile.engine_server import Answer, EngineServer, answer_of
-
-SECONDS = 5.0
+from tests.unit.patience import SECONDS, Clock
 
 
 def reason(docker_host: str) -> tuple[str, str]:
@@ -132,12 +131,13 @@ def test_one_container_takes_away_nothing_but_itself(tmp_path: Path, second: Ans
 def test_containers_that_the_engine_hangs_at_cost_themselves_and_a_bounded_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_api, "TIME_LIMIT", 1)
-    ended = threading.Event()
+    clock, ended = Clock(monkeypatch), threading.Event()
 
     def nothing() -> Iterator[bytes]:
+        clock.go_on()
+        # A byte has it look at the time.
+        yield b"H"
         ended.wait(SECONDS)
-        yield b""
 
     names = ["first", "stuck", "between", "held", "last"]
     said = {f"/containers/{name}/json": answer_of({"Id": name}) for name in names}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +21,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_ap
     RefusedError,
 )
 
-SECONDS = 10.0
+from tests.unit.patience import EVER, SECONDS, Clock
+
 GONE = {3, 40}
 COUNT = 100
 
@@ -166,12 +166,11 @@ def test_an_answer_that_ends_too_early(tmp_path: Path, whole: bytes) -> None:
 
 
 class Stranger:
-    """Answers the first question with pieces, one after another with a pause between them, until it is cut off."""
+    """Answers the first question with pieces, one after another, until it is cut off."""
 
-    def __init__(self, path: Path, pieces: Iterator[bytes], pause: float = 0.0) -> None:
+    def __init__(self, path: Path, pieces: Iterator[bytes]) -> None:
         self.path = path
         self.pieces = pieces
-        self.pause = pause
         self.cut_off = threading.Event()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
@@ -185,7 +184,7 @@ class Stranger:
             try:
                 for piece in self.pieces:
                     accepted.sendall(piece)
-                    if self.cut_off.wait(self.pause):
+                    if self.cut_off.is_set():
                         return
             except OSError:
                 return
@@ -216,19 +215,29 @@ DROPS = {
 }
 
 
+def until_a_limit(begin: bytes, drop: bytes, clock: Clock) -> Iterator[bytes]:
+    """Drops that go on when the time for them is over."""
+    yield begin
+    for dummy in range(COUNT):
+        yield drop
+    clock.go_on()
+    while True:
+        yield drop
+
+
 @pytest.mark.parametrize("kind", DROPS)
-def test_who_sends_drop_by_drop_is_not_waited_for_longer(tmp_path: Path, kind: str) -> None:
-    stranger = Stranger(tmp_path / "engine.sock", endless(*DROPS[kind]), 0.05)
-    began = time.monotonic()
+def test_who_sends_drop_by_drop_is_not_waited_for_longer(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = Stranger(tmp_path / "engine.sock", until_a_limit(*DROPS[kind], Clock(monkeypatch)))
     with pytest.raises(socket.timeout):
-        stranger.ask(0.5)
-    assert 0.4 < time.monotonic() - began < 5
-
-
-def test_nobody_is_asked_when_the_time_for_all_is_over(tmp_path: Path) -> None:
-    stranger = Stranger(tmp_path / "engine.sock", endless(*DROPS["body"]), 0.05)
-    with deadline(0.3), pytest.raises(socket.timeout):
         stranger.ask(SECONDS)
+
+
+def test_nobody_is_asked_when_the_time_for_all_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger = Stranger(tmp_path / "engine.sock", until_a_limit(*DROPS["body"], Clock(monkeypatch)))
+    with deadline(SECONDS), pytest.raises(socket.timeout):
+        stranger.ask(2 * EVER)
     with deadline(0), pytest.raises(socket.timeout), EngineConnection(EngineAddress("/nowhere"), SECONDS) as asked:
         asked.get("/version")
 

@@ -22,6 +22,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread i
 GONE = 2**22 + 1  # above the largest process id
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link
 
+from tests.unit.patience import EVER
+
 
 def test_the_loopback_interface() -> None:
     found = {link.name: link for link in links.read_links()}
@@ -57,6 +59,7 @@ def read(monkeypatch: pytest.MonkeyPatch, *readings: Link) -> list[Link]:
 def test_addresses_that_are_looked_for_duplicates_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     settled = Link(1, "br0", operstate="UP", addresses=["2001:db8::1/64"])
     unsettled = replace(settled, tentative=settled.addresses)
+    monkeypatch.setattr(links, "_SETTLING_SECONDS", EVER)
     assert read(monkeypatch, unsettled, unsettled, settled) == [settled]
 
 

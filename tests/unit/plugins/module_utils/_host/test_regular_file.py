@@ -9,7 +9,6 @@ import errno
 import os
 import socket
 import stat
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,24 +108,11 @@ def test_what_is_no_file_is_refused_without_being_opened(
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
-    stop = threading.Event()
-
-    def grow() -> None:
-        with open(path, "ab", buffering=0) as stream:
-            while not stop.is_set() and stream.tell() < LARGEST * 8:
-                stream.write(b"x" * 65_536)
-
     with opened(path) as (descriptor, status):
         assert status.st_size == 1
-        grower = threading.Thread(target=grow)
-        grower.start()
-        try:
-            grower.join(0.2)
-            with pytest.raises(OSError, match="more than 1048576 bytes"):
-                content(descriptor, path, LARGEST)
-        finally:
-            stop.set()
-            grower.join()
+        path.write_bytes(b"x" * (LARGEST + 1))
+        with pytest.raises(OSError, match="more than 1048576 bytes"):
+            content(descriptor, path, LARGEST)
 
 
 def test_absence_and_refusal_are_told_apart(tmp_path: Path) -> None:

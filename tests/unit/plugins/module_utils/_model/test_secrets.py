@@ -188,7 +188,9 @@ def test_masking_raises_on_nothing_and_is_done_once(text: str) -> None:
     ],
 )  # fmt: skip
 def test_the_time_grows_with_the_length(piece: str) -> None:
-    assert _seconds(piece * (60_000 // len(piece))) < 6 * _seconds(piece * (15_000 // len(piece))) + 0.1
+    short, long = (piece * (length // len(piece)) for length in (15_000, 60_000))
+    # Of processor time, which varies with what else a machine does: where it grows with the square, it always does.
+    assert any(_seconds(long) < 6 * _seconds(short) + 0.1 for dummy in range(5))
 
 
 def _seconds(text: str) -> float:

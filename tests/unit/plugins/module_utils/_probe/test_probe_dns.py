@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe import dns
 
+from tests.unit.patience import SECONDS
+
 NUMBER = 0x1234
 QUESTION = dns.encode(NUMBER, "web.example.", dns.A)
 ASKED = QUESTION[12:]
@@ -143,18 +145,33 @@ def test_only_the_answer_to_the_question_counts(nameserver: Callable[..., int]) 
         forged = bytes([question[0] ^ 1]) + answered(question, record(socket.inet_aton("203.0.113.66")))[1:]
         return [forged, b"", answered(question)]
 
-    found = dns.ask("127.0.0.1", "web.example.", dns.A, 5, nameserver(replies))
+    found = dns.ask("127.0.0.1", "web.example.", dns.A, SECONDS, nameserver(replies))
     assert (found.error, found.addresses) == ("", ["192.0.2.7"])
 
 
-def test_a_lost_question_is_asked_again(nameserver: Callable[..., int]) -> None:
+def test_a_lost_question_is_asked_again(nameserver: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes] = []
+    waits: list[float] = []
 
     def replies(question: bytes) -> list[bytes]:
         seen.append(question)
         return [answered(question)] if len(seen) > 1 else []
 
-    assert dns.ask("127.0.0.1", "web.example.", dns.A, 2, nameserver(replies)).error == ""
+    class Socket(socket.socket):
+        """Its first wait passes at once."""
+
+        def recv(self, *args: int) -> bytes:
+            waits.append(self.gettimeout() or 0.0)
+            if len(waits) == 1:
+                raise socket.timeout
+            return super().recv(*args)
+
+    port = nameserver(replies)
+    monkeypatch.setattr(socket, "socket", Socket)
+    assert dns.ask("127.0.0.1", "web.example.", dns.A, SECONDS, port).error == ""
+    assert len(seen) == 2
+    # Half of the time is for the second question.
+    assert 0 < waits[0] <= SECONDS / 2 < waits[1]
 
 
 def test_silence_and_refusal_are_told_apart(nameserver: Callable[..., int]) -> None:
@@ -162,7 +179,7 @@ def test_silence_and_refusal_are_told_apart(nameserver: Callable[..., int]) -> N
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    assert dns.ask("127.0.0.1", "web.", dns.A, 1, port).error == "ECONNREFUSED"
+    assert dns.ask("127.0.0.1", "web.", dns.A, SECONDS, port).error == "ECONNREFUSED"
 
 
 def test_what_is_cut_short_is_asked_by_tcp() -> None:
@@ -182,6 +199,6 @@ def test_what_is_cut_short_is_asked_by_tcp() -> None:
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        found = dns.ask("127.0.0.1", "web.example.", dns.A, 5, listening.getsockname()[1])
+        found = dns.ask("127.0.0.1", "web.example.", dns.A, SECONDS, listening.getsockname()[1])
         thread.join()
     assert found.addresses == ["192.0.2.7"]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.guard import Guard, Undo
+
+from tests.lab.proc import wait_for
+from tests.unit.patience import SECONDS
 
 
 def appending(path: Path, text: str) -> Undo:
@@ -54,7 +56,7 @@ def test_a_process_that_is_killed_with_its_group(tmp_path: Path) -> None:
             os.setpgid(0, 0)
             with Guard([appending(seen, "a")]):
                 os.write(writing, b".")
-                time.sleep(60)
+                signal.pause()
         finally:
             os._exit(0)
     os.close(writing)
@@ -64,8 +66,6 @@ def test_a_process_that_is_killed_with_its_group(tmp_path: Path) -> None:
     # The guard holds no end of this pipe: it has closed all that it was not made for.
     assert os.read(reading, 1) == b""
     os.close(reading)
-    until = time.monotonic() + 10
     # It is there before what is written to it.
-    while not (seen.exists() and seen.stat().st_size) and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_for(lambda: seen.exists() and seen.stat().st_size, SECONDS, "what is taken back")
     assert seen.read_text(encoding="ascii") == "a"

@@ -28,7 +28,7 @@ OPTIONS: dict[str, Any] = {
     "port": 9,
     "source": "",
     "mode": "dry",
-    "seconds": 5.0,
+    "seconds": 60.0,
     "wait": 0.0,
     "expected": [],
 }

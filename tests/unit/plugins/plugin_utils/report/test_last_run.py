@@ -39,6 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run
 
 from tests.unit.audits import audit_of
 from tests.unit.docker_host import WILDCARD, DockerHost
+from tests.unit.patience import SECONDS
 from tests.unit.plugins.plugin_utils.report.lines import cells
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -206,10 +207,11 @@ def test_reading_has_a_limit_of_memory_and_time(tmp_path: Path, monkeypatch: pyt
     # One piece that is larger than what this process may have left over from tests before.
     path.write_text(f'"{"x" * (LARGEST - 2)}"')
     monkeypatch.setattr(last_run, "MEMORY", LARGEST // 2)
+    monkeypatch.setattr(last_run, "_SECONDS", SECONDS)
     found = compare_with_last_run(path, text([]))
     assert found is not None
     assert "memory" in found.problem
-    monkeypatch.setattr(last_run, "_SECONDS", 0.001)
+    monkeypatch.setattr(last_run, "_SECONDS", 0.0)
     found = compare_with_last_run(path, text([]))
     assert found is not None
     assert "deadline" in found.problem

@@ -31,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
+from tests.unit.patience import SECONDS
 from tests.unit.plugins.module_utils._change.hosts import HOST, WEB, with_engine
 
 SHOWN = {
@@ -387,7 +388,7 @@ def test_a_dockerd_that_is_not_ready_yet_is_not_looked_at(path: Path, monkeypatc
         looked.append(next(answers, "ready"))
         return machine.host
 
-    monkeypatch.setattr(daemon_restart, "RELOAD_SECONDS", 10.0)
+    monkeypatch.setattr(daemon_restart, "RELOAD_SECONDS", SECONDS)
     monkeypatch.setattr(machine, "reloads", reloads)
     monkeypatch.setattr(machine, "read", read)
     run(machine)
