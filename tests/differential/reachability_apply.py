@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import Any
 
 from tests.differential.far_machine import DEVICE, LINK_LOCAL
@@ -13,8 +14,9 @@ from tests.differential.reachability_bridges import bridge_settings
 from tests.differential.reachability_engines import NFTABLES
 from tests.differential.reachability_frames import frame_rules, ipsec_policies
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
+from tests.differential.reachability_interleaved import interleaved
 from tests.differential.reachability_machines import loopback_addresses
-from tests.differential.reachability_names import Names
+from tests.differential.reachability_names import Bridge, Names
 from tests.differential.reachability_neighbours import Draw, End, ends_of, fixed_entries
 from tests.differential.reachability_on_top import rules_on_top
 from tests.differential.reachability_probes import Outsider
@@ -66,8 +68,21 @@ def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequen
     networks = [replace(network, options=_at_host(network.options, host)) for network in case.scenario.networks]
     host.deploy(Scenario(networks, containers))
     names = _names(host, case, outsiders, own)
-    ends = _ends_on_bridges(host, case)
-    case.steps = [
+    if not case.is_alone:
+        case.steps = _on_top(case, names, _ends_on_bridges(host, case))
+    if case.is_interleaved:
+        drawn = interleaved(Draw(f"interleaved/{case.seed}/{case.number}"), names)
+        case.steps = [*case.steps, *drawn.steps]
+        for name, text in drawn.sets:
+            _make_set(host, name, text)
+    for dummy, script in case.steps:
+        host.run(["sh", "-s"], stdin=script, check=False)
+    for family in [] if case.is_alone else case.sets:
+        _use_set(case, host, names[family])
+
+
+def _on_top(case: HostCase, names: dict[int, Names], ends: list[End]) -> list[tuple[str, str]]:
+    return [
         *steps(case, names),
         *rules_on_top(Draw(f"on top/{case.seed}/{case.number}"), names),
         *fixed_entries(Draw(f"neighbours/{case.seed}/{case.number}"), ends),
@@ -76,19 +91,19 @@ def apply(case: HostCase, host: Host, outsiders: Sequence[Outsider], own: Sequen
         *frame_rules(Draw(f"frames/{case.seed}/{case.number}"), ends, names),
         *ipsec_policies(Draw(f"ipsec/{case.seed}/{case.number}"), names),
     ]
-    for dummy, script in case.steps:
-        host.run(["sh", "-s"], stdin=script, check=False)
-    for family in case.sets:
-        _use_set(case, host, names[family])
 
 
 def _use_set(case: HostCase, host: Host, names: Names) -> None:
-    """Hosts have no ipset of their own, and keep their sets when they are reset."""
     text, rule = drawn_set(case.draw, names)
     case.steps.append((f"{rule} ({text.strip()})", f"{rule}\n"))
-    run(["nsenter", f"--net={host.path}", "--", "ipset", "destroy", f"mine{names.family}"], check=False)
-    run(["nsenter", f"--net={host.path}", "--", "ipset", "restore"], stdin=text)
+    _make_set(host, f"mine{names.family}", text)
     host.run(["sh", "-c", rule], check=False)
+
+
+def _make_set(host: Host, name: str, text: str) -> None:
+    """Hosts have no ipset of their own, and keep their sets when they are reset."""
+    run(["nsenter", f"--net={host.path}", "--", "ipset", "destroy", name], check=False)
+    run(["nsenter", f"--net={host.path}", "--", "ipset", "restore"], stdin=text)
 
 
 def _further(host: Host, device: str) -> tuple[str, str]:
@@ -166,7 +181,13 @@ def _names(host: Host, case: HostCase, outsiders: Sequence[Outsider], further: S
         if others and family == 6:
             uplinks.append((DEVICE, LINK_LOCAL))
         second = [address for address in further if (":" in address) == (family == 6)]
-        found[family] = Names(family, own, bridges, addresses, at_host, near, ports, uplinks, second, others)
+        links = [
+            Bridge(_bridge(network), pool["Subnet"], str(next(ip_network(pool["Subnet"]).hosts())))
+            for network in networks
+            for pool in network["IPAM"]["Config"] or ()
+            if network["Driver"] == "bridge" and pool["Subnet"] in own
+        ]
+        found[family] = Names(family, own, bridges, addresses, at_host, near, ports, uplinks, second, others, links)
     return found
 
 

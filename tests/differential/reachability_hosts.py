@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.differential.reachability_engines import IPTABLES, NFTABLES, EngineDraws, draws_of
+from tests.differential.reachability_interleaved import ALONE, SHARE, alike
 from tests.differential.reachability_on_top import closed
 from tests.lab.kinds import KINDS
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
@@ -52,6 +53,10 @@ class HostCase:
     """Families that a rule with a set of ipset is made for."""
     addresses: list[str] = field(default_factory=list)
     """Devices that have a second address of each family."""
+    is_interleaved: bool = False
+    """Whether networks are alike, and rules about others stand between theirs (reachability_interleaved.py)."""
+    is_alone: bool = False
+    """Whether these are all the rules and settings of the user's."""
     is_changed: bool = False
     """Whether the host is changed once it was asked, and held to the contract that was learned before."""
     draw: Draw = field(default_factory=Draw, repr=False)
@@ -112,9 +117,14 @@ def host_case(seed: int, number: int, release: str = "") -> HostCase:
     containers = [_container(draw, place, networks) for place in range(draw.randint(2, 5))]
     if draw.random() < 0.15:
         containers.append(Workload("inmate", network_mode=f"container:{containers[0].name}", serve=()))
+    networks = closed(Draw(f"closed/{seed}/{number}"), networks)
+    own = Draw(f"alike/{seed}/{number}")
+    if own.random() < SHARE:
+        networks, containers = alike(own, networks, containers)
+        made.is_interleaved, made.is_alone = True, own.random() < ALONE
     if made.backend == NFTABLES and made.daemon.get("userland-proxy") is False:
         containers = [replace(container, publish=_once(container.publish)) for container in containers]
-    made.scenario = Scenario(closed(Draw(f"closed/{seed}/{number}"), networks), containers)
+    made.scenario = Scenario(networks, containers)
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 DISCOVERED = 0.97
 """On how many hosts rules of IPv6 let neighbour discovery through.
@@ -14,6 +15,15 @@ who runs such a host sees it soon.
 """
 OWNED = 0.3
 """How many rules that could ask for a user may do so: it cannot be known which user will send."""
+
+
+class Bridge(NamedTuple):
+    """A network of containers, for one family."""
+
+    device: str
+    subnet: str
+    gateway: str
+    """The host's address on it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ class Names:
     """Further addresses of the host."""
     others: Sequence[str] = ()
     """Those of further machines outside."""
+    links: Sequence[Bridge] = ()
 
     @property
     def devices(self) -> list[str]:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
-from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, host_case
+from tests.differential.reachability_hosts import SUBNETS, SUBNETS6, Draw, host_case
+from tests.differential.reachability_interleaved import PLACES, interleaved
 from tests.differential.reachability_machines import loopback_addresses, ways_to_loopback
-from tests.differential.reachability_names import Names
+from tests.differential.reachability_names import Bridge, Names
 from tests.differential.reachability_steps import steps
 from tests.lab.kinds import KINDS
 
@@ -73,6 +75,57 @@ def test_an_engine_that_accepts_a_mark_gets_packets_with_it() -> None:
     made = [host_case(6, number, "29.1.5") for number in range(3, 400, 4)]
     accepting = [case for case in made if "bridge-accept-fwmark" in case.daemon]
     assert any("--set-xmark" in words for case in accepting for words, dummy in steps(case, NAMES))
+
+
+def test_a_fair_share_of_hosts_has_networks_that_differ_in_name_and_subnet_alone() -> None:
+    made = [case for case in (host_case(7, number) for number in range(200)) if case.is_interleaved]
+    assert 50 <= len(made) <= 90
+    assert any(case.is_alone for case in made)
+    assert not all(case.is_alone for case in made)
+    for case in made:
+        twins = case.scenario.networks[:3]
+        assert len({(network.subnet, network.name) for network in twins}) == 3
+        own = [{name: value.replace(network.name, "") for name, value in network.options.items()} for network in twins]
+        assert own[0] == own[1] == own[2]
+        assert len({(network.internal, network.ipv6_subnet is None) for network in twins}) == 1
+        published = [len(container.publish) for container in case.scenario.containers[:3]]
+        assert len(set(published)) == 1
+
+
+LINKS = [Bridge(f"br-n{place}", f"{SUBNETS}.{place}.0/24", f"{SUBNETS}.{place}.1") for place in (1, 2, 3)]
+INTERLEAVED = {
+    4: replace(
+        NAMES[4], bridges=[link.device for link in LINKS], containers=[f"{SUBNETS}.1.2", f"{SUBNETS}.2.2"], links=LINKS
+    ),
+    6: NAMES[6],
+}
+
+
+def test_rules_about_others_stand_between_those_of_networks() -> None:
+    """In each table and chain, of iptables and nft, by sets, in chains of the user's."""
+    places, texts = set(), ""
+    for seed in range(300):
+        drawn = interleaved(Draw(seed), INTERLEAVED)
+        script = "".join(step[1] for step in drawn.steps)
+        assert shlex.split(script)
+        lines = script.splitlines()
+        whose = [[link for link in LINKS if link.device in line or link.subnet in line] for line in lines]
+        of_networks = [number for number, links in enumerate(whose) if len(links) == 1]
+        assert any(not whose[number] for number in range(of_networks[0], of_networks[-1]))
+        places |= {place for place in PLACES if f"-t {place[0]} -I {place[1]}" in script}
+        texts += script + "".join(text for dummy, text in drawn.sets)
+    assert places == set(PLACES)
+    words = [
+        "nft 'add rule ip between0",
+        "hash:ip,port",
+        "-j BETWEEN0",
+        "-j USER0",
+        "jump side",
+        "-m mark",
+        "jump user",
+    ]
+    words += ["-j REJECT", "-j RETURN", "-j MASQUERADE", "-j REDIRECT", "--ctorigdstport", f"-d {LINKS[1].gateway}"]
+    assert [word for word in words if word not in texts] == []
 
 
 def test_machines_know_the_way_to_what_a_host_has_on_its_loopback() -> None:

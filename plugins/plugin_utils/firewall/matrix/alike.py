@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
     interface_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import (
+    LINK_LOCAL,
     Attachment,
     Namespace,
     Net,
@@ -219,7 +220,9 @@ class PlaceForms:
         )
 
     def _routes_of(self, net: Net) -> list[Route]:
-        places = {place for text in net.texts for place in self._by_destination.get(text, ())}
+        # Link-local addresses are of one link each: all bridges with IPv6 can have fe80::1.
+        texts = [text for text, name in net.texts.items() if name != LINK_LOCAL]
+        places = {place for text in texts for place in self._by_destination.get(text, ())}
         return [self._snapshot.routes[place] for place in sorted(places.union(self._by_link.get(net.link.index, ())))]
 
     def _route(self, route: Route, net: Net) -> Hashable:

@@ -35,6 +35,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_f
 
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
+LINK_LOCAL = "@link-local"
+"""The name of all link-local addresses."""
+
 
 @dataclass(frozen=True, eq=False)
 class Net:
@@ -154,7 +157,7 @@ def _net(number: int, network: Network, link: Link) -> Net:
         except ValueError:
             continue
         if address.is_link_local:
-            texts.update(dict.fromkeys(_spellings(address), "@link-local"))
+            texts.update(dict.fromkeys(_spellings(address), LINK_LOCAL))
             continue
         subnet = address.network
         names[(ADDRESS, int(address.ip))] = f"@gateway{place}"
@@ -199,7 +202,7 @@ def _namespace(
             address = interface_of(text)
             label = f"@own{place}.{address.version}"
             if address.is_link_local:
-                texts.update(dict.fromkeys(_spellings(address), "@link-local"))
+                texts.update(dict.fromkeys(_spellings(address), LINK_LOCAL))
                 continue
             addresses.append(str(address.ip))
             names[(ADDRESS, int(address.ip))] = label

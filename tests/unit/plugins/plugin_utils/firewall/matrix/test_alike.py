@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, Route, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -396,6 +396,30 @@ def test_a_rule_that_holds_for_the_bridge_of_one_network_sets_it_apart(rule: str
     host.own_rules["filter", "INPUT"] = [rule.format(**words)]
     one, other = net_forms(host.snapshot())
     assert (one == other) is are_alike
+
+
+def test_networks_with_ipv6_share_a_link_local_gateway() -> None:
+    snapshot = big_host(3, 3).snapshot()
+    bridges = {network.bridge: place for place, network in enumerate(snapshot.networks)}
+    links = [
+        replace(link, addresses=[*link.addresses, f"fd00:{bridges[link.name] + 1}::1/64", "fe80::1/64"])
+        if link.name in bridges
+        else link
+        for link in snapshot.links
+    ]
+    routes = [
+        Route(destination, table, kind, interfaces=[link.index])
+        for link in links
+        if link.name in bridges
+        for destination, table, kind in (
+            ("fe80::1/128", 255, "local"),
+            ("fe80::/64", 254, "unicast"),
+            (f"fd00:{bridges[link.name] + 1}::1/128", 255, "local"),
+            (f"fd00:{bridges[link.name] + 1}::/64", 254, "unicast"),
+        )
+    ]
+    one, other, third = net_forms(replace(snapshot, links=links, routes=[*snapshot.routes, *routes]))
+    assert one == other == third
 
 
 def test_a_container_that_is_on_one_network_twice_is_not_like_one_on_two() -> None:
