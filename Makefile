@@ -51,7 +51,7 @@ LONG_STEPS := test-lab-long unit-long sanity-long faults daemon-json check-mode 
 .PHONY: help venv chromium stage harden demo-notice test test-long lint $(LINT_STEPS) sanity sanity-long unit unit-long browser unit-debian11 build lab lab-down test-lab test-lab-long faults daemon-json check-mode rules hostile recorded differential prober bench mutants checks-page diagnosis-pages changelog molecule clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  %-15s %s\n' "$$name" "$$text"; done
 
 venv: ## build .venv when requirements-dev.txt changed
 	@tools/bootstrap

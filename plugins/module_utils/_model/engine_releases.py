@@ -62,9 +62,9 @@ REHEARSES_CONFIGURATION: Release = (23, 0)
 KEEPS_AUTO_REMOVE: Release = (25, 0)
 """Before, a start removes containers with --rm that live-restore kept (moby #46308; seen on 20.10.24)."""
 FORGETS_MAC: Release = (25, 0)
+"""A MAC address is taken only when a container is created."""
 HAS_DNS_NAMES: Release = (25, 0)
 """Names that the engine itself gives an endpoint are no longer among its aliases."""
-"""A MAC address is taken only when a container is created."""
 GATEWAY_MODES: dict[str, Release] = {"nat": (0, 0), "routed": (27, 0), "nat-unprotected": (28, 0), "isolated": (28, 0)}
 """What brought each gateway mode to both families; nat is what older engines do anyway, without an option for it."""
 HAS_GATEWAY_MODES: Release = (27, 0)
