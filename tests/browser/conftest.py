@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.fleet import Fleet
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.fleet_page import fleet_page
-from playwright.sync_api import Browser, Dialog, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, ViewportSize, expect, sync_playwright
 
 from tests.unit.synthetic_fleet import synthetic_fleet
 
@@ -29,6 +29,9 @@ FLAGS = (
 LAPTOP: ViewportSize = {"width": 1366, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
+LIMIT = 120_000
+"""Milliseconds until something that does not come fails a test."""
+
 Opening = Callable[..., Page]
 
 
@@ -36,6 +39,7 @@ Opening = Callable[..., Page]
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "there is no chromium: make chromium"
+    expect.set_options(timeout=LIMIT)
     with sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=program, args=list(FLAGS))
         yield running
@@ -56,7 +60,7 @@ def opened(browser: Browser) -> Iterator[Opening]:
         context = browser.new_context(**{"viewport": LAPTOP, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(LIMIT)
         url = path.as_uri()
         page.on("console", lambda message: wrong.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))

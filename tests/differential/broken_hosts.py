@@ -222,7 +222,7 @@ def _write_config(host: Host, text: str, mode: int, *, linked: bool) -> None:
 
 def _restart(host: Host) -> None:
     host.restart_docker()
-    host.wait_for(lambda: host.docker("ps", check=False).rc == 0, 30, "the daemon to answer")
+    host.wait_for(lambda: host.docker("ps", check=False).rc == 0, 120, "the daemon to answer")
 
 
 # ---- what it is hardened with ----------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def _chain_emptied(table: str, chain: str) -> Break:
 
 
 def _ufw(text: str) -> Break:
-    return lambda host: host.run(f"apt-get install --yes --no-install-recommends ufw && {text}", timeout=120)
+    return lambda host: host.run(f"apt-get install --yes --no-install-recommends ufw && {text}")
 
 
 def _accept_chain(host: Host) -> str:

@@ -74,7 +74,7 @@ def change(draw: Draw, host: Host, scene: Scene) -> Change:
         words, programs, silent = wanted
         try:
             for program in programs:
-                host.run(program, timeout=90)
+                host.run(program)
         except CommandError:
             # An engine whose rules were flushed publishes nothing; what it began is removed.
             host.docker("rm", "--force", NEW, check=False)

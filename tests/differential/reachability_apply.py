@@ -155,8 +155,8 @@ firewall-cmd --zone=public --add-port=7000/udp
 
 
 def _install(host: Host, package: str) -> None:
-    host.run(["apt-get", "install", "--yes", "--no-install-recommends", package], timeout=180)
-    host.run(["sh", "-s"], stdin=UFW if package == "ufw" else FIREWALLD, timeout=120)
+    host.run(["apt-get", "install", "--yes", "--no-install-recommends", package])
+    host.run(["sh", "-s"], stdin=UFW if package == "ufw" else FIREWALLD)
 
 
 def _names(host: Host, case: HostCase, outsiders: Sequence[Outsider], further: Sequence[str]) -> dict[int, Names]:

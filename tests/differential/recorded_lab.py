@@ -137,7 +137,7 @@ class RecordedLab:
         for path in self.paths.values():
             answer_soon(path)
             with inside(path):
-                wait_for(_settled, 20, "the addresses of a namespace")
+                wait_for(_settled, 120, "the addresses of a namespace")
 
     def _plug_container(self, name: str, space: ContainerNamespace) -> None:
         nsid = next(item.nsid for item in self.recorded.containers if item.name == name)

@@ -38,7 +38,7 @@ def remove_router(host: Host) -> None:
 def wait_for_advertised_route(host: Host, *prefixes: str) -> None:
     """Advertise until the host has a default route of it."""
     host.wait_for(
-        lambda: _advertise(host, *prefixes) and has_advertised_route(host), 20, "a default route by advertisement"
+        lambda: _advertise(host, *prefixes) and has_advertised_route(host), 120, "a default route by advertisement"
     )
 
 

@@ -102,7 +102,7 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tupl
 
 def settled(host: Host) -> dict[str, Any]:
     """The host's state once its interfaces have no address that waits to be confirmed."""
-    host.wait_for(lambda: not host.run("ip -6 address show tentative").out, 15, "addresses to settle")
+    host.wait_for(lambda: not host.run("ip -6 address show tentative").out, 120, "addresses to settle")
     return state(host)
 
 

@@ -35,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._trace.question
 LIST_CONNECTIONS = (1 << 8) | 1
 ORIGINAL, REPLY = 1, 2
 # Seconds for the kernel and the guard to be done.
-PATIENCE = 3.0
+PATIENCE = 60.0
 MOVING = ("nf_conntrack_count", "stable_secret", "/neigh/default/gc_")
 
 

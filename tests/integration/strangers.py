@@ -66,7 +66,7 @@ def start_stranger(
     host.run(["systemd-run", f"--unit={unit}", *properties, program, f"{PLACE}/listen.py", *words])
     stranger = Stranger(host, unit, program)
     comm = f'test "$(cat /proc/$(systemctl show {unit} --property=MainPID --value)/comm)" = {shlex.quote(name[:15])}'
-    host.wait_for(lambda: host.run(comm, check=False).rc == 0, 30, f"{unit} to run {program}")
+    host.wait_for(lambda: host.run(comm, check=False).rc == 0, 120, f"{unit} to run {program}")
     if trap:
         host.write(f"{program}.new", TRAP, 0o755)
         host.run(["mv", f"{program}.new", program])

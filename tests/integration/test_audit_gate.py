@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import LINKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import LEVELS
 
-from tests.lab.ansible_runs import PlaybookResult, ansible_playbook
+from tests.lab.ansible_runs import PLAYBOOK_LIMIT, PlaybookResult, ansible_playbook
 from tests.lab.identity import ROOT
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -151,7 +151,7 @@ def run(
     inventory: Path, *options: str, playbook: str = AUDIT, limit: tuple[str, ...] = (), **variables: Any
 ) -> PlaybookResult:
     identity = cast(Any, SimpleNamespace(inventory=inventory))
-    done = ansible_playbook(playbook, identity, limit=limit, extra_vars=variables, options=options, timeout=120)
+    done = ansible_playbook(playbook, identity, limit=limit, extra_vars=variables, options=options)
     assert "Traceback" not in done.out + done.err
     assert "DEPRECATION" not in done.out + done.err
     return done
@@ -369,7 +369,7 @@ def test_without_a_directory_no_document_outlives_the_run(inventory: Path, tmp_p
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PLAYBOOK_LIMIT,
     )
     assert done.returncode == LOST, done.stdout + done.stderr
     assert re.search(rf"document_path: {tmp_path}/tmp/[^/\n]+/dockernet-audits/fails-high\.high\.json\n", done.stdout)

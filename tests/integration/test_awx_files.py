@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.lab.ansible_runs import PLAYBOOK_LIMIT
 from tests.lab.identity import ROOT
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -42,7 +43,13 @@ def playbook(*words: str, place: Path, collections: Path | None = None) -> subpr
         "ANSIBLE_LOCALHOST_WARNING": "false",
     }
     return subprocess.run(
-        [PROGRAM, *words], cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=240
+        [PROGRAM, *words],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PLAYBOOK_LIMIT,
     )
 
 

@@ -109,7 +109,7 @@ def boot_without_a_cycle(host: Host) -> None:
     host.reboot()
     assert "ordering cycle" not in host.run("journalctl --boot --no-pager --output=cat", check=False).out
     reached = ["systemctl", "is-active", "network-pre.target", "network-online.target", "multi-user.target"]
-    host.wait_for(lambda: host.run(reached, check=False).rc == 0, 30, "the targets of the boot")
+    host.wait_for(lambda: host.run(reached, check=False).rc == 0, 120, "the targets of the boot")
 
 
 @pytest.mark.long

@@ -79,7 +79,7 @@ def safe_host(shop_host: Host) -> Host:
     """With live-restore in force."""
     shop_host.write(DAEMON_JSON, '{"live-restore": true}\n')
     shop_host.run(["systemctl", "reload", "docker.service"])
-    shop_host.wait_for(lambda: info(shop_host)["LiveRestoreEnabled"], 15, "live-restore")
+    shop_host.wait_for(lambda: info(shop_host)["LiveRestoreEnabled"], 120, "live-restore")
     return shop_host
 
 
@@ -109,7 +109,7 @@ def test_what_a_reload_takes_restarts_nothing_and_goes_without_a_trace(shop_host
     # Somebody reloaded another file and put this one back: the daemon's word counts.
     host.write(DAEMON_JSON, written.replace('"debug": true', '"debug": false'))
     host.run(["systemctl", "reload", "docker.service"])
-    host.wait_for(lambda: not info(host)["Debug"], 15, "debug off")
+    host.wait_for(lambda: not info(host)["Debug"], 120, "debug off")
     host.write(DAEMON_JSON, written)
     again = run(host, config=RELOADED)
     assert {name for name, effect in effects(again).items() if effect == ("unchanged", "reload")} == {"debug"}
@@ -221,7 +221,7 @@ def test_a_reload_that_dockerd_rejects_is_undone(shop_host: Host) -> None:
     host = shop_host
     host.write(DAEMON_JSON, '{"labels": ["a=b"]}\n')
     host.run(["systemctl", "reload", "docker.service"])
-    host.wait_for(lambda: info(host)["Labels"] == ["a=b"], 15, "labels")
+    host.wait_for(lambda: info(host)["Labels"] == ["a=b"], 120, "labels")
     pid = dockerd(host)
 
     done = run(host, config={"default-runtime": "nowhere", "debug": True}, absent=["labels"])
@@ -244,7 +244,7 @@ def test_a_dockerd_started_by_hand_is_reloaded_and_not_restarted(fresh_host: Hos
         "systemd-run --scope --unit=by-hand --collect dockerd --host unix:///var/run/docker.sock >/dev/null 2>&1 &"
     )
     try:
-        host.wait_for(lambda: host.docker("info", check=False).rc == 0, 30, "dockerd")
+        host.wait_for(lambda: host.docker("info", check=False).rc == 0, 120, "dockerd")
         pid = dockerd(host)
         assert run(host, config={"debug": True})["changed"]
         assert info(host)["Debug"]

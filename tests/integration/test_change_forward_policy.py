@@ -71,12 +71,12 @@ def routed(lab: Lab, host: Host) -> dict[str, bool]:
 
 def routes_for_others(lab: Lab, host: Host, wanted: bool) -> None:
     """Whether it does so for both families, as soon as it has its addresses after a boot."""
-    host.wait_for(lambda: routed(lab, host) == dict.fromkeys(BOTH, wanted), 20, f"routing for others to be {wanted}")
+    host.wait_for(lambda: routed(lab, host) == dict.fromkeys(BOTH, wanted), 120, f"routing for others to be {wanted}")
 
 
 def containers_work(lab: Lab, host: Host) -> None:
     web = host.container("web")
-    host.wait_for(lambda: web.running and 80 in web.listening(), 20, "the server of web")
+    host.wait_for(lambda: web.running and 80 in web.listening(), 120, "the server of web")
     assert web.tcp("203.0.113.9", 80) == "answered"
     assert lab.outside.tcp(host.address, PORT) == "answered"
 
@@ -268,7 +268,7 @@ def test_a_vpn_that_nobody_starts_is_told_and_stands_in_nobodys_way(fresh_host: 
 @pytest.mark.kinds("debian13")
 def test_ufw_is_not_contradicted(fresh_host: Host) -> None:
     host = fresh_host
-    host.run("apt-get install --yes --no-install-recommends ufw", timeout=120)
+    host.run("apt-get install --yes --no-install-recommends ufw")
     host.run("sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf")
     host.run("""sed -i 's/^DEFAULT_FORWARD_POLICY=.*/DEFAULT_FORWARD_POLICY="ACCEPT"/' /etc/default/ufw""")
 
@@ -288,7 +288,7 @@ def test_ufw_is_not_contradicted(fresh_host: Host) -> None:
 @pytest.mark.kinds("debian13-docker28")
 def test_firewalld_decides_itself(fresh_host: Host, lab: Lab) -> None:
     host = fresh_host
-    host.run("apt-get install --yes --no-install-recommends firewalld", timeout=120)
+    host.run("apt-get install --yes --no-install-recommends firewalld")
     host.run(["systemctl", "start", "firewalld.service"])
     host.restart_docker()
     open_forward(host)

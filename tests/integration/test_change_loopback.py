@@ -49,7 +49,7 @@ def secret_service(host: Host) -> Iterator[None]:
     host.run(
         ["systemd-run", "--unit=secret", "python3", "-m", "http.server", "--bind", "127.0.0.1", str(SECRET)],
     )
-    host.wait_for(lambda: SECRET in host.listening(), 20, "the service on 127.0.0.1")
+    host.wait_for(lambda: SECRET in host.listening(), 120, "the service on 127.0.0.1")
     try:
         yield
     finally:

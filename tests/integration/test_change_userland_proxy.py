@@ -76,7 +76,7 @@ def safe_host(shop_host: Host) -> Host:
     """With live-restore in force."""
     shop_host.write(DAEMON_JSON, '{"live-restore": true}\n')
     shop_host.run(["systemctl", "reload", "docker.service"])
-    shop_host.wait_for(lambda: live_restore(shop_host), 15, "live-restore")
+    shop_host.wait_for(lambda: live_restore(shop_host), 120, "live-restore")
     return shop_host
 
 
@@ -168,7 +168,7 @@ def test_with_consent_containers_are_restarted_as_their_policy_says(shop_host: H
 
     assert done["changed"], done
     assert {item["name"] for item in done["disruptions"]} == set(NAMES)
-    host.wait_for(lambda: host.container("steady").running, 20, "the container with restart policy always")
+    host.wait_for(lambda: host.container("steady").running, 120, "the container with restart policy always")
     assert not host.container("web").running
     assert not live_restore(host)
 

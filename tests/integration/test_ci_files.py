@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab.ansible_runs import PLAYBOOK_LIMIT
 from tests.lab.identity import ROOT
 from tests.unit.synthetic_host import SyntheticHost
 
@@ -67,7 +68,7 @@ class Runner:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PLAYBOOK_LIMIT,
         )
         assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done.returncode

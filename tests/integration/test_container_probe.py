@@ -119,7 +119,7 @@ def program(host: Host, text: str, name: str = "web") -> None:
     pid = host.container(name).pid
     host.run(["rm", "-f", "/root/ready"])
     host.run(["systemd-run", "--unit=beside", "nsenter", f"--net=/proc/{pid}/ns/net", "python3", "/root/program.py"])
-    host.wait_for(lambda: host.exists("/root/ready"), 10, "the program beside the container")
+    host.wait_for(lambda: host.exists("/root/ready"), 120, "the program beside the container")
 
 
 def end_program(host: Host) -> None:
@@ -368,7 +368,7 @@ def test_sockets_that_wait_and_answers_that_need_not_come(fresh_host: Host) -> N
     fresh_host.deploy(SCENARIO)
     program(fresh_host, DATAGRAMS)
     fresh_host.docker("exec", "--detach", "web", "httpd", "-f", "-p", "127.0.0.1:9001", "-h", "/www/80")
-    fresh_host.wait_for(lambda: 9001 in fresh_host.container("web").listening(), 10, "the server on loopback")
+    fresh_host.wait_for(lambda: 9001 in fresh_host.container("web").listening(), 120, "the server on loopback")
     result = probed(
         fresh_host,
         "client",
@@ -497,7 +497,7 @@ def test_a_run_leaves_nothing_and_dead_targets_are_waited_for_together(fresh_hos
         return fresh_host.run(STATE).out, client.net(inner).out
 
     # A process that is there for an instant is no part of it.
-    before = fresh_host.wait_for(lambda: seen if (seen := state()) == state() else None, 20, "its state to be still")
+    before = fresh_host.wait_for(lambda: seen if (seen := state()) == state() else None, 120, "its state to be still")
     dead = [{"to": f"10.88.1.{number}", "port": 80} for number in range(200, 210)]
     began = time.monotonic()
     one = probed(fresh_host, "client", probes=dead[:1])
@@ -508,7 +508,7 @@ def test_a_run_leaves_nothing_and_dead_targets_are_waited_for_together(fresh_hos
     # One after the other they would take nine times as long to wait for; half of that is for a busy machine.
     assert ended - between < between - began + 9 * SECONDS / 2
     with suppress(LabError):
-        fresh_host.wait_for(lambda: state() == before, 20, "its state before the runs")
+        fresh_host.wait_for(lambda: state() == before, 120, "its state before the runs")
     assert state() == before
 
 
@@ -531,11 +531,11 @@ def test_a_run_that_is_killed_leaves_no_process_and_no_socket(fresh_host: Host) 
     client = fresh_host.container("client")
     before = client.net(packets).out
     pid = fresh_host.run("setsid python3 /root/probing.py >/dev/null 2>&1 & echo $!").out.strip()
-    fresh_host.wait_for(lambda: client.net(packets).out != before, 20, "sockets of the probe")
+    fresh_host.wait_for(lambda: client.net(packets).out != before, 120, "sockets of the probe")
     fresh_host.run(["kill", "-KILL", pid])
-    fresh_host.wait_for(lambda: client.net(packets).out == before, 10, "no socket of the probe")
+    fresh_host.wait_for(lambda: client.net(packets).out == before, 120, "no socket of the probe")
     running = ["pgrep", "--full", "/root/probing.py"]
-    fresh_host.wait_for(lambda: not fresh_host.run(running, check=False).out, 10, "no process of the probe")
+    fresh_host.wait_for(lambda: not fresh_host.run(running, check=False).out, 120, "no process of the probe")
 
 
 @pytest.mark.kinds("debian13")

@@ -47,7 +47,6 @@ def test_both_halves_are_there_wherever_a_task_runs(tmp_path: Path, options: tup
         limit=(),
         extra_vars={},
         options=options,
-        timeout=120,
     )
     assert done.rc == 0, done.out
     looped, delegated, traced = json.loads((tmp_path / "results.json").read_text())

@@ -27,7 +27,7 @@ ExecStart=/usr/sbin/dockerd -H {OTHER} --config-file {OTHER_FILE} --pidfile /run
     --data-root /var/lib/other --bridge none --iptables=false --ip6tables=false
 ExecReload=/bin/kill -s HUP $MAINPID
 """
-ANSWERS = f"for n in $(seq 100); do docker -H {OTHER} info && exit; sleep 0.2; done; exit 1"
+ANSWERS = f"for n in $(seq 600); do docker -H {OTHER} info && exit; sleep 0.2; done; exit 1"
 
 
 def run(host: Host, name: str, engine: str, **options: Any) -> dict[str, Any]:

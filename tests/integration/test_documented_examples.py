@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.ansible_runs import RESULTS, PlaybookResult, TaskResult, environment
+from tests.lab.ansible_runs import PLAYBOOK_LIMIT, RESULTS, PlaybookResult, TaskResult, environment
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
 from tests.unit.documented_examples import COLLECTION, Example, find_examples
@@ -89,7 +89,7 @@ class Controller:
             check=False,
             capture_output=True,
             text=True,
-            timeout=400,
+            timeout=PLAYBOOK_LIMIT,
         )
         lines = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
         tasks = [TaskResult(**line) for line in lines if "task" in line]

@@ -95,7 +95,7 @@ def test_beside_ufw_nothing_fails_but_what_it_does_not_see(fresh_host: Host, lab
     install_readers(host)
     make_healthy(host)
     host.deploy(Scenario(containers=[OPEN]))
-    host.run("apt-get install --yes --no-install-recommends ufw", timeout=120)
+    host.run("apt-get install --yes --no-install-recommends ufw")
     host.run("ufw allow 22/tcp && ufw --force enable")
     found = failing(host)
     assert set(found) == PASSED_BY
@@ -112,7 +112,7 @@ def test_beside_firewalld_nothing_fails_but_what_it_does_not_see(fresh_host: Hos
     install_readers(host)
     make_healthy(host)
     host.deploy(Scenario(containers=[OPEN]))
-    host.run("apt-get install --yes --no-install-recommends firewalld", timeout=120)
+    host.run("apt-get install --yes --no-install-recommends firewalld")
     host.run(["systemctl", "start", "firewalld"])
     host.restart_docker()
     assert set(failing(host)) == PASSED_BY

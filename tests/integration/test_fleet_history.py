@@ -33,7 +33,7 @@ def inventory_in(folder: Path, hosts: dict[str, dict[str, Any]], **variables: An
 
 def run(book: str, inventory: Path, *limit: str, **variables: Any) -> PlaybookResult:
     identity = cast(Any, SimpleNamespace(inventory=inventory))
-    done = ansible_playbook(book, identity, limit=limit, extra_vars=variables, timeout=300)
+    done = ansible_playbook(book, identity, limit=limit, extra_vars=variables)
     assert "Traceback" not in done.out + done.err
     return done
 

@@ -57,9 +57,7 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(inventory: Path, *limit: str, options: tuple[str, ...] = (), **variables: Any) -> PlaybookResult:
     identity = cast(Any, SimpleNamespace(inventory=inventory))
-    done = ansible_playbook(
-        AUDIT, identity, limit=limit, extra_vars={**NOT_MODELLED, **variables}, options=options, timeout=240
-    )
+    done = ansible_playbook(AUDIT, identity, limit=limit, extra_vars={**NOT_MODELLED, **variables}, options=options)
     assert "Traceback" not in done.out + done.err
     assert "\x1b" not in done.out
     return done

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.integration.host_state import host_state
+from tests.lab.ansible_runs import PLAYBOOK_LIMIT
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
 
@@ -45,7 +46,7 @@ def test_check_mode_with_the_settings_of_the_user(fresh_host: Host, tmp_path: Pa
         check=False,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PLAYBOOK_LIMIT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"mine.own.last: {config}" in done.stdout

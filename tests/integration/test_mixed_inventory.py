@@ -59,7 +59,7 @@ class Site:
     def run(self, names: tuple[str, ...], **variables: Any) -> PlaybookResult:
         """Audit hosts of the inventory."""
         done = ansible_playbook(
-            AUDIT, cast(Any, SimpleNamespace(inventory=self.inventory)), limit=names, extra_vars=variables, timeout=120
+            AUDIT, cast(Any, SimpleNamespace(inventory=self.inventory)), limit=names, extra_vars=variables
         )
         assert "Traceback" not in done.out + done.err
         assert "no Docker Engine that answers" not in done.out
@@ -127,7 +127,7 @@ def podman_instead(host: Host) -> Iterator[None]:
         host.run("mkdir -p /run/podman && cp $(readlink -f /usr/bin/python3) /usr/local/sbin/podman")
         host.run("rm -f /run/docker.sock && ln -s /run/podman/podman.sock /run/docker.sock")
         host.run(["systemd-run", "--unit=run-podman", "/usr/local/sbin/podman", "/srv/podman.py"])
-        host.wait_for(lambda: host.exists("/run/podman/podman.sock"), 30, "Podman's socket")
+        host.wait_for(lambda: host.exists("/run/podman/podman.sock"), 120, "Podman's socket")
         try:
             yield
         finally:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.ansible_runs import PlaybookResult, ansible_playbook
+from tests.lab.ansible_runs import PLAYBOOK_LIMIT, PlaybookResult, ansible_playbook
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
@@ -60,7 +60,7 @@ def saved(folder: Path, book: str, *words: str, **variables: Any) -> subprocess.
     }
     return subprocess.run(
         [PROGRAM, "--inventory", "hosts.yml", book, *words],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=PLAYBOOK_LIMIT, check=False,
     )  # fmt: skip
 
 

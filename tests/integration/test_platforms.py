@@ -63,7 +63,7 @@ def assert_nothing_counts(host: Host, lab: Lab) -> None:
 
 
 def assert_reached(host: Host, lab: Lab) -> None:
-    host.wait_for(lambda: lab.outside.tcp(host.address, PORT) == "answered", 20, "the published port")
+    host.wait_for(lambda: lab.outside.tcp(host.address, PORT) == "answered", 120, "the published port")
     assert host.container("web").tcp(host.address, PORT) == "answered"
 
 

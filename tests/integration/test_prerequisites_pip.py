@@ -55,7 +55,7 @@ def prepare(folder: Path, bare: Path, *, check: bool = False, **variables: Any) 
     (folder / "play.yml").write_text(PLAY)
     identity = cast(Any, SimpleNamespace(inventory=folder / "hosts.yml"))
     wanted = {"prerequisites_venv": str(folder / "venv"), **variables}
-    done = ansible_playbook(str(folder / "play.yml"), identity, extra_vars=wanted, check=check, timeout=240)
+    done = ansible_playbook(str(folder / "play.yml"), identity, extra_vars=wanted, check=check)
     assert "Traceback" not in done.out + done.err
     return done
 

@@ -113,7 +113,7 @@ def test_a_dockerd_of_which_nobody_but_root_can_tell_is_unknown(fresh_host: Host
     start = "setsid dockerd -H unix:///run/docker.sock --pidfile=/run/by-hand.pid --group=docker >/dev/null 2>&1 &"
     host.run(["systemd-run", "--scope", "--unit=by-hand", "sh", "-c", start])
     try:
-        host.wait_for(lambda: host.docker("version", check=False).rc == 0, 60, "dockerd by hand")
+        host.wait_for(lambda: host.docker("version", check=False).rc == 0, 120, "dockerd by hand")
         install_readers(host)
         snapshot = read_host(host)
         assert snapshot.daemon is not None

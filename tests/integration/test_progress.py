@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lab.ansible_runs import environment
+from tests.lab.ansible_runs import PLAYBOOK_LIMIT, environment
 from tests.lab.host import Host
 from tests.lab.identity import ROOT
 
@@ -39,7 +39,12 @@ def with_progress(**more: str) -> dict[str, str]:
 @pytest.mark.kinds("debian13")
 def test_in_a_log(fresh_host: Host, tmp_path: Path) -> None:
     done = subprocess.run(
-        command(fresh_host, tmp_path), env=with_progress(), capture_output=True, text=True, check=False, timeout=300
+        command(fresh_host, tmp_path),
+        env=with_progress(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PLAYBOOK_LIMIT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("progress: ")]

@@ -24,6 +24,6 @@ def test_the_kernel_does_what_is_predicted_of_a_recorded_host() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=600,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -52,7 +52,7 @@ def coming_and_going(host: Host) -> Iterator[None]:
     for number, unit in enumerate(units, 1):
         host.run(["systemd-run", "--collect", f"--unit={unit}", limit, "sh", "-c", LOOP, "sh", str(number)])
     try:
-        host.wait_for(lambda: lives(host) > 1, 60, "brief containers")
+        host.wait_for(lambda: lives(host) > 1, 120, "brief containers")
         yield
     finally:
         host.run(["systemctl", "stop", *units], check=False)
@@ -70,7 +70,7 @@ def test_containers_that_come_and_go_are_not_taken_for_broken_ones(fresh_host: H
     install_readers(host)
     # What is broken for good is found, whoever comes and goes beside it.
     host.run(["pkill", "--full", "docker-proxy.* -host-port 8001 "])
-    host.wait_for(lambda: ("proxy.missing", "broken:80/tcp") in failures(read_host(host)), 60, "a broken port")
+    host.wait_for(lambda: ("proxy.missing", "broken:80/tcp") in failures(read_host(host)), 120, "a broken port")
     quiet = failures(read_host(host))
 
     with coming_and_going(host):
@@ -81,5 +81,5 @@ def test_containers_that_come_and_go_are_not_taken_for_broken_ones(fresh_host: H
     for each in found:
         assert each <= quiet
         assert ("proxy.missing", "broken:80/tcp") in each
-    host.wait_for(lambda: not read_host(host).container_churn, 60, "containers to keep still")
+    host.wait_for(lambda: not read_host(host).container_churn, 120, "containers to keep still")
     assert failures(read_host(host)) == quiet

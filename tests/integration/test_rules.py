@@ -24,6 +24,6 @@ def test_the_kernel_does_to_probes_what_the_evaluator_predicts() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -124,7 +124,7 @@ def test_what_strangers_call_docker_proxy_counts_for_nothing(fresh_host: Host) -
         lone = start_stranger(host, "proxy", "docker-proxy", proxy_words(8099, "172.17.0.99"))
         twin = start_stranger(host, "twin", "docker-proxy", [*proxy_words(8080, "172.17.0.99"), "-host-port", "8098"])
         stand_in = start_stranger(host, "dockerd", "dockerd", ["-host-port", "8097"])
-        host.wait_for(lambda: {8097, 8098, 8099} <= host.listening(), 30, "strangers to listen")
+        host.wait_for(lambda: {8097, 8098, 8099} <= host.listening(), 120, "strangers to listen")
         install_readers(host)
         snapshot = read_host(host)
         assert {proxy.ppid for proxy in snapshot.proxies} == {real(host)}

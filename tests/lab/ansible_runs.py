@@ -17,8 +17,8 @@ from tests.lab.playbook_runs import run_playbook
 from tests.lab.proc import LabError
 
 CALLBACKS = Path(__file__).with_name("callback_plugins")
-MODULE_LIMIT = 180.0
-PLAYBOOK_LIMIT = 600.0
+MODULE_LIMIT = 600.0
+PLAYBOOK_LIMIT = 1200.0
 # Names the file that the callback lab_results writes to.
 RESULTS = "DOCKERNET_LAB_RESULTS"
 

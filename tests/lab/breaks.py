@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 DROP_IN = "/etc/systemd/system/docker.service.d/lab-flags.conf"
-RELOAD_LIMIT = 15.0
+RELOAD_LIMIT = 120.0
 
 
 @dataclass(frozen=True)

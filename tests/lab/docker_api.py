@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.lab.proc import LabError
 
-SECONDS = 60.0
+SECONDS = 300.0
 
 
 class _Connection(http.client.HTTPConnection):

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.lab import packages
 from tests.lab.machine_lock import MACHINE_STATE, machine_lock
-from tests.lab.proc import LabError, Result, has_ended, run, spawn, wait_for
+from tests.lab.proc import DEFAULT_TIMEOUT, LabError, Result, has_ended, run, spawn, wait_for
 
 RUN = Path("/run/dockernet-lab")
 SOCKET = RUN / "docker.sock"
@@ -27,8 +27,8 @@ DATA = MACHINE_STATE / "docker"
 LOG = MACHINE_STATE / "dockerd.log"
 CONFIG = MACHINE_STATE / "daemon.json"
 
-START_LIMIT = 60.0
-ANSWER_LIMIT = 20.0
+START_LIMIT = 300.0
+ANSWER_LIMIT = 60.0
 
 
 class Engine:
@@ -38,7 +38,7 @@ class Engine:
         self.address = address
 
     def docker(
-        self, *argv: str, check: bool = True, stdin: str | bytes | None = None, timeout: float = 120.0
+        self, *argv: str, check: bool = True, stdin: str | bytes | None = None, timeout: float = DEFAULT_TIMEOUT
     ) -> Result:
         return run(["docker", "--host", self.address, *argv], check=check, stdin=stdin, timeout=timeout)
 
@@ -122,7 +122,7 @@ def _start_own(say: Callable[[str], None]) -> Engine:
     if hung is not None:
         say(f"the lab's own engine (pid {hung}) does not answer; it is replaced")
         os.kill(hung, signal.SIGKILL)
-        wait_for(lambda: not _is_dockerd(hung), 10, "the old engine to end")
+        wait_for(lambda: not _is_dockerd(hung), 120, "the old engine to end")
     for folder in (RUN, DATA):
         folder.mkdir(parents=True, exist_ok=True)
     PID_FILE.unlink(missing_ok=True)
@@ -181,7 +181,7 @@ def _end_orphaned_containerd() -> None:
         return
     if _command_has(pid, b"containerd", str(EXEC_ROOT).encode()):
         os.kill(pid, signal.SIGTERM)
-        wait_for(lambda: not Path(f"/proc/{pid}").exists(), 10, "the old containerd to end")
+        wait_for(lambda: not Path(f"/proc/{pid}").exists(), 120, "the old containerd to end")
     pid_file.unlink(missing_ok=True)
 
 

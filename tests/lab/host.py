@@ -14,7 +14,7 @@ from tests.lab.identity import Identity
 from tests.lab.kinds import HostName, Subnet
 from tests.lab.machine_lock import file_lock
 from tests.lab.network import Space
-from tests.lab.proc import CommandError, LabError, Result, run, wait_for
+from tests.lab.proc import DEFAULT_TIMEOUT, CommandError, LabError, Result, run, wait_for
 from tests.lab.vantage import Vantage
 
 LABEL = "dockernet.lab"
@@ -22,7 +22,7 @@ ENGINE_LABEL = f"{LABEL}.engine"
 """Label of a host with an engine of its own; its first word is the engine's version (own_engine.py)."""
 PRISTINE = Path(__file__).with_name("pristine.py")
 COMPILED_MODULES = Path(__file__).with_name("compiled_modules.py")
-RESET_LIMIT = 120.0
+RESET_LIMIT = 600.0
 # A login's environment; nothing of the controller's goes to the host.
 ENVIRONMENT = ("HOME=/root", "LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
@@ -96,7 +96,7 @@ class Host(Vantage):
         *,
         check: bool = True,
         stdin: str | bytes | None = None,
-        timeout: float = 60.0,
+        timeout: float = DEFAULT_TIMEOUT,
     ) -> Result:
         """Run a program on the host as root; a string is given to `sh -c`. It is ended when it takes too long."""
         argv = ["sh", "-c", command] if isinstance(command, str) else command
@@ -104,7 +104,7 @@ class Host(Vantage):
         clean = ["setpriv", "--pdeathsig", "KILL", "env", "-i", *ENVIRONMENT]
         return run([*enter, *clean, *argv], check=check, stdin=stdin, timeout=timeout)
 
-    def docker(self, *argv: str, check: bool = True, timeout: float = 60.0) -> Result:
+    def docker(self, *argv: str, check: bool = True, timeout: float = DEFAULT_TIMEOUT) -> Result:
         """The host's own docker client."""
         return self.run(["docker", *argv], check=check, timeout=timeout)
 
@@ -150,10 +150,10 @@ class Host(Vantage):
     def restart_docker(self) -> None:
         """Restart the daemon and wait until it answers. Raises with its journal when it does not start."""
         self.run(["systemctl", "reset-failed", "docker.service"], check=False)
-        done = self.run(["systemctl", "restart", "docker.service"], check=False, timeout=90)
+        done = self.run(["systemctl", "restart", "docker.service"], check=False)
         if done.rc != 0:
             raise CommandError(f"docker.service on {self.name} did not start:\n{self.journal()}", done)
-        self.wait_for_docker(30)
+        self.wait_for_docker(120)
 
     def wait_for_docker(self, limit: float) -> None:
         """Until docker.service is active and its daemon answers."""
@@ -178,7 +178,7 @@ class Host(Vantage):
         """Back to the state after the first boot: see pristine.py. The host's processes and address stay."""
         self.run(["python3", "-", "restore"], stdin=PRISTINE.read_bytes(), timeout=RESET_LIMIT)
         self.plug()
-        self.wait_for_docker(30)
+        self.wait_for_docker(120)
 
     def reboot(self) -> None:
         """Stop the host at once and start it again: its files stay, its kernel settings are those of a fresh boot."""
@@ -230,7 +230,7 @@ class Host(Vantage):
         return docker_api.ask(f"/proc/{self.pid}/root/run/docker.sock", question)
 
 
-BOOT_LIMIT = 60.0
+BOOT_LIMIT = 300.0
 GATE = "/run/dockernet-lab-go"
 
 

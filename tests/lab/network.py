@@ -52,11 +52,11 @@ class Space:
         return self.name or str(self.pid)
 
     def ip(self, *argv: str, check: bool = True) -> str:
-        return run([*self.argv, "ip", *argv], check=check, timeout=20).out
+        return run([*self.argv, "ip", *argv], check=check).out
 
     def batch(self, lines: Iterable[str]) -> None:
         """Several ip commands in one go."""
-        run([*self.argv, "ip", "-batch", "-"], stdin="\n".join(lines) + "\n", timeout=20)
+        run([*self.argv, "ip", "-batch", "-"], stdin="\n".join(lines) + "\n")
 
     def links(self) -> dict[str, dict[str, Any]]:
         return {link["ifname"]: link for link in json.loads(self.ip("-json", "link", "show") or "[]")}

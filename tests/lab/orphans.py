@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.lab.proc import wait_for
 
 CGROUPS = Path("/sys/fs/cgroup")
-END_LIMIT = 15.0
+END_LIMIT = 120.0
 
 
 def clear(container: str) -> None:

@@ -18,7 +18,7 @@ from typing import IO
 
 from tests.lab import playbook_server
 from tests.lab.identity import ROOT
-from tests.lab.proc import CommandError, LabError, Result
+from tests.lab.proc import DEFAULT_TIMEOUT, CommandError, LabError, Result
 
 END_LIMIT = 10.0
 
@@ -73,9 +73,11 @@ def _server(environment: tuple[tuple[str, str], ...]) -> _Server:
 
 def _status(told: socket.socket, limit: float) -> int | None:
     """The exit status of a run. None: it took too long, and was killed."""
-    told.settimeout(limit)
+    # The first run waits until Ansible is imported.
+    told.settimeout(DEFAULT_TIMEOUT)
     with told.makefile() as lines:
         pid = lines.readline()
+        told.settimeout(limit)
         try:
             status = lines.readline()
         except TimeoutError:

@@ -42,7 +42,7 @@ DEFAULT_RULES = (0, 32766, 32767)
 VOLATILE = ("tcp_fastopen_key", "stable_secret", "flush", "nf_conntrack_count")
 SYSCTL_PASSES = 3
 REMOVALS = 20
-COMMAND_LIMIT = 60.0
+COMMAND_LIMIT = 300.0
 
 REMOVED: list[Path] = []
 """What was taken away or replaced so far."""

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-DEFAULT_TIMEOUT = 60.0
+DEFAULT_TIMEOUT = 300.0
+"""As all limits of the lab it says when something hangs: a machine may be ten times slower than another."""
 POLL_SECONDS = 0.05
 
 

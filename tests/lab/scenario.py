@@ -12,8 +12,8 @@ from tests.lab.proc import wait_for
 if TYPE_CHECKING:
     from tests.lab.host import Host
 
-SERVERS_LIMIT = 20.0
-IPV6_LIMIT = 60.0
+SERVERS_LIMIT = 120.0
+IPV6_LIMIT = 120.0
 """The kernel confirms addresses when it finds time, and a busy machine has little."""
 # Without a carrier, as a bridge without a running container is, an interface never comes to confirm its address.
 TENTATIVE = """
@@ -70,7 +70,7 @@ def deploy(host: Host, wanted: Scenario) -> None:
     for network in wanted.networks:
         host.docker(*network_command(network))
     for container in wanted.containers:
-        host.docker(*container_command(container), timeout=90)
+        host.docker(*container_command(container))
         for further in container.networks[1:]:
             host.docker("network", "connect", further, container.name)
     for container in wanted.containers:

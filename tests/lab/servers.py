@@ -15,7 +15,7 @@ from tests.lab.proc import run, spawn, wait_for
 PROGRAM = Path(__file__).with_name("server.py")
 TCP_PORTS = (53, 80, 443, 8080)
 UDP_PORTS = (7, 53, 443)
-START_LIMIT = 15.0
+START_LIMIT = 120.0
 
 
 def ensure(space: Space, name: str) -> None:

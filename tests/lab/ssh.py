@@ -16,7 +16,7 @@ from tests.lab.kinds import CONTROLLER, GATEWAY, OUTSIDE, Subnet
 from tests.lab.proc import LabError, run, wait_for
 
 INTERNET, INTERNET6 = "203.0.113.9", "2001:db8:ffff::9"
-ANSWER_LIMIT = 30.0
+ANSWER_LIMIT = 180.0
 
 
 def ensure_key(identity: Identity) -> str:
@@ -41,16 +41,16 @@ def authorize(host: Host, public_key: str) -> str:
 
 def await_answer(identity: Identity, host: Host) -> None:
     """Until the host lets us in by SSH."""
-    options = ["-i", str(identity.key), *common_arguments(identity), "-o", "ConnectTimeout=5"]
+    options = ["-i", str(identity.key), *common_arguments(identity), "-o", "ConnectTimeout=30"]
     argv = ["ssh", *options, f"root@{host.address}"]
 
     def answers() -> bool:
-        return run([*argv, "true"], check=False, timeout=20).rc == 0
+        return run([*argv, "true"], check=False, timeout=60).rc == 0
 
     try:
         wait_for(answers, ANSWER_LIMIT, f"SSH on {host.name}")
     except LabError as error:
-        said = run([*argv, "true"], check=False, timeout=20).err.strip()
+        said = run([*argv, "true"], check=False, timeout=60).err.strip()
         raise LabError(f"{error}: {said}") from error
 
 

@@ -219,4 +219,4 @@ def test_reboot_keeps_files_and_forgets_kernel_settings(fresh_host: Host, lab: L
     fresh_host.reboot()
     assert fresh_host.sysctl("net.ipv4.conf.default.rp_filter") == "2"
     assert fresh_host.sysctl("net.ipv4.conf.all.log_martians") == "0"
-    fresh_host.wait_for(lambda: lab.outside.tcp(fresh_host.address, 8080) == "answered", 20, "the web server")
+    fresh_host.wait_for(lambda: lab.outside.tcp(fresh_host.address, 8080) == "answered", 120, "the web server")

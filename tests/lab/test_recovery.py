@@ -78,7 +78,7 @@ def test_host_whose_engine_lost_sight_of_it(own_lab: Lab) -> None:
     shim = int(run(["ps", "-o", "ppid=", "-p", str(host.pid)]).out)
     assert container in Path(f"/proc/{shim}/cmdline").read_text()
     os.kill(shim, signal.SIGKILL)
-    wait_for(lambda: HOST.name not in own_lab.hosts, 20, "the engine to notice")
+    wait_for(lambda: HOST.name not in own_lab.hosts, 120, "the engine to notice")
     assert_whole(start(own_lab.identity))
 
 
@@ -134,7 +134,7 @@ def test_servers_of_a_lost_namespace_end_with_the_lab(own_lab: Lab) -> None:
     lost = run(["ip", "netns", "pids", space.name]).out.split()
     run(["umount", space.path])
     lifecycle.down(own_lab.identity, print)
-    wait_for(lambda: not any(lives(pid) for pid in lost), 10, "the servers to end")
+    wait_for(lambda: not any(lives(pid) for pid in lost), 120, "the servers to end")
     assert lost
 
 

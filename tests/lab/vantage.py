@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.proc import Result, run
+from tests.lab.proc import DEFAULT_TIMEOUT, Result, run
 
 PROBE = Path(__file__).with_name("probe.py")
 SECONDS = 10.0
 """Enough for an answer on a busy machine. Who expects none says how long to wait for it: ``PATIENCE``."""
 PATIENCE = 1.5
-SLACK = 30.0
+SLACK = 120.0
 LISTEN = "0A"
 
 
@@ -57,7 +57,7 @@ class Vantage:
         done = self._inside([sys.executable, "-I", "-S", str(PROBE)], stdin=json.dumps(wanted), timeout=limit)
         return [Answer(*entry) for entry in json.loads(done.out)]
 
-    def net(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60.0) -> Result:
+    def net(self, argv: Sequence[str], *, check: bool = True, timeout: float = DEFAULT_TIMEOUT) -> Result:
         """Run one of the controller's own programs inside this namespace (ip, ping, nft, ...)."""
         return self._inside(argv, check=check, timeout=timeout)
 
@@ -67,6 +67,6 @@ class Vantage:
         return {int(row[1].rsplit(":", 1)[1], 16) for row in rows if row[3] == LISTEN}
 
     def _inside(
-        self, argv: Sequence[str], *, check: bool = True, stdin: str | None = None, timeout: float = 60.0
+        self, argv: Sequence[str], *, check: bool = True, stdin: str | None = None, timeout: float = DEFAULT_TIMEOUT
     ) -> Result:
         return run(["nsenter", f"--net={self.path}", "--", *argv], check=check, stdin=stdin, timeout=timeout)

@@ -123,5 +123,5 @@ def _take_live_restore_back(host: Host) -> None:
     """A reload takes it back only when it is written out (moby daemon/reload.go)."""
     host.write(DAEMON_JSON, '{"live-restore": false}\n')
     host.run(["systemctl", "reload", "docker.service"])
-    host.wait_for(lambda: not settle(host).live_restore, 15, "live-restore to be off")
+    host.wait_for(lambda: not settle(host).live_restore, 120, "live-restore to be off")
     host.write(DAEMON_JSON, "{}\n")

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit.patience import SECONDS
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 CI = ROOT / "docs/ci"
@@ -21,7 +23,9 @@ SCHEMAS = {"github-audit.yml": "vendor.github-workflows", "gitlab-audit.yml": "v
 
 
 def tool(*words: str | Path) -> str:
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [str(word) for word in words], capture_output=True, text=True, check=False, timeout=10 * SECONDS
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -39,7 +39,7 @@ def network_with(name: str, change: str) -> Callable[[Host], None]:
 def runs_networkd(host: Host) -> None:
     """It has no file for any link."""
     host.run(["systemctl", "start", "systemd-networkd.service"])
-    host.wait_for(lambda: host.exists("/run/systemd/netif/links/1"), 20, "systemd-networkd to tell of its links")
+    host.wait_for(lambda: host.exists("/run/systemd/netif/links/1"), 120, "systemd-networkd to tell of its links")
 
 
 def networkd_takes_a_bridge(host: Host) -> None:
@@ -47,7 +47,7 @@ def networkd_takes_a_bridge(host: Host) -> None:
     host.write(f"/etc/systemd/network/50-{_MANAGED}.network", _NETWORK_FILE)
     runs_networkd(host)
     told = f"grep -q configur /run/systemd/netif/links/$(cat /sys/class/net/{_MANAGED}/ifindex)"
-    host.wait_for(lambda: host.run(told, check=False).rc == 0, 20, f"systemd-networkd to manage {_MANAGED}")
+    host.wait_for(lambda: host.run(told, check=False).rc == 0, 120, f"systemd-networkd to manage {_MANAGED}")
 
 
 def sends_large_packets(host: Host) -> None:

@@ -61,7 +61,7 @@ def live_restore_reloaded_away(host: Host) -> None:
     def gone() -> bool:
         return host.docker("info", "--format", "{{.LiveRestoreEnabled}}").out.strip() == "false"
 
-    host.wait_for(gone, 15, "live-restore to be off")
+    host.wait_for(gone, 120, "live-restore to be off")
 
 
 def addresses_that_systemd_denies(host: Host) -> None:

@@ -115,13 +115,13 @@ def encrypted_overlays(host: Host) -> None:
     """The network of the routing mesh as well, which is made anew for it."""
     restart_with(host, live_restore=None)
     swarm(host)
-    host.wait_for(lambda: "ingress" in networks(host), 30, "the network ingress")
+    host.wait_for(lambda: "ingress" in networks(host), 120, "the network ingress")
     host.run(["docker", "network", "rm", "ingress"], stdin="y\n")
-    host.wait_for(lambda: "ingress" not in networks(host), 30, "the network ingress to go")
+    host.wait_for(lambda: "ingress" not in networks(host), 120, "the network ingress to go")
     host.docker("network", "create", "--driver", "overlay", "--ingress", "--opt", "encrypted", "mesh")
     host.docker("network", "create", "--driver", "overlay", "--opt", "encrypted", "secret")
     host.wait_for(
-        lambda: {"mesh", "secret", "ingress"} & networks(host) == {"mesh", "secret"}, 30, "encrypted overlays alone"
+        lambda: {"mesh", "secret", "ingress"} & networks(host) == {"mesh", "secret"}, 120, "encrypted overlays alone"
     )
 
 

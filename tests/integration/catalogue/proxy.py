@@ -21,7 +21,7 @@ def proxy_of_a_container_that_never_was(host: Host) -> None:
     # It tells its parent through descriptor 3 that it listens, and closes whatever that is.
     start = ["/bin/bash", "-c", 'exec docker-proxy "$@" 3>/dev/null', "bash", *words_of_docker_proxy(host)]
     host.run(["systemd-run", "--collect", *start])
-    host.wait_for(lambda: "7002" in host.run(["ss", "-Hltn", "sport = 7002"]).out, 10, "docker-proxy to listen")
+    host.wait_for(lambda: "7002" in host.run(["ss", "-Hltn", "sport = 7002"]).out, 120, "docker-proxy to listen")
 
 
 def words_of_docker_proxy(host: Host) -> list[str]:
@@ -34,7 +34,7 @@ def words_of_docker_proxy(host: Host) -> list[str]:
 def proxy_killed(host: Host) -> None:
     host.deploy(Scenario(containers=[Workload("held", ["front"], publish=[f"{host.address}:7001:80"])]))
     host.run(["pkill", "--signal", "KILL", "--full", "docker-proxy .*-host-port 7001 "])
-    host.wait_for(lambda: "7001" not in host.run(["ss", "-Hltn", "sport = 7001"]).out, 10, "nobody to listen")
+    host.wait_for(lambda: "7001" not in host.run(["ss", "-Hltn", "sport = 7001"]).out, 120, "nobody to listen")
 
 
 CASES: tuple[Case, ...] = (

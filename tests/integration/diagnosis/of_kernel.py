@@ -85,7 +85,7 @@ def flow_to_a_container_that_is_gone(scene: Scene) -> Iterator[None]:
             with gone(scene), socket_in(scene.lab.outside.path, socket.AF_INET, socket.SOCK_DGRAM) as asking:
                 asking.bind(("", source_port(scene)))
                 asking.sendto(b"dockernet", (host.address, UDP_PORT))
-                host.wait_for(lambda: UNUSED in _entries(scene), 5, "the entry of connection tracking")
+                host.wait_for(lambda: UNUSED in _entries(scene), 120, "the entry of connection tracking")
             yield
         finally:
             host.run(FORGET, check=False)

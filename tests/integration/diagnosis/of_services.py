@@ -84,7 +84,7 @@ def container_paused(scene: Scene) -> Iterator[None]:
 def proxy_killed(scene: Scene) -> Iterator[None]:
     """Those of the port; dockerd does not start them again while the container runs."""
     scene.host.run(f"pkill --full '[d]ocker-proxy.*-host-port {PORT} '")
-    scene.host.wait_for(lambda: PORT not in scene.host.listening(), 10, "the port to be free")
+    scene.host.wait_for(lambda: PORT not in scene.host.listening(), 120, "the port to be free")
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import users_ansible
+from tests.unit.patience import SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 # One that only the user has: the hosts are named by what it finds.
@@ -42,7 +43,7 @@ def make_harden(inventory: Path, *arguments: str, **variables: str) -> subproces
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=10 * SECONDS,
     )
 
 
