@@ -3,8 +3,7 @@
 
 """Has Python compile each file that Ansible sends in its archive once, not twice. Modules import it ahead of all else.
 
-Python's importer of archives keeps no bytecode, and compiles a file to tell its name, and once more to run it
-(zipimport, find_spec() and exec_module()).
+Python's importer of archives compiles a file to tell its name, and again to run it (find_spec() and exec_module()).
 """
 
 from __future__ import annotations

@@ -4,11 +4,10 @@
 """Programs of the host, and work of our own, each in a process of its own, with limits; and the deadline of a reading.
 
 Programs run without a shell, with limits of time and output, and speak English. The deadline is one for the whole
-process, since every wait is for the same reading. Without one, as in a change, the limits of each wait hold.
+process. Without one, as in a change, the limits of each wait hold.
 
-What hangs in the kernel (a file of a dead NFS server, a FUSE without an answer) can neither be interrupted nor killed,
-and its process never ends. So work that can hang is a child's: it hands over what it has found as it finds it, and is
-left where it hangs.
+What hangs in the kernel (a file of a dead NFS server) can neither be interrupted nor killed. So work that can hang is a
+child's: it hands over what it finds, and is left where it hangs.
 """
 
 from __future__ import annotations
@@ -88,8 +87,7 @@ def run_command(argv: list[str], given: bytes = b"") -> tuple[int, str, str]:
     """Run a command, with what it is given as its input, and return its exit status, output and error output.
 
     The status is 127 when there is no such program, 124 when it was ended after TIME_LIMIT seconds or at the deadline,
-    and 125 after MOST_OUTPUT bytes. What it started is ended with it. Bytes that are not UTF-8 become U+FFFD. Raises
-    nothing.
+    125 after MOST_OUTPUT bytes, and what it started is ended with it. Bytes that are no UTF-8 become U+FFFD.
     """
     environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": "C", "PATH": PROGRAM_PATH}
     limit = within(TIME_LIMIT)
@@ -211,8 +209,8 @@ class _Ended:
 def run_in_child(work: Callable[[HandOver], None], seconds: float, memory: Optional[int] = None) -> ChildResult:
     """Have work done in a child of this process, and return what it handed over within so many seconds.
 
-    memory: bytes that the child may take besides those that this process has. It has no standard streams and none of
-    this process's files. It dies with this process. Raises OSError where no process can be made.
+    memory: bytes that the child may take besides those that this process has. It has none of this process's files, and
+    dies with it. Raises OSError where no process can be made.
     """
     until = time.monotonic() + seconds
     reading, writing = os.pipe()

@@ -37,8 +37,8 @@ _FAMILY = struct.Struct("=BBH")
 def read_conntrack(most: int = MOST) -> Conntrack:
     """Return the translated flows of UDP of this namespace, the first where there are more than most.
 
-    The kernel may load nf_conntrack_netlink for it, as for conntrack(8); where it tracks no connection, it is not
-    asked, since it looks through all of a large table. Raises OSError (PermissionError without CAP_NET_ADMIN).
+    The kernel may load nf_conntrack_netlink for it. Where it tracks no connection, it is not asked.
+    Raises OSError (PermissionError without CAP_NET_ADMIN).
     """
     try:
         count = procfs.read_whole(f"{procfs.PROC}/sys/net/netfilter/nf_conntrack_count").strip()
@@ -59,8 +59,8 @@ def read_conntrack(most: int = MOST) -> Conntrack:
     return Conntrack(flows)
 
 
-# Each question can take the kernel 12 ms, since it looks through all 262,144 places of its table: few flows are asked
-# for at once. What narrows the list: UDP (for one family alone) from Linux 5.8 on, translated destinations from 6.0 on.
+# A question can take the kernel 12 ms, since it looks through all 262,144 places of its table. What
+# narrows the list: UDP (for one family alone) from Linux 5.8 on, translated destinations from 6.0 on.
 # Older ones list all.
 _FEW = 2_000
 _TRANSLATED = attribute(_STATUS, struct.pack(">I", _DST_NAT)) + attribute(_STATUS_MASK, struct.pack(">I", _DST_NAT))

@@ -19,7 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import pr
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import within
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.ipsec import ipsec_of_namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import link_messages, links_in
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listeners_of
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listening_sockets
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     ROUTE,
     Allowance,
@@ -40,6 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
     policy_rules_of,
     routes_of,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_owners import Halted, with_halted
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import reception_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import traffic_control_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
@@ -91,15 +92,15 @@ class NamespaceReadings:
     defects: list[Defect] = field(default_factory=list)
 
 
-def read_container_namespaces(containers: list[Container]) -> NamespaceReadings:
-    """Return the namespaces of running containers, each once, that of the host left out.
+def read_container_namespaces(containers: list[Container], halted: Optional[Halted] = None) -> NamespaceReadings:
+    """Return the namespaces of running containers, each once, that of the host left out; halted: halted_holders().
 
-    containers have their namespaces' inode numbers. One that ends meanwhile is left out, one in which something cannot
-    be read is a gap. Raises UnreadableError where the kernel refuses all, as it does without root.
+    One that ends meanwhile is left out, one in which something cannot be read is a gap. Raises UnreadableError where
+    the kernel refuses all, as it does without root.
     """
     own = procfs.namespace("self", "net")
     pids = {item.netns: item.pid for item in containers if item.netns is not None and item.pid is not None}
-    reader = _Reader(with_nftables=nftables_is_there())
+    reader = _Reader(halted or {}, with_nftables=nftables_is_there())
     try:
         read_in_namespaces({inode: pid for inode, pid in pids.items() if inode != own}, reader.visit)
     except OSError as error:
@@ -120,11 +121,12 @@ def read_container_namespaces(containers: list[Container]) -> NamespaceReadings:
 class _Reader:
     """Reads one namespace after another; what goes wrong in one stays there."""
 
-    def __init__(self, *, with_nftables: bool) -> None:
+    def __init__(self, halted: Halted, *, with_nftables: bool) -> None:
         self.found: list[ContainerNamespace] = []
         self.problems: dict[Optional[int], str] = {}
         """Why a namespace was not read, by its inode number."""
         self.defects: list[Defect] = []
+        self._halted = halted
         # Of the kernel, not of a namespace.
         self._with_nftables = with_nftables
         self._common = [_COMMON_PART]
@@ -137,7 +139,7 @@ class _Reader:
             return
         allowance = Allowance(_OWN_PART, _MOST_OF_ONE, self._common)
         try:
-            namespace = _read(inode, allowance, with_nftables=self._with_nftables)
+            namespace = _read(inode, allowance, self._halted, with_nftables=self._with_nftables)
             require_plausible(namespace)
             self.found.append(namespace)
         except ImplausibleError as error:
@@ -151,7 +153,7 @@ class _Reader:
             self.problems[inode] = str(self.defects[-1])
 
 
-def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> ContainerNamespace:
+def _read(inode: int, allowance: Allowance, halted: Halted, *, with_nftables: bool) -> ContainerNamespace:
     with Netlink(ROUTE, allowance) as route:
         messages = link_messages(route)
         links = links_in(messages, route)
@@ -166,7 +168,7 @@ def _read(inode: int, allowance: Allowance, *, with_nftables: bool) -> Container
         links=links,
         routes=routes,
         rules=[] if rules == _FROM_THE_BEGINNING else rules,
-        listeners=listeners_of({link.index: link.name for link in links}, allowance),
+        listeners=with_halted(listening_sockets({link.index: link.name for link in links}, allowance), halted),
         sysctls=settings,
         chains=chains,
         tables=list(dict.fromkeys(" ".join(name.split(" ")[:2]) for name in chains)),
@@ -213,8 +215,7 @@ _FAMILIES = (
 def read_legacy_tables_with_effect() -> dict[str, int]:
     """Number of entries of each table of this thread's namespace, by family and name (``ip nat``).
 
-    An entry is a rule, and each chain of a user's has two. Tables without any, whose policies are all ACCEPT, are left
-    out.
+    An entry is a rule, and each chain of a user's has two. Tables without any, with policies ACCEPT, are left out.
     Raises OSError, PermissionError among them without CAP_NET_ADMIN.
     """
     counts = {f"{family.name} {name}": _entries(family, name) for family in _FAMILIES for name in _registered(family)}

@@ -5,11 +5,10 @@
 
 Any process can be called dockerd, and containers run engines of their own. So a dockerd has to belong to root, or to
 the user whose socket it is, and to hold the listening socket, as the kernel says. Where that cannot be seen (without
-root), systemd's main process of the unit counts, then the pid file, which root alone writes. Until then nothing that
-the process names is opened.
+root), systemd's main process of the unit counts, then the pid file. Until then nothing that it names is opened.
 
 The socket is not connected to: that would start a service whose socket systemd holds. A path in /proc/net/unix is what
-its owner wrote, in a mount namespace of its own; sock_diag(7) names the file itself.
+its owner wrote; sock_diag(7) names the file itself.
 """
 
 from __future__ import annotations
@@ -232,7 +231,7 @@ class SocketHolders:
     def holds(self, pid: int) -> Optional[bool]:
         """Whether a process holds it, be it that it listens itself or was handed the socket by systemd.
 
-        None where that cannot be seen: the process's files, its namespace, or the kernel's list.
+        None where that cannot be seen.
         """
         held = procfs.sockets(pid)
         if not held:
@@ -249,7 +248,7 @@ class SocketHolders:
     def programs(self) -> set[str]:
         """Names of the programs that hold it, of those that may; empty where none is seen.
 
-        systemd alone means that the first connection would start the service behind it.
+        systemd alone means that a connection would start the service.
         """
         return {
             os.path.basename(procfs.program(process.pid) or "") or process.name
@@ -318,7 +317,7 @@ _FLAGS = ("-proto", "-host-ip", "-host-port", "-container-ip", "-container-port"
 def read_proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Process]) -> list[ProxyProcess]:
     """Return the docker-proxy processes of this host's dockerd, and those that have lost theirs.
 
-    Each runs under dockerd's own user: what others call by that name says nothing of anything, and is none.
+    Each runs under dockerd's own user: what others call by that name is none.
     """
     user = procfs.uid(dockerd.pid) if dockerd else procfs.ROOT
     found = []
@@ -336,10 +335,8 @@ def read_proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Proce
 def parse_argv(argv: list[str], pid: int, ppid: int) -> Optional[ProxyProcess]:
     """Return the binding on a docker-proxy's command line, None when it is none.
 
-    The flags are the same in all generations; from 28.0 ``-use-listen-fd`` follows, and with a detached network
-    namespace ``nsenter`` and its flags stand before the program (moby cmd/docker-proxy, portmapper/proxy_linux.go).
-    A program of another name (``userland-proxy-path``) is known by the flags. What dockerd would never write there
-    makes it none.
+    The flags are the same in all generations, whatever stands before or behind them (moby cmd/docker-proxy,
+    portmapper/proxy_linux.go), and whatever the program is called. What dockerd would never write makes it none.
     """
     values = {name: value for name, value in zip(argv, argv[1:]) if name in _FLAGS}
     if len(values) < len(_FLAGS):

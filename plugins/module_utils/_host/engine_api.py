@@ -3,8 +3,7 @@
 
 """The Engine API: where an engine of this host listens, HTTP to it, and what the snapshot asks of it.
 
-All questions go over one connection, with limits of time and size for each answer. The docker SDK takes ten times
-as long.
+All questions go over one connection, with limits of time and size for each answer. The docker SDK is ten times slower.
 """
 
 from __future__ import annotations
@@ -123,8 +122,7 @@ class Answers:
 def fetch(docker_host: str) -> Answers:
     """Ask the engine at docker_host all that the snapshot keeps of it, in the engine's own version of the API.
 
-    With a dockerd that does not run this would start it where systemd holds its socket (docker.socket): be sure that it
-    runs. Raises UnreadableError.
+    Be sure that dockerd runs: this would start it where systemd holds its socket. Raises UnreadableError.
     """
     with asking(docker_host, TIME_LIMIT) as engine, asking(docker_host, TIME_LIMIT / 2) as of_containers:
         version = engine.get("/version")
@@ -345,8 +343,7 @@ def connected(address: EngineAddress, time_limit: float) -> socket.socket:
 class EngineConnection:
     """A connection to an engine, made when it is needed. Use it with ``with``.
 
-    Everything raises OSError when it cannot be connected or ends too early, and socket.timeout when no answer comes in
-    time.
+    Everything raises OSError when it cannot be connected or ends too early, socket.timeout when no answer comes.
     """
 
     def __init__(self, address: EngineAddress, time_limit: float) -> None:

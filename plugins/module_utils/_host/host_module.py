@@ -23,7 +23,7 @@ class HostModule(AnsibleModule):
     """A module of this collection.
 
     Options with ``no_log`` are not logged. Results show them, save for the secrets in them: ``debug: true`` would
-    otherwise censor every ``true``, and keys of daemon.json are what the result is about.
+    otherwise censor every ``true``.
     """
 
     def __init__(self, argument_spec: dict[str, Any], **settings: Any) -> None:

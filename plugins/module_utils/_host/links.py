@@ -76,8 +76,8 @@ _ADDRESS = struct.Struct("=BBBBI")
 def read_links() -> list[Link]:
     """Return all links of the host's namespace with their addresses.
 
-    Waits three seconds at most while a link that carries traffic looks for duplicates of its address (RFC 4862, section
-    5.4), at which nothing answers yet. Raises UnreadableError when the kernel refuses.
+    Waits three seconds at most while a link with traffic looks for duplicates of its address (RFC 4862, 5.4).
+    Raises UnreadableError when the kernel refuses.
     """
     until = time.monotonic() + _SETTLING_SECONDS
     links = listed("links", links_of)

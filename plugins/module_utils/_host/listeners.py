@@ -3,8 +3,7 @@
 
 """Listening sockets, as sock_diag(7) lists them.
 
-The kernel may load tcp_diag and udp_diag for the question, as it does for ss(8); there is nothing else that says which
-IPv6 sockets take IPv4 as well. It needs no privilege.
+The kernel may load tcp_diag and udp_diag for it, as for ss(8); nothing else says which IPv6 sockets take IPv4 as well.
 """
 
 from __future__ import annotations
@@ -57,11 +56,6 @@ def listening_at(protocol: str, port: int) -> set[int]:
     return {
         item.inode for item in listening_sockets({}) if (item.listener.protocol, item.listener.port) == (protocol, port)
     }
-
-
-def listeners_of(links: Mapping[int, str], allowance: Allowance) -> list[Listener]:
-    """Return the listeners of the namespace of this thread, without their owners. Raises OSError."""
-    return [item.listener for item in listening_sockets(links, allowance)]
 
 
 def listening_sockets(links: Mapping[int, str], allowance: Optional[Allowance] = None) -> list[InodeListener]:

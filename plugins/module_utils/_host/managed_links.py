@@ -1,11 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which interfaces systemd-networkd and NetworkManager take care of, if they run: asked of them, not of their files.
-
-systemd-networkd publishes the state of each link in /run/systemd/netif/links, where networkctl and libsystemd read it;
-NetworkManager tells nmcli.
-"""
+"""Which interfaces systemd-networkd and NetworkManager take care of, if they run: asked of them, not of their files."""
 
 from __future__ import annotations
 
@@ -50,7 +46,7 @@ def parse_networkd(interface: str, text: str) -> ManagedLink:
 def parse_nmcli(text: str) -> list[ManagedLink]:
     """What ``nmcli --terse`` prints of the fields STATE, CONNECTION and DEVICE.
 
-    A name of an interface has no colon that the kernel would not refuse in most places; one of a connection can.
+    A name of a connection can have a colon.
     """
     found = []
     # Not splitlines(): names of connections can have other ends of lines in them.

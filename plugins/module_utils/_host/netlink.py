@@ -3,11 +3,10 @@
 
 """Questions to the kernel by netlink(7), with nothing but the standard library.
 
-pyroute2 takes ten times as long, and lacks IFLA_BRPORT_ISOLATED in Debian 11, newer attributes of rules up to 0.7.7.
-What changes links is pyroute2's.
+pyroute2 takes ten times as long, and lacks IFLA_BRPORT_ISOLATED in Debian 11. What changes links is pyroute2's.
 
-And of network namespaces which one a container is in, the id that the host has for it (rtnetlink(7), RTM_GETNSID), and
-how to ask the kernel inside. To enter one (setns(2)) starts no program and leaves no trace in it.
+And which network namespace a container is in, the id that the host has for it (rtnetlink(7), RTM_GETNSID), and how to
+ask the kernel inside. To enter one (setns(2)) leaves no trace in it.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def understood() -> Iterator[None]:
 class Allowance:
     """How many bytes may be taken in of what strangers put into the kernel's lists.
 
-    Each of them has a part that nobody else can use up, and beyond that draws on what is common to all.
+    Each has a part of its own, and beyond that draws on what is common to all.
     """
 
     def __init__(self, own: int, most: int, common: list[int]) -> None:
@@ -368,8 +367,8 @@ _CLONE_NEWNET = 0x40000000
 def read_in_namespaces(pids: Mapping[int, int], read: Callable[[int], T]) -> dict[int, T]:
     """Return by inode number of the namespaces what read, called in each with that number, returns.
 
-    pids has a process for each inode number. A namespace whose process has ended or moved meanwhile is left out. Raises
-    OSError where the kernel refuses (PermissionError without CAP_SYS_ADMIN and CAP_SYS_PTRACE), and what read raises.
+    pids has a process for each inode number; one that has ended or moved meanwhile is left out. Raises OSError where
+    the kernel refuses (PermissionError without CAP_SYS_ADMIN and CAP_SYS_PTRACE), and what read raises.
     """
     found: dict[int, T] = {}
     problems: list[BaseException] = []

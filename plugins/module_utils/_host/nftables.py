@@ -3,15 +3,12 @@
 
 """What the kernel says of nftables: tables, the generation of its ruleset, and the expressions of rules.
 
-The rules as text come from programs, see ruleset.py. Two things need the expressions. iptables-nft-save prints many
-rules that iptables did not make as something else without a word: a set of ports is left out, ``ip protocol > 5``
-becomes ``-p 5``; 1.8.7 leaves out the ports and marks of rules that a newer one made. Where there is no nft to show
-them right, at least they are told from what the installed iptables makes itself: conditions, a counter, and what to do
-(iptables/nft-shared.c, nft-ipv4.c and nft-ipv6.c; seen with 1.8.7, 1.8.9 and 1.8.11).
+The rules as text come from programs, see ruleset.py. Two things need the expressions. iptables-nft-save misprints
+rules that iptables did not make (``ip protocol > 5`` becomes ``-p 5``). Without nft they are at least told from what
+the installed iptables makes: conditions, a counter, and what to do (iptables/nft-shared.c, nft-ipv4.c, nft-ipv6.c).
 
-And nft leaves a condition for family or protocol out where it takes the rest of the rule to imply it, and is wrong at
-times (seen by loading what it prints): 0.9.8 prints ``meta protocol ip6 tcp dport 22`` without its first half, 1.0.6
-``meta nfproto ipv4 ct protocol tcp``, 1.1.3 ``meta nfproto ipv6 meta l4proto tcp reject with tcp reset``.
+And nft leaves out a condition for family or protocol that it takes the rest to imply, at times wrongly: 0.9.8 prints
+``meta protocol ip6 tcp dport 22`` without its first half, 1.0.6 ``meta nfproto ipv4 ct protocol tcp``.
 """
 
 from __future__ import annotations
@@ -66,7 +63,7 @@ _MODULES = Path("/lib/modules")
 def nftables_is_there() -> bool:
     """Whether this kernel has nftables ready; to ask one that has not would make it load the module.
 
-    Also true where that cannot be told: a kernel that lists no modules does not load any either.
+    Also true where that cannot be told: a kernel without a list loads none.
     """
     try:
         loaded = {line.partition(" ")[0] for line in _LOADED.read_text(encoding="ascii").splitlines()}
@@ -182,8 +179,8 @@ _Expression = tuple[str, dict[int, bytes]]
 def tables_of_others(rules: Iterable[tuple[str, int, bytes]], versions: Mapping[str, tuple[int, ...]]) -> list[str]:
     """Tables in which a rule is not as iptables makes it, each once.
 
-    ``rules``: table, number of its family and NFTA_RULE_EXPRESSIONS of each rule; ``versions``: of the iptables that is
-    asked for each table, others are not looked at.
+    ``rules``: table, number of its family and NFTA_RULE_EXPRESSIONS of each; ``versions``: of iptables for each table
+    that is looked at.
     """
     return list(
         dict.fromkeys(

@@ -73,10 +73,7 @@ class ImplausibleError(ValueError):
 
 
 def require_plausible(value: Any) -> None:
-    """Raise ImplausibleError where objects of the model say what cannot be so: addresses that are none, above all.
-
-    Checks and the evaluator take for granted that they are some.
-    """
+    """Raise ImplausibleError where objects of the model say what cannot be so: addresses that are none, above all."""
     try:
         for item in _all_in(value):
             if isinstance(item, (Network, Container)):

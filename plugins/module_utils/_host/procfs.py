@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Optional
 
 PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
 ROOT = 0
 """User id."""
 
@@ -37,6 +38,8 @@ class Process:
     ppid: int
     start_ticks: int
     """Time of its start, in clock ticks since boot."""
+    state: str = ""
+    """``T`` stopped by a signal, ``t`` by a tracer, and others."""
 
 
 def processes(known: Iterable[Process] = ()) -> list[Process]:
@@ -62,7 +65,8 @@ def read_process(pid: int) -> Optional[Process]:
     fields = tail.split(None, 20)
     if len(fields) < 20:
         return None
-    return Process(pid, head.partition(b"(")[2].decode("utf-8", "replace"), int(fields[1]), int(fields[19]))
+    name = head.partition(b"(")[2].decode("utf-8", "replace")
+    return Process(pid, name, int(fields[1]), int(fields[19]), fields[0].decode("ascii", "replace"))
 
 
 def argv(pid: int) -> list[str]:
@@ -80,8 +84,8 @@ def environment(pid: int) -> dict[str, str]:
 def is_nested(pid: int, status: Optional[bytes] = None) -> bool:
     """Whether a process lives in a PID namespace below ours, as all in a container do.
 
-    The line NSpid has one number for each namespace from that of this /proc down; it needs no privilege. status is
-    what read_status() returned, for who asks more than one thing of a process.
+    The line NSpid has one number for each namespace from that of this /proc down. status is what read_status()
+    returned, for who asks more than one thing of a process.
     """
     return len(_of_status(pid, b"NSpid", status)) > 1
 
@@ -155,6 +159,44 @@ def open_files(pid: int) -> Iterator[Optional[int]]:
             os.close(folder)
 
 
+def freezer(pid: int) -> str:
+    """The file that freezes the control group of a process, or one above it (cgroups(7)); empty where none does."""
+    return freezer_in(read_bytes(pid, "cgroup"))
+
+
+def freezer_in(groups: bytes) -> str:
+    """The same of the content of /proc/PID/cgroup."""
+    for line in groups.decode("utf-8", "replace").splitlines():
+        dummy, dummy2, rest = line.partition(":")
+        controllers, dummy, path = rest.partition(":")
+        place = path.strip("/")
+        if not controllers:
+            for root in (CGROUPS, CGROUPS / "unified"):
+                if b"frozen 1" in _lines(root / place / "cgroup.events"):
+                    return _set_in(root, place, "cgroup.freeze") + "/cgroup.freeze"
+        elif "freezer" in controllers.split(","):
+            root = CGROUPS / "freezer"
+            if not _FREEZES.isdisjoint(_lines(root / place / "freezer.state")):
+                return _set_in(root, place, "freezer.self_freezing") + "/freezer.state"
+    return ""
+
+
+_FREEZES = {b"FROZEN", b"FREEZING"}
+
+
+def _set_in(root: Path, place: str, name: str) -> str:
+    """The nearest group, from a place upwards, in which a setting is 1: those below it have what it has."""
+    folder = root / place
+    return str(next((up for up in (folder, *folder.parents) if _lines(up / name) == [b"1"]), folder))
+
+
+def _lines(path: Path) -> list[bytes]:
+    try:
+        return read_whole(str(path)).splitlines()
+    except OSError:
+        return []
+
+
 def started_at(process: Process) -> float:
     """Seconds since the epoch at which a process started, to a clock tick; btime of /proc/stat is whole seconds."""
     return time.time() - age(process)
@@ -176,8 +218,7 @@ def read_bytes(pid: int, name: str) -> bytes:
 def read_whole(path: str, folder: Optional[int] = None) -> bytes:
     """Content of a file of the kernel's, whose size says nothing; path can begin at an open folder.
 
-    What is less than was asked for is the end. Raises OSError, also where there are more than 8 MiB: a process decides
-    how long its command line is.
+    What is less than was asked for is the end. Raises OSError, also where there are more than 8 MiB.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:

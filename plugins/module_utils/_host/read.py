@@ -6,13 +6,10 @@
 What cannot be read is recorded with its reason, and the rest is read all the same. A caller that asks for more says by
 what reader; read_for_packets.py has those for the way of packets, read_whole.py the rest.
 
-Sources are read one after another, each in a thread of its own. One that takes its time goes on while others are read,
-and one that is not done when the time is over is left where it is.
+Sources are read one after another, each in a thread of its own. A slow one goes on beside the others until the end.
 
-Containers start, stop and change networks meanwhile. dockerd makes a veth for each and takes it away, of which the
-kernel gives notice (rtnetlink(7), RTMGRP_LINK). It makes the rules and starts docker-proxy before it says that the
-container was started: what was read before that moment can lack them. And it takes the network of a process that has
-ended apart before it says that it ended.
+Containers come and go meanwhile. The kernel gives notice of their veths (rtnetlink(7), RTMGRP_LINK). dockerd makes
+rules and docker-proxy before it says that a container was started, and takes its network apart before its end.
 """
 
 from __future__ import annotations
@@ -293,14 +290,12 @@ def read_snapshot(
 ) -> model.HostSnapshot:
     """Return the snapshot of this host, with those further sources.
 
-    run executes the programs that are needed; docker_host says where the engine listens; config_path is the
-    configuration file, by default the one that dockerd uses; what was not read after so many seconds is left. Changes
-    nothing; above all it does not start a dockerd that systemd would start at the first connection to its socket.
-    Raises nothing for what cannot be read.
+    run executes programs; docker_host says where the engine listens; config_path is the configuration file, by default
+    the one that dockerd uses; what was not read after so many seconds is left. Changes nothing, and does not start a
+    dockerd that systemd would start at the first connection. Raises nothing for what cannot be read.
 
-    Where containers start or stop meanwhile, all is read again, since what the engine said of them and what the kernel
-    showed would not belong together. Those that do so time and again count as not looked into. So it is where dockerd
-    was starting: what the kernel showed can be what the dockerd before it left.
+    Where containers start or stop meanwhile, or dockerd was starting, all is read again: what the engine said and what
+    the kernel showed would not belong together. Those that do so time and again count as not looked into.
     """
     began = time.monotonic()
     request = _Request(run, docker_host, config_path, seconds, further)

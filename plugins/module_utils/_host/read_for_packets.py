@@ -31,7 +31,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
     read_policy_rules,
     read_routes,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_owners import read_listeners
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_owners import (
+    halted_holders,
+    read_listeners,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import read_traffic_control
 from ansible_collections.dockernet.baseline.plugins.module_utils._model import snapshot as model
 
@@ -47,7 +50,9 @@ def read_for_packets(
 
 
 def _container_namespaces(known: Known) -> Fields:
-    found = known.beside(lambda: read_container_namespaces(known.containers()))
+    processes = known.processes()
+    halted = halted_holders(processes, processes)
+    found = known.beside(lambda: read_container_namespaces(known.containers(), halted))
     return {"container_namespaces": found.namespaces, "gaps": found.gaps, "defects": found.defects}
 
 

@@ -3,9 +3,8 @@
 
 """Reads a file that ought to be a regular one, whatever really lies there.
 
-To open a FIFO waits for a writer, a device can act on being opened (a watchdog begins to count), and ``/dev/zero`` has
-no end. So the place is looked at before it is opened, by a descriptor that cannot be exchanged (open(2), O_PATH), and
-what is read has a limit.
+To open a FIFO waits for a writer, a device can act on it, and ``/dev/zero`` has no end. So the place is looked at
+first, by a descriptor that cannot be exchanged (open(2), O_PATH), and what is read has a limit.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def read_regular(path: str | os.PathLike[str], largest: int = LARGEST) -> Regula
     """Return the regular file that path leads to, symbolic links followed.
 
     Raises OSError: as open(2) does, and with a strerror of its own for what is no regular file and for one that has
-    more than largest bytes, be it from the beginning or because it grows.
+    more than largest bytes.
     """
     with opened(path) as (descriptor, status):
         return RegularFile(content(descriptor, path, largest), status)

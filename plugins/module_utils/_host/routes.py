@@ -278,8 +278,8 @@ def read_neighbours() -> list[Neighbour]:
 def neighbours_of(route: Netlink) -> Optional[list[Neighbour]]:
     """Return the fixed entries of the namespace that a route netlink socket belongs to.
 
-    Those for a single machine on a link with hardware addresses: the kernel itself makes entries without a question for
-    multicast and for the loopback. None where there are more than MOST_NEIGHBOURS. Raises OSError.
+    Those for a single machine on a link with hardware addresses: others the kernel makes itself.
+    None where there are more than MOST_NEIGHBOURS. Raises OSError.
     """
     found: list[Neighbour] = []
     # Tables can have very many entries of the moment, so they are not kept; that one of them changes does not matter.

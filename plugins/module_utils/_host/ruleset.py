@@ -3,19 +3,15 @@
 
 """The ruleset as text, all of one generation, with secrets masked.
 
-Only commands that create nothing: iptables-legacy -S, say, would register its tables, and a program for nftables would
-load its module where the kernel has none yet.
+Only commands that create nothing: iptables-legacy -S would register its tables, a program for nftables load its module.
 
-Rules that other software put into one chain make iptables-nft-save leave out the whole table, or end in the middle of
-it. ``iptables-nft -S CHAIN`` looks at that chain alone. It changes nothing and creates no table (seen with 1.8.7, 1.8.9
-and 1.8.11).
+Rules of other software in a chain make iptables-nft-save leave out the table, or end in the middle of it.
+``iptables-nft -S CHAIN`` looks at that chain alone, and creates no table (1.8.7 to 1.8.11).
 
-The sets of ipset(8) are asked of the kernel: Docker Engine 28.0.0 makes sets without that program, and hosts need not
-have it. Attributes: linux/netfilter/ipset/ip_set.h; which of them each type fills in: net/netfilter/ipset/ip_set_*.c of
-Linux 6.12.
+The sets of ipset(8) are asked of the kernel: Docker Engine 28.0.0 makes sets without that program. Attributes:
+linux/netfilter/ipset/ip_set.h; which each type fills in: net/netfilter/ipset/ip_set_*.c.
 
-Secrets are taken out of what people wrote into rules: comments, prefixes of log lines, and texts that packets have.
-Nothing of it decides what a rule does to a packet. The rest of a ruleset stays as it was read, to the letter.
+Secrets are taken out of comments, prefixes of log lines, and texts that packets have, which decide nothing.
 """
 
 from __future__ import annotations
@@ -76,8 +72,6 @@ _MOVING = re.compile(r"^#.*|\[\d+:\d+\]$", re.MULTILINE)
 
 def read_ruleset(run: Run) -> Ruleset:
     """Return the rules of all backends, under the names that the programs have where both backends are installed.
-
-    Secrets in comments are masked.
 
     What exists and could not be read stands in ``unread``. Raises UnreadableError without permission, when a program
     fails, and when there are rules and no program that shows any.
@@ -198,8 +192,7 @@ def _backend(run: Run, program: str) -> Optional[str]:
 class _UnfitError(UnreadableError):
     """The program ran and could not show the rules.
 
-    That of nftables does so in the middle of a table into which other software has put rules that iptables has no words
-    for; nft shows them.
+    That of nftables stops in a table with rules that iptables has no words for; nft shows them.
     """
 
 
@@ -273,7 +266,7 @@ _MOST_CHAINS = 500
 def unshown_chains(saved: Optional[str], nft_json: str, family: str) -> list[tuple[str, str]]:
     """Tables and chains of iptables that need its words and are not in the save command's output (None: it has none).
 
-    Chains in which nft can show everything by itself are not among them, nor those beyond the first 500.
+    Chains that nft shows by itself are not among them, nor those beyond the first 500.
     """
     if saved is not None and _LEFT_OUT.partition("{")[0] not in saved:
         return []

@@ -45,8 +45,8 @@ def load_saved(path: str) -> HostSnapshot:
 def save_snapshot(snapshot: HostSnapshot, path: str) -> None:
     """Write a snapshot to path, whole or not at all, for nobody but whoever runs this to read.
 
-    Whatever stands at path makes way: neither its owner nor its mode is kept, and a symbolic link is not followed, for
-    the folder may be one in which others write, too. Raises SavedSnapshotError.
+    Whatever stands at path makes way, and a symbolic link is not followed: others may write in the folder.
+    Raises SavedSnapshotError.
     """
     try:
         handle, scratch = tempfile.mkstemp(prefix=".dockernet-", dir=os.path.dirname(path) or ".")

@@ -260,7 +260,7 @@ def read_daemon_config(path: str, named_by: int = procfs.ROOT) -> DaemonConfig:
     """Return the configuration at path, secrets masked. A file that is not there is an answer, too.
 
     named_by: id of the user whose dockerd says that it reads this file. Raises UnreadableError when it cannot be read,
-    or is not that user's: what root may read of others is not shown for the asking.
+    or is not that user's.
     """
     try:
         file = read_regular(path)

@@ -13,13 +13,26 @@ from typing import Callable, Optional, Union
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import InodeListener, listening_sockets
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    FROZEN,
+    STOPPED,
+    TRACED,
+    Halt,
+    Listener,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, UnreadableError
 
 # Of processes in other namespaces.
 _MOST_OPEN_FILES = 200_000
 
 _OF_DOCKER = ("dockerd", "docker-proxy")
+_GIVERS = ("dockerd", "systemd")
+
+# proc_pid_stat(5)
+_STATES = {"T": STOPPED, "t": TRACED}
+
+Halted = dict[int, tuple[int, Halt]]
+"""By inode number of a socket the process that should accept there and lives without running."""
 
 
 def read_listeners(
@@ -35,17 +48,62 @@ def read_listeners(
     except OSError as error:
         raise UnreadableError(ERROR, f"the kernel did not list the listening sockets: {error}") from error
     # Listed behind the sockets: a docker-proxy that has just been given one is among them.
-    owners = _owners({item.inode for item in found}, processes())
-    names = {pid: _name(pid) for pid in set(owners.values())}
-    return [_with_owner(item, owners, names) for item in found]
+    listed = processes()
+    owners = _owners({item.inode for item in found}, listed)
+    pids = set(owners.values())
+    return _owned(found, owners, halted_holders(listed, [item for item in listed if item.pid in pids]))
+
+
+def halted_holders(processes: list[procfs.Process], candidates: Iterable[procfs.Process]) -> Halted:
+    """Return what sockets processes hold that are halted; none unless one of the candidates is.
+
+    A younger process of the same program, which runs, accepts instead, as the workers of a server do. Any other that
+    holds the socket might, but for those that only hand sockets down.
+    """
+    known: dict[bytes, str] = {}
+    if not any(_halt_of(item, known) for item in candidates):
+        return {}
+    holders: dict[int, tuple[procfs.Process, Halt]] = {}
+    awake = []
+    for process in sorted(processes, key=_age, reverse=True):
+        halt = _halt_of(process, known)
+        if halt is None:
+            awake.append(process)
+            continue
+        for inode in islice(procfs.open_files(process.pid), _MOST_OPEN_FILES):
+            if inode is not None:
+                holders.setdefault(inode, (process, halt))
+    left = _MOST_OPEN_FILES
+    for process in awake:
+        for inode in islice(procfs.open_files(process.pid), left):
+            left -= 1
+            if inode is None or inode not in holders or process.name in _GIVERS:
+                continue
+            holder, halt = holders[inode]
+            if _age(process) > _age(holder) and procfs.program(process.pid) == procfs.program(holder.pid):
+                del holders[inode]
+            else:
+                holders[inode] = (holder, replace(halt, shared=True))
+    return {
+        inode: (holder.pid, halt if left else replace(halt, shared=True)) for inode, (holder, halt) in holders.items()
+    }
+
+
+def _age(process: procfs.Process) -> tuple[int, int]:
+    """Greater for a younger one."""
+    return process.start_ticks, process.pid
+
+
+def with_halted(found: list[InodeListener], halted: Halted) -> list[Listener]:
+    """Return listeners, with the owners of those alone that are halted."""
+    return _owned(found, {inode: pid for inode, (pid, dummy) in halted.items()}, halted)
 
 
 def _owners(inodes: set[int], processes: list[procfs.Process]) -> dict[int, int]:
     """Process id by inode number of the sockets that processes we may look into hold.
 
     A socket that was handed down (by systemd to a service, by dockerd to docker-proxy) is held by the giver, too; who
-    accepts is the youngest. Those in other namespaces come last, and only so many of their open files are looked at:
-    a process there can open a million.
+    accepts is the youngest. Those in other namespaces come last: a process there can open a million files.
     """
     owners: dict[int, int] = {}
     own = _namespace("self")
@@ -100,6 +158,31 @@ def _name(pid: int) -> str:
     return f"{name} of user {uid}" if uid else name
 
 
-def _with_owner(found: InodeListener, owners: Mapping[int, int], names: Mapping[int, str]) -> Listener:
-    pid = owners.get(found.inode)
-    return found.listener if pid is None else replace(found.listener, owner=names[pid], pid=pid)
+def _owned(found: list[InodeListener], owners: Mapping[int, int], halted: Halted) -> list[Listener]:
+    names = {pid: _name(pid) for pid in {owners[item.inode] for item in found if item.inode in owners}}
+    listeners = []
+    for item in found:
+        pid = owners.get(item.inode)
+        if pid is not None:
+            # One that handed the socket down accepts nothing anyway.
+            holder, halt = halted.get(item.inode, (pid, None))
+            halt = halt if holder == pid else None
+            listeners.append(replace(item.listener, owner=names[pid], pid=pid, halt=halt))
+        else:
+            listeners.append(item.listener)
+    return listeners
+
+
+def _halt_of(process: procfs.Process, known: dict[bytes, str]) -> Optional[Halt]:
+    """What keeps it from running; known has the files that freeze, by the content of /proc/PID/cgroup."""
+    groups = procfs.read_bytes(process.pid, "cgroup")
+    if groups not in known:
+        known[groups] = procfs.freezer_in(groups)
+    if known[groups]:
+        return Halt(FROZEN, known[groups])
+    if process.state not in _STATES:
+        return None
+    # A tracer stops a process for moments: only one that still stands still counts.
+    now = procfs.read_process(process.pid)
+    is_halted = now is not None and now.start_ticks == process.start_ticks and now.state in _STATES
+    return Halt(_STATES[process.state]) if is_halted else None

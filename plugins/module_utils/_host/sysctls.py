@@ -3,15 +3,13 @@
 
 """The kernel's settings for a packet's way: their running values, and the files that set them at boot, in that order.
 
-Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst say what each does. Also, whether br_netfilter is
-there for those of bridges.
+Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst say what each does.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import platform
 import socket
 import stat
 import struct
@@ -19,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import Run
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import IFLA_IFNAME, LINK, link_messages
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     ROUTE,
@@ -29,7 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
     text,
     u32,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import environment, read_whole
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import read_whole
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     BootSysctls,
@@ -117,16 +114,11 @@ _PLACES = {
 _CONF = {"net/ipv4/conf": (socket.AF_INET, 1), "net/ipv6/conf": (socket.AF_INET6, 2)}
 _NEIGH: dict[int, str] = {socket.AF_INET: "net/ipv4/neigh", socket.AF_INET6: "net/ipv6/neigh"}
 
-_OF_BRIDGES = Path("/proc/sys/net/bridge")
-_BUILT_IN = Path("/sys/module/br_netfilter")
-# From moby 27.5.1 on: start in spite of a missing br_netfilter.
-_IGNORE_MISSING = "DOCKER_IGNORE_BR_NETFILTER_ERROR"
-
 
 def read_sysctls() -> dict[str, str]:
     """Return the values by dotted key; what this kernel does not have (yet) is left out.
 
-    Raises UnreadableError when there is not even net.ipv4.ip_forward, and where the kernel does not list interfaces.
+    Raises UnreadableError without net.ipv4.ip_forward, and where the kernel does not list interfaces.
     """
     values = _read_all(_SINGLE)
     values.update(
@@ -179,7 +171,7 @@ def _of_interfaces(
 ) -> dict[str, str]:
     """Values by dotted key of settings that each interface and the others have, by the folder that shows them.
 
-    What is said of a link has them, and takes less time than to open one of these files. Raises OSError.
+    What is said of a link has them, in less time than it takes to open a file. Raises OSError.
     """
     found: dict[str, dict[str, tuple[int, ...]]] = {folder: {} for folder in _PLACES}
     names = {}
@@ -227,16 +219,6 @@ def _read(path: str) -> Optional[str]:
         return None
 
 
-def has_bridge_netfilter(run: Run, dockerd: int | None) -> bool:
-    """Whether it is loaded, built in, there to be loaded, or not missed by the dockerd of that process id."""
-    if _OF_BRIDGES.exists() or _BUILT_IN.exists():
-        return True
-    if dockerd is not None and environment(dockerd).get(_IGNORE_MISSING) == "1":
-        return True
-    code, dummy, dummy2 = run(["modprobe", "--dry-run", "--quiet", "br_netfilter"])
-    return code == 0 and Path(f"/lib/modules/{platform.release()}").is_dir()
-
-
 # sysctl.d(5): of files with one name the first in this order counts. /lib is /usr/lib on hosts with a merged /usr.
 DIRECTORIES = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d", "lib/sysctl.d")
 
@@ -244,8 +226,8 @@ DIRECTORIES = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/li
 def read_boot(root: Path = Path("/")) -> BootSysctls:
     """Return all that will be set at boot on the system whose files lie below root.
 
-    systemd-sysctl knows /etc/sysctl.conf only by a link to it in a directory; procps reads it last. Where ufw is
-    enabled its own file follows (ufw(8), IPT_SYSCTL). Raises UnreadableError when a file is not ours to read.
+    systemd-sysctl knows /etc/sysctl.conf only by a link to it; procps reads it last, and an enabled ufw its own file
+    behind it (ufw(8), IPT_SYSCTL). Raises UnreadableError when a file is not ours to read.
     """
     systemd = (root / "run/systemd/system").is_dir()
     paths = [effective[name] for effective in [_by_name(root)] for name in sorted(effective, key=os.fsencode)]

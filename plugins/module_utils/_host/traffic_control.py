@@ -91,8 +91,8 @@ def read_traffic_control() -> list[TrafficControl]:
 def traffic_control_of(route: Netlink) -> list[TrafficControl]:
     """Return what is on the links of the namespace that a route netlink socket belongs to.
 
-    The queueing disciplines that the kernel gives to links by itself are left out, and of filters that differ only in
-    what they match all but one. Raises OSError.
+    The kernel's own queueing disciplines are left out, and of filters that differ only in what they match all but one.
+    Raises OSError.
     """
     found: dict[str, TrafficControl] = {}
     qdiscs = _qdiscs(route)

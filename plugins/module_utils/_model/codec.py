@@ -4,12 +4,11 @@
 """Dataclasses to plain JSON data and back, with the types checked on the way in.
 
 The keys of an object are names of fields alone: what a dict has by name goes as a list of ``{"name": ..., "value":
-...}``. Its names are often a stranger's (labels, interfaces, sysctls...), and Ansible may take a key for a type of its
-own (``__ansible_type``) or for what became of a task (``failed``). Below a field, where only the data says what it is,
-such a list stands in an object under the only key ``named``.
+...}``. Its names are often a stranger's (labels, interfaces), and Ansible may take a key for its own
+(``__ansible_type``, ``failed``). Below a field such a list stands in an object under the only key ``named``.
 
-Decoding trusts nothing: every value is held against the annotation of its field. Unknown keys are ignored (a newer
-release may have written them), missing keys take the field's default.
+Decoding trusts nothing: every value is held against the annotation of its field. Unknown keys are ignored, missing
+ones take the field's default.
 """
 
 from __future__ import annotations

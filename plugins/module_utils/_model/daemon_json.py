@@ -3,7 +3,7 @@
 
 """daemon.json: as it lies on the disk, and a strict parser that knows where everything stands.
 
-JSON is what Go's encoding/json takes for it, with plain words for what is none.
+JSON is what Go's encoding/json takes for it.
 """
 
 from __future__ import annotations

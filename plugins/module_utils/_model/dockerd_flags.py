@@ -100,8 +100,7 @@ def parse_flags(argv: list[str]) -> dict[str, Any]:
     """Return the flags in argv (argv[0] is the program) by the key of daemon.json that each corresponds to.
 
     Those that daemon.json has no key for keep their own name. Booleans and integers are converted where they can be,
-    flags that may be repeated become lists or objects. dockerd takes no positional arguments, so a word that follows
-    an unknown flag is its value.
+    flags that may be repeated become lists or objects. A word that follows an unknown flag is its value.
     """
     values: dict[str, Any] = {}
     words = list(argv[1:])

@@ -161,11 +161,6 @@ class Network:
         """``nat``, ``nat-unprotected``, ``routed`` or ``isolated``, by IP version (4 or 6)."""
         return self.options.get(GATEWAY_MODES[version]) or "nat"
 
-    def inhibits_address(self, version: int) -> bool:
-        """Whether the bridge is given no address of that IP version."""
-        inhibited = version == 4 and self.options.get(INHIBIT_IPV4) in GO_TRUE
-        return inhibited or self.gateway_mode(version) == "isolated"
-
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -219,7 +214,7 @@ class RoutedPort:
     """A port that is published without one of the host.
 
     On networks with gateway mode ``routed`` (from Docker Engine 27.0 on) machines outside ask for it at the container's
-    own address, whatever address of the host it was to be published on (moby port_mapping_linux.go).
+    own address (moby port_mapping_linux.go).
     """
 
     protocol: str

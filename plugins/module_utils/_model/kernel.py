@@ -229,9 +229,22 @@ class Ruleset:
     needs: list[RuleNeed] = field(default_factory=list)
     """What rules of inet tables ask of family and protocol: nft leaves some of it out of ``nft_json``."""
 
-    def has_nft_table(self, name: str) -> bool:
-        """Whether the kernel listed a table of nftables of that name, of any family."""
-        return any(table.partition(" ")[2] == name for table in self.nft_tables or ())
+
+STOPPED = "stopped"
+TRACED = "traced"
+FROZEN = "frozen"
+
+
+@dataclass(frozen=True)
+class Halt:
+    """What keeps a process from running although it lives."""
+
+    state: str
+    """``stopped`` (by a signal), ``traced`` (stopped by a debugger) or ``frozen`` (with its control group)."""
+    freezer: str = ""
+    """The file that freezes its control group, ``cgroup.freeze`` or ``freezer.state`` at its end."""
+    shared: bool = False
+    """Whether an older process of the same program, which runs, holds the socket as well and might accept."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +264,9 @@ class Listener:
     """Name of the program that holds it; empty when that could not be told."""
     pid: Optional[int] = None
     """Process that holds it, as the host counts; None when that could not be told."""
+    halt: Optional[Halt] = None
+    """Why that process accepts nothing; None where it runs, or it could not be told. In the namespaces of containers
+    owner and pid are known of such a process alone."""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 
 """Takes secrets out of whatever leaves the host: by the name that a value has, and by what a value looks like.
 
-What is masked stays as it is when it is masked again. The time that it takes grows with the length of a text, not with
-its square: texts are a stranger's. Names of files, switches and small numbers are no secrets, whatever their names are.
+What is masked stays as it is when it is masked again. The time grows with the length of a text, not with its square.
+Names of files, switches and small numbers are no secrets, whatever their names are.
 """
 
 from __future__ import annotations

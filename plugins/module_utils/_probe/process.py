@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import (
@@ -27,12 +24,10 @@ PAUSED = "paused"
 STOPPED = "stopped"
 EXITED = "exited"
 
-CGROUPS = Path("/sys/fs/cgroup")
 _MOST_BYTES = 1 << 22
 _MOST_SOCKETS = 500
 # proc_pid_stat(5): stopped on a signal.
-_STOPPED_STATE = b"T"
-_FROZEN = re.compile(rb"^frozen 1$", re.MULTILINE)
+_STOPPED_STATE = "T"
 
 
 def process_state(container: Container) -> ProcessState:
@@ -54,9 +49,9 @@ def process_state(container: Container) -> ProcessState:
 def _state(container: Container, pid: int, sockets: Sequence[InodeListener]) -> tuple[str, str]:
     if container.status == PAUSED:
         return PAUSED, "the engine paused it (docker unpause continues it)"
-    frozen = _frozen_cgroup(pid)
+    frozen = procfs.freezer(pid)
     if frozen:
-        return PAUSED, f"its cgroup {shortened(frozen)} is frozen"
+        return PAUSED, f"its cgroup is frozen ({shortened(frozen)})"
     if procfs.read_process(pid) is None:
         return EXITED, f"its process {pid} has ended"
     stopped = next((found for found in [pid, *_of_namespace(pid, sockets)] if _is_stopped(found)), None)
@@ -71,8 +66,8 @@ def _name(pid: int) -> str:
 
 
 def _is_stopped(pid: int) -> bool:
-    dummy, dummy2, tail = procfs.read_bytes(pid, "stat").rpartition(b")")
-    return tail.split()[:1] == [_STOPPED_STATE]
+    process = procfs.read_process(pid)
+    return process is not None and process.state == _STOPPED_STATE
 
 
 def _of_namespace(pid: int, sockets: Sequence[InodeListener]) -> list[int]:
@@ -96,29 +91,6 @@ def _pid_namespace(pid: int) -> object:
         return procfs.namespace(pid, "pid")
     except PermissionError:
         return None
-
-
-def _frozen_cgroup(pid: int) -> str:
-    """The cgroup that keeps a process from running, empty for none (cgroups(7), freezer of both versions)."""
-    for line in procfs.read_bytes(pid, "cgroup").decode("utf-8", "replace").splitlines():
-        number, dummy, rest = line.partition(":")
-        controllers, dummy2, path = rest.partition(":")
-        if number == "0" and not controllers:
-            files = [(CGROUPS, "cgroup.events", _FROZEN), (CGROUPS / "unified", "cgroup.events", _FROZEN)]
-        elif "freezer" in controllers.split(","):
-            files = [(CGROUPS / "freezer", "freezer.state", re.compile(rb"FROZEN|FREEZING"))]
-        else:
-            continue
-        if any(_matches(root / path.lstrip("/") / name, pattern) for root, name, pattern in files):
-            return path
-    return ""
-
-
-def _matches(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    try:
-        return pattern.search(procfs.read_whole(os.fspath(path))) is not None
-    except OSError:
-        return False
 
 
 def _sockets(pid: int) -> list[InodeListener]:

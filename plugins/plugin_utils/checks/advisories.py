@@ -81,7 +81,8 @@ def _firewalld(snapshot: HostSnapshot) -> Condition:
         return Condition(None, "whether firewalld runs: the ruleset was not read")
     if any(_CHAINS_OF_FIREWALLD.search(text) for text in ruleset.save.values()):
         return Condition(True, "firewalld's chains are in the ruleset")
-    if ruleset.has_nft_table("firewalld") or _TABLE_OF_FIREWALLD.search(ruleset.nft_json or ""):
+    has_table = any(table.partition(" ")[2] == "firewalld" for table in ruleset.nft_tables or ())
+    if has_table or _TABLE_OF_FIREWALLD.search(ruleset.nft_json or ""):
         return Condition(True, "firewalld's table is in the ruleset")
     return Condition(False, "nothing of firewalld is in the ruleset")
 

@@ -12,7 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, Subnet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import GO_TRUE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import INHIBIT_IPV4, Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     NETWORKD,
@@ -320,6 +321,12 @@ def _judge_bridge_link(network: Network, link: Link | None) -> list[Verdict]:
     return [_link_failed(network, summary, {**evidence, "missing": missing}, remediation)]
 
 
+def _inhibits_address(network: Network, version: int) -> bool:
+    """Whether the bridge is given no address of that IP version."""
+    inhibited = version == 4 and network.options.get(INHIBIT_IPV4) in GO_TRUE
+    return inhibited or network.gateway_mode(version) == "isolated"
+
+
 def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
     """The gateway's address of a subnet, with prefix length, if the bridge should have it and has not.
 
@@ -328,7 +335,7 @@ def _missing(network: Network, subnet: Subnet, link: Link) -> list[str]:
     if not subnet.subnet:
         return []
     block = interface_of(subnet.subnet).network
-    if (block.version == 6 and not network.ipv6) or network.inhibits_address(block.version):
+    if (block.version == 6 and not network.ipv6) or _inhibits_address(network, block.version):
         return []
     own = {interface_of(text).ip for text in link.addresses}
     if subnet.gateway:

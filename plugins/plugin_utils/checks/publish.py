@@ -16,7 +16,12 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Engine, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import ISOLATION, layout_of
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import MEDIUM, Remediation, Resource
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import (
+    HIGH,
+    MEDIUM,
+    Remediation,
+    Resource,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import (
     DENIED_BY_HOST,
@@ -27,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
     ENGINE,
+    LISTENERS,
     NAMESPACES,
     RULESET,
     HostSnapshot,
@@ -34,6 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import cis, resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import (
+    BROKEN,
     HYGIENE,
     INTEGER,
     PORTS,
@@ -57,6 +64,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import (
+    PAUSED,
+    continuing,
+    halted_in_words,
+    is_shared,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import DOCKER_PROXY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of, is_loopback_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
@@ -326,14 +340,17 @@ def _judge_no_listener(context: AuditContext) -> list[Verdict]:
     found = []
     for container, ports_of_it in published:
         inside = waiting.get(container.netns) if container.netns is not None else None
-        found += _judge_listener(container, ports_of_it, inside)
+        found += _judge_listener(snapshot, container, ports_of_it, inside)
     return found or [
-        passed(resources.host(snapshot), "Something listens behind every published port", _counted(snapshot))
+        passed(resources.host(snapshot), "A process that runs listens behind every published port", _counted(snapshot))
     ]
 
 
 def _judge_listener(
-    container: Container, ports: list[PublishedPort], inside: dict[tuple[str, int], list[Listener]] | None
+    snapshot: HostSnapshot,
+    container: Container,
+    ports: list[PublishedPort],
+    inside: dict[tuple[str, int], list[Listener]] | None,
 ) -> list[Verdict]:
     number, protocol = ports[0].container_port, ports[0].protocol
     resource = resources.port(container, number, protocol)
@@ -343,14 +360,62 @@ def _judge_listener(
     }
     if protocol not in _PROTOCOLS:
         return [unknown(resource, f"{protocol} sockets are not read", evidence)]
-    if container.status == "paused":
+    if container.status == PAUSED:
         return [unknown(resource, f"{container.name} is paused, so nothing in it answers for now", evidence)]
     if inside is None:
         return [unknown(resource, f"the network namespace of {container.name} was not read", evidence)]
     listeners = inside.get((protocol, number), [])
-    if any(not address_of(item.address).is_loopback for item in listeners):
+    reached = [item for item in listeners if not address_of(item.address).is_loopback]
+    if not reached:
+        return [_unanswered(container, ports, listeners, evidence)]
+    return _judge_halted(snapshot, container, ports, reached, evidence)
+
+
+def _judge_halted(
+    snapshot: HostSnapshot,
+    container: Container,
+    ports: list[PublishedPort],
+    inside: list[Listener],
+    evidence: dict[str, Any],
+) -> list[Verdict]:
+    """A verdict where a process that connections come to does not run: in the container, or docker-proxy."""
+    container_port = resources.port(container, ports[0].container_port, ports[0].protocol)
+    what = f"{container.name} publishes {ports[0].container_port}/{ports[0].protocol} on {_places_of(ports)}"
+    halted = [item for item in inside if item.halt is not None]
+    sure = [item for item in halted if not is_shared(item, inside)]
+    proxies = _halted_proxies(snapshot, ports)
+    if sure:
+        summary, impact = f"{what}, but nothing answers", _SILENT
+    elif halted:
+        reason = f"{halted_in_words(halted[0])}; it is not known whether another process answers instead"
+        return [unknown(container_port, reason, evidence)]
+    elif proxies:
+        summary, impact = f"{what}, but docker-proxy forwards nothing", _SILENT_PROXY
+    else:
         return []
-    return [_unanswered(container, ports, listeners, evidence)]
+    words = " and ".join(dict.fromkeys(map(halted_in_words, sure + proxies)))
+    remediation = continuing(sure + proxies, snapshot.containers)
+    return [failed(container_port, f"{summary}: {words}", evidence, impact, remediation, HIGH)]
+
+
+def _halted_proxies(snapshot: HostSnapshot, ports: list[PublishedPort]) -> list[Listener]:
+    """The sockets of docker-proxy at these bindings whose process does not run."""
+    bindings = {(port.protocol, port.host_port) for port in ports}
+    pids = {item.pid for item in snapshot.proxies}
+    return [
+        item
+        for item in snapshot.listeners
+        if item.halt is not None
+        and (item.protocol, item.port) in bindings
+        and (item.pid in pids or item.owner == DOCKER_PROXY)
+    ]
+
+
+_SILENT = "The kernel takes connections for the process, and nothing reads them: clients wait until they give up."
+_SILENT_PROXY = (
+    "Clients that no rule of the kernel forwards wait until they give up: the host itself at 127.0.0.1 and ::1, "
+    "containers of the same network, IPv6 clients of a container without IPv6."
+)
 
 
 def _unanswered(
@@ -379,13 +444,18 @@ def _unanswered(
 
 NO_LISTENER = Check(
     id="publish.no-listener",
-    grades=(Grade(HYGIENE, "clients reach nothing there"),),
+    grades=(
+        Grade(HYGIENE, "clients reach nothing there"),
+        Grade(BROKEN, "a process that listens there, or docker-proxy, is stopped or frozen: clients wait in vain"),
+    ),
     title="Something listens behind every published port",
     rationale=(
         "A published port without a listener is usually a wrong number, or a service that died or was moved. "
-        "docker-proxy still accepts connections to it, so a port scan from outside does not show it."
+        "docker-proxy still accepts connections to it, so a port scan from outside does not show it. Nor does it show "
+        "a process that is stopped (kill -STOP, a debugger) or frozen with its control group: the kernel takes "
+        "connections for it, and docker inspect says running."
     ),
-    needs=(ENGINE, NAMESPACES, CONTAINER_NAMESPACES),
+    needs=(ENGINE, NAMESPACES, CONTAINER_NAMESPACES, LISTENERS),
     judge=_judge_no_listener,
 )
 

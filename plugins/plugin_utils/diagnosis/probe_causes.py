@@ -68,6 +68,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_
     missing_route,
     nothing_listens,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import PAUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     is_loopback_text,
     parse_address,
@@ -75,6 +76,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
 
 _EMBEDDED = "127.0.0.11"
 """Where Docker's own resolver listens inside a container."""
+
+
+_THAW = (
+    "Find out what froze the control group, then thaw it: write 0 into the named file cgroup.freeze, or THAWED into "
+    "freezer.state"
+)
 
 
 def probe_causes(case: Case) -> Iterator[Candidate]:
@@ -93,13 +100,15 @@ def _processes(case: Case) -> Iterator[Candidate]:
     if state is None or asked is None or state.container not in ("", asked.name):
         return
     name = asked.name
-    if state.state == "paused":
+    if state.state == PAUSED:
+        by_engine = asked.status == PAUSED
         yield Candidate(
             "process_paused",
-            f"Container {name} is paused: the kernel takes connections for it, and no program answers",
+            f"Container {name} is {PAUSED if by_engine else 'frozen'}: the kernel takes connections for it, and no "
+            "program answers",
             BEHIND_RULES,
             (Evidence(PROBE, state.reason or f"The processes of container {name} are frozen"),),
-            remediation=Remediation(f"Resume it: docker unpause {name}"),
+            remediation=Remediation(f"Resume it: docker unpause {name}" if by_engine else _THAW),
             layer="process",
             named=True,
             works_in_part=True,

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ContainerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import FROZEN, ContainerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
     IPSEC,
@@ -47,10 +47,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misro
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_causes import rule_stop, translation
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import (
+    PAUSED,
+    continuing,
+    halted_in_words,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     FORWARDING,
     HAIRPIN,
+    HALTED,
     MARTIAN,
     NEIGHBOUR_BRIDGE_PORT,
     NEIGHBOUR_BRIDGE_RULE,
@@ -104,13 +110,30 @@ def _as_predicted(case: Case, candidate: Candidate, step: PathStep) -> Candidate
 
 def _paused(case: Case, step: PathStep) -> Candidate | None:
     asked = case.asked
-    if asked is None or asked.status != "paused" or step.place != "socket":
+    if asked is None or asked.status != PAUSED or step.place != "socket":
         return None
     return Candidate(
         "process_paused",
         f"Container {asked.name} is paused: the kernel takes connections for it, and no program answers",
         BEHIND_RULES,
         remediation=Remediation(f"Resume it: docker unpause {asked.name}"),
+        layer="process",
+    )
+
+
+def _halted(case: Case, step: PathStep) -> Candidate | None:
+    if step.mechanism != HALTED:
+        return None
+    inside = (item for space in case.snapshot.container_namespaces for item in space.listeners)
+    listeners = [item for item in (*case.snapshot.listeners, *inside) if item.halt is not None]
+    halted = [item for item in listeners if halted_in_words(item) in step.note][:1]
+    is_frozen = any(item.halt is not None and item.halt.state == FROZEN for item in halted)
+    return Candidate(
+        "process_paused" if is_frozen else "process_stopped",
+        f"{upper(case.path.reason)}: the kernel takes connections for it",
+        BEHIND_RULES,
+        checks=("publish.no-listener",),
+        remediation=continuing(halted, case.snapshot.containers),
         layer="process",
     )
 
@@ -711,6 +734,7 @@ def _other(case: Case, step: PathStep) -> Candidate:
 
 _KINDS: tuple[Callable[[Case, PathStep], Candidate | None], ...] = (
     _paused,
+    _halted,
     rule_stop,
     _ipsec,
     _forwarding,

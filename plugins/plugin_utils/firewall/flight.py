@@ -184,6 +184,8 @@ OF_NEIGHBOURS = (
     NEIGHBOUR_IN_CONTAINER,
     NEIGHBOUR_RP_FILTER,
 )
+HALTED = "halted"
+"""The process that should answer is stopped, or frozen."""
 IPSEC_POLICY = "ipsec_policy"
 TRAFFIC_CONTROL = "traffic_control"
 """A filter, a queueing discipline or a program at a device."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.atomic_file import read_file
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit import read_unit_to_plan
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.boot_unit_plan import unit_path
+from ansible_collections.dockernet.baseline.plugins.module_utils._change.bridge_netfilter import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._change.daemon.daemon_config_plan import (
     RESTART,
     Consent,
@@ -75,7 +76,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.firewall 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.procfs import age, read_process
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.regular_file import read_regular
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.service import config_path
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.sysctls import has_bridge_netfilter
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force

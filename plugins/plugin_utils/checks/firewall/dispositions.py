@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, unknown
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import HALTED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers
 
 _NAMED = 5
@@ -68,6 +69,8 @@ def remediation_of(path: Path) -> Remediation:
             "IPv6), or narrow the rule. If the network has no route of its own, its bridge is missing, down or without "
             "an address: restart dockerd, which recreates it"
         )
+    if step is not None and step.mechanism == HALTED:
+        return Remediation("Have the named process run again: the finding of publish.no-listener says how")
     if step is not None and step.action == BLOCKED_BY_BRIDGE:
         return Remediation(
             "Find out what set the named setting on the bridge port (bridge -d link shows it). Restart the container: "

@@ -50,19 +50,23 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     ending_of_request,
     is_reset,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import (
+    halted_in_words,
+    is_shared,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import (
     DOCKER_PROXY,
     HostView,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.leg import Leg
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Sockets, Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.reply_path import (
     ReplyPath,
     Start,
     datagram_source,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import HALTED, Flight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ACK,
     PSH,
@@ -125,7 +129,18 @@ class Exchange:
         listener = stack.sockets.find(self._protocol, flight.family, flight.daddr, port, result.device)
         if listener is None:
             return self._refused(result)
+        if self._view.is_asleep(stack):
+            return [self._conversation.unread(result, f"{stack.label} is paused, so nothing answers")]
+        if listener.halt is not None:
+            return [self._halted(result, listener, stack.sockets)]
         return self._host_socket(result, listener) if stack is self._view.host else self._served(result, listener)
+
+    def _halted(self, result: LegResult, listener: Listener, sockets: Sockets) -> Ending:
+        """The process that should accept does not run."""
+        what = halted_in_words(listener)
+        if is_shared(listener, sockets.beside(listener)):
+            return self._conversation.unknown(result.branch, f"whether another process answers: {what}")
+        return self._conversation.unread(result, f"{what}, so nothing answers on port {listener.port}", HALTED)
 
     def _host_socket(self, result: LegResult, listener: Listener) -> list[Ending]:
         proxy = self._view.socket_owners.proxy_behind(listener)
@@ -152,8 +167,6 @@ class Exchange:
         """Somebody listens, and answers."""
         if result.stack is None:
             raise AssertionError("only what came to a stack can be answered by one")
-        if self._view.is_asleep(result.stack):
-            return [self._conversation.unread(result, f"{result.stack.label} is paused, so nothing answers")]
         flight = result.branch.flight
         # What leaves the host's processes may have been translated on its way.
         peers = (
@@ -250,16 +263,17 @@ class Conversation:
             for outcome in self.round_trip(result, delivered, reply)
         ]
 
-    def silent(self, result: LegResult, reason: str) -> Ending:
-        """It arrived, and no one answers."""
-        return Ending(NO_ANSWER, TIMED_OUT, reason, result.branch.note(self.there.name, "socket", "hold", reason))
+    def silent(self, result: LegResult, reason: str, mechanism: str = "") -> Ending:
+        """It arrived, and no one answers; mechanism as of PathStep."""
+        after = result.branch.note(self.there.name, "socket", "hold", reason, mechanism)
+        return Ending(NO_ANSWER, TIMED_OUT, reason, after)
 
-    def unread(self, result: LegResult, reason: str) -> Ending:
+    def unread(self, result: LegResult, reason: str, mechanism: str = "") -> Ending:
         """It arrived where the kernel makes connections, and no program reads what comes.
 
         The kernel acknowledges that all the same, and where this goes to can make a difference to what is seen.
         """
-        end = self.silent(result, reason)
+        end = self.silent(result, reason, mechanism)
         if self.protocol != "tcp":
             return end
         for outcome in self.opened(result, result.branch, self.reply_path.answer_to(result)):

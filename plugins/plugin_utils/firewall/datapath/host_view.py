@@ -41,6 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     FrameRules,
     Neighbours,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import PAUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import IpsecPolicies
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
     NamespaceSettings,
@@ -345,7 +346,6 @@ def _is_near(family: int, number: int) -> bool:
 
 DOCKER_PROXY = "docker-proxy"
 DOCKERD = "dockerd"
-_PAUSED = "paused"
 
 
 class SocketOwners:
@@ -361,7 +361,7 @@ class SocketOwners:
         self._awake: dict[int, bool] = {}
         for item in containers:
             if item.running and item.netns is not None:
-                self._awake[item.netns] = self._awake.get(item.netns, False) or item.status != _PAUSED
+                self._awake[item.netns] = self._awake.get(item.netns, False) or item.status != PAUSED
 
     def proxy_behind(self, listener: Listener) -> ProxyProcess | None:
         """The docker-proxy that serves a socket of the host; None when no such process does."""

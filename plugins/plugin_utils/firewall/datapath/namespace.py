@@ -198,6 +198,10 @@ class Sockets:
             key = (listener.protocol, listener.port)
             self._by_port.setdefault(key, []).append((listener, family, number))
 
+    def beside(self, listener: Listener) -> list[Listener]:
+        """Those that wait at the same port, itself among them."""
+        return [item for item, dummy, dummy2 in self._by_port.get((listener.protocol, listener.port), ())]
+
     def find(self, protocol: str, family: int, address: int, port: int, device: str) -> Listener | None:
         """The one that a packet to this address and port gets, which came in by device; None when no one waits.
 
@@ -217,7 +221,8 @@ class Sockets:
                     continue
             else:
                 score += 2 if family == 4 else 0
-            if score > best_score:
+            # Of those with the same binding one that is halted is shown: it gets some of the connections.
+            if score > best_score or (score == best_score and listener.halt is not None):
                 best, best_score = listener, score
         return best
 

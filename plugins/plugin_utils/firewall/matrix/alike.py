@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import PAUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import (
     policy_ports,
     policy_prefixes,
@@ -195,6 +196,7 @@ class PlaceForms:
             tuple(place for text in namespace.texts for place in self._by_destination.get(text, ())),
             tuple(text for text in namespace.addresses if (ADDRESS, int(address_of(text))) not in namespace.names),
             len(set(namespace.nets)),
+            all(item.status == PAUSED for item in namespace.containers),
             self._control(namespace, space),
         )
 
@@ -270,6 +272,11 @@ def _settings_by_device(snapshot: HostSnapshot) -> dict[str, tuple[tuple[str, st
         if len(parts) == 5 and parts[2] in ("conf", "neigh"):
             found.setdefault(parts[3].replace("/", "."), []).append((f"{parts[1]}.{parts[4]}", value))
     return {device: tuple(sorted(values)) for device, values in found.items()}
+
+
+def _halted(listener: Listener) -> str:
+    """Which process is halted, as answers name it; empty where it runs."""
+    return "" if listener.halt is None else f"{listener.pid} {listener.halt}"
 
 
 class Classes:
@@ -400,7 +407,8 @@ class Classes:
     def _waiting(self, listeners: Iterable[Listener], texts: dict[str, str]) -> Hashable:
         return tuple(
             sorted(
-                (texts.get(item.address, item.address), item.only_ipv6, item.device, item.owner) for item in listeners
+                (texts.get(item.address, item.address), item.only_ipv6, item.device, item.owner, _halted(item))
+                for item in listeners
             )
         )
 

@@ -36,7 +36,7 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     found = Host(tmp_path)
-    monkeypatch.setattr(process, "CGROUPS", tmp_path)
+    monkeypatch.setattr(procfs, "CGROUPS", tmp_path)
     monkeypatch.setattr(procfs, "read_bytes", lambda pid, name: found.files.get((pid, name), b""))
     monkeypatch.setattr(procfs, "processes", lambda: [item for item in map(procfs.read_process, (10, 11)) if item])
     monkeypatch.setattr(procfs, "namespace", lambda *dummy: 1)
@@ -77,7 +77,9 @@ def test_one_whose_cgroup_is_frozen(host: Host, line: bytes, path: str, content:
     host.files[10, "cgroup"] = b"3:memory:/x\n" + line
     host.cgroup(path, content)
     state = process.process_state(WEB)
-    assert (state.state, state.reason) == ("paused", "its cgroup /docker/1 is frozen")
+    file = host.folder / path
+    knob = file.with_name("cgroup.freeze") if file.name == "cgroup.events" else file
+    assert (state.state, state.reason) == ("paused", f"its cgroup is frozen ({knob})")
 
 
 def test_one_whose_cgroup_is_not_frozen(host: Host) -> None:

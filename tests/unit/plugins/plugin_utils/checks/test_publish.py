@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Engine, PublishedPort
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Halt, Listener, Ruleset
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost
@@ -127,6 +127,71 @@ def test_what_could_not_be_seen_is_not_dead(host: SyntheticHost, words: str) -> 
     finding = only(host.snapshot(), "publish.no-listener")
     assert finding.outcome == "unknown"
     assert words in finding.summary
+
+
+STOPPED = Halt("stopped")
+SERVER = Listener("tcp", WILDCARD, 80, owner="nginx", pid=12, halt=STOPPED)
+
+
+def proxied(halt: Halt | None, listener: Listener, **changes: Any) -> HostSnapshot:
+    """A port whose docker-proxy has process 60."""
+    host = web(**changes)
+    host.listeners.append(Listener("tcp", "192.0.2.10", 8080, owner="docker-proxy", pid=60, halt=halt))
+    return listening(host, listener)
+
+
+def test_a_server_that_is_stopped_answers_nobody() -> None:
+    finding = only(listening(web(), SERVER), "publish.no-listener")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web:80/tcp")
+    assert finding.summary.endswith("but nothing answers: process 12 (nginx) is stopped (SIGSTOP)")
+    assert finding.remediation is not None
+    assert "kill -CONT 12" in finding.remediation.text
+
+
+def test_a_container_that_is_frozen_behind_the_engines_back() -> None:
+    file = "/sys/fs/cgroup/system.slice/docker-1.scope/cgroup.freeze"
+    finding = only(listening(web(), replace(SERVER, halt=Halt("frozen", file))), "publish.no-listener")
+    assert (finding.outcome, "is frozen in its control group" in finding.summary) == ("fail", True)
+    assert finding.remediation is not None
+    assert f"echo 0 > {file}" in finding.remediation.text
+
+
+def test_a_docker_proxy_that_is_stopped_forwards_nothing() -> None:
+    running = replace(SERVER, halt=None)
+    assert only(proxied(None, running), "publish.no-listener").outcome == "pass"
+    finding = only(proxied(STOPPED, running), "publish.no-listener")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web:80/tcp")
+    assert "docker-proxy forwards nothing: process 60 (docker-proxy) is stopped (SIGSTOP)" in finding.summary
+    assert "127.0.0.1" in finding.impact
+    both = only(proxied(STOPPED, SERVER), "publish.no-listener")
+    assert "process 12 (nginx) is stopped (SIGSTOP) and process 60 (docker-proxy) is" in both.summary
+    assert both.remediation is not None
+    assert "kill -CONT 12 60" in both.remediation.text
+
+
+def test_another_program_at_the_port_of_the_host_is_no_docker_proxy() -> None:
+    host = web()
+    host.listeners.append(Listener("tcp", "192.0.2.10", 8080, owner="sshd", pid=60, halt=STOPPED))
+    assert only(listening(host, replace(SERVER, halt=None)), "publish.no-listener").outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    "others", [[replace(SERVER, halt=Halt("stopped", shared=True))], [SERVER, replace(SERVER, pid=None, halt=None)]]
+)
+def test_whether_others_answer_for_a_stopped_server_is_not_known(others: list[Listener]) -> None:
+    finding = only(listening(web(), *others), "publish.no-listener")
+    assert finding.outcome == "unknown"
+    assert "process 12 (nginx) is stopped (SIGSTOP); it is not known whether another" in finding.summary
+
+
+def test_what_is_stopped_in_a_paused_container_waits_for_the_engine() -> None:
+    assert only(listening(web(status="paused"), SERVER), "publish.no-listener").outcome == "unknown"
+
+
+def test_a_stopped_process_that_only_the_container_itself_reaches_is_no_finding() -> None:
+    own = replace(SERVER, address="127.0.0.1")
+    snapshot = listening(web(), own, replace(SERVER, halt=None))
+    assert only(snapshot, "publish.no-listener").outcome == "pass"
 
 
 def test_without_published_ports_there_is_nothing_to_be_dead() -> None:

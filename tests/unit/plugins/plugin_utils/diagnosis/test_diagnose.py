@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ICC, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Conntrack,
+    Halt,
     Ipsec,
     IpsecPolicy,
     Listener,
@@ -271,6 +272,18 @@ def paused() -> HostSnapshot:
     return replace(snapshot, containers=changed)
 
 
+def halted_server(halt: Halt) -> HostSnapshot:
+    return inside(
+        lambda space: replace(space, listeners=[replace(item, pid=12, halt=halt) for item in space.listeners])
+    )
+
+
+def halted_proxy() -> HostSnapshot:
+    snapshot = docker_host().snapshot()
+    listeners = [replace(item, halt=Halt("stopped")) for item in snapshot.listeners]
+    return replace(snapshot, listeners=listeners)
+
+
 def with_stale_flow() -> HostSnapshot:
     """A name server in a container, and a flow that connection tracking still leads to the one before it."""
     host = docker_host()
@@ -367,6 +380,10 @@ PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
     ("listens_on_loopback", lambda: inside(on_loopback), PEER, "refused"),
     ("nothing_listens", lambda: docker_host().snapshot(), Question("web", "db", port=81), "refused"),
     ("process_paused", paused, PEER, TIMED_OUT),
+    ("process_paused", lambda: halted_server(Halt("frozen", "/x/cgroup.freeze")), PEER, TIMED_OUT),
+    ("process_stopped", lambda: halted_server(Halt("stopped")), PEER, TIMED_OUT),
+    ("process_stopped", lambda: halted_server(Halt("traced")), PUBLISHED, ""),
+    ("process_stopped", halted_proxy, ITSELF, TIMED_OUT),
     (
         "conntrack_full",
         lambda: with_sysctls(net__netfilter__nf_conntrack_max="8", net__netfilter__nf_conntrack_count="8"),

@@ -1,0 +1,156 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes that are stopped or frozen behind the engine's back, held against real requests to what they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import HOST, Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
+
+from tests.differential.observing import Attempt, observe
+from tests.integration.catalogue.cases import judge, of, shown
+from tests.integration.snapshots import install_readers, read_host
+from tests.lab.host import Host
+from tests.lab.scenario import NetworkSpec, Scenario, Workload
+
+CHECK = "publish.no-listener"
+PORT = 8080
+SCENARIO = Scenario(
+    [NetworkSpec("front", "10.88.1.0/24")], [Workload("web", ["front"], publish=[f"{PORT}:80"], serve=[80])]
+)
+LOOPBACK = ("127.0.0.1", PORT)
+"""Where docker-proxy alone answers."""
+
+
+def inner(host: Host) -> tuple[str, int]:
+    return (host.container("web").address("front"), 80)
+
+
+def proxies(host: Host) -> list[int]:
+    return [int(word) for word in host.run(["pgrep", "-f", f"docker-proxy.*-host-port {PORT} "]).out.split()]
+
+
+def servers(host: Host) -> list[int]:
+    """Those in the container that hold its socket, by their ids on the host."""
+    rows = host.docker("top", "web", "-o", "pid,comm").out.splitlines()[1:]
+    return [int(row.split()[0]) for row in rows if "httpd" in row]
+
+
+def send(host: Host, signal: str, pids: list[int]) -> None:
+    host.run(["kill", f"-{signal}", *map(str, pids)])
+
+
+def freezer(host: Host) -> tuple[str, str, str]:
+    """The file that freezes the container, and the words that freeze and thaw."""
+    lines = host.read(f"/proc/{host.container('web').pid}/cgroup").splitlines()
+    old = next((line.partition(":freezer:")[2] for line in lines if ":freezer:" in line), None)
+    if old is not None:
+        return (f"/sys/fs/cgroup/freezer{old}/freezer.state", "FROZEN", "THAWED")
+    return (f"/sys/fs/cgroup{lines[0].partition('::')[2]}/cgroup.freeze", "1", "0")
+
+
+def freeze(host: Host) -> None:
+    file, value, dummy = freezer(host)
+    host.run(f"echo {value} > {file}")
+
+
+def thaw(host: Host) -> None:
+    file, dummy, value = freezer(host)
+    host.run(f"echo {value} > {file}")
+
+
+@dataclass(frozen=True)
+class Halting:
+    """A way to halt what serves a port."""
+
+    halt: Callable[[Host], None]
+    resume: Callable[[Host], None]
+    silent: Callable[[Host], list[tuple[str, int]]]
+    """Where nothing answers then, of the places that are asked."""
+    says: Callable[[Host], list[str]]
+    """Parts of the finding's summary."""
+    advises: Callable[[Host], str]
+    """A part of its remediation."""
+
+
+WAYS = {
+    "docker-proxy stopped": Halting(
+        lambda host: send(host, "STOP", proxies(host)),
+        lambda host: send(host, "CONT", proxies(host)),
+        lambda host: [LOOPBACK],
+        lambda host: ["docker-proxy forwards nothing", f"process {proxies(host)[0]} (docker-proxy) is stopped"],
+        lambda host: f"kill -CONT {' '.join(map(str, proxies(host)))}",
+    ),
+    "server stopped": Halting(
+        lambda host: send(host, "STOP", servers(host)),
+        lambda host: send(host, "CONT", servers(host)),
+        lambda host: [LOOPBACK, inner(host)],
+        lambda host: ["nothing answers", f"process {servers(host)[-1]} (", "is stopped"],
+        lambda host: f"kill -CONT {servers(host)[-1]}",
+    ),
+    "container frozen": Halting(
+        freeze,
+        thaw,
+        lambda host: [LOOPBACK, inner(host)],
+        lambda host: ["nothing answers", f"process {servers(host)[-1]} (", "is frozen in its control group"],
+        lambda host: f"echo {freezer(host)[2]} > {freezer(host)[0]}",
+    ),
+}
+
+
+def seen(host: Host) -> list[str]:
+    """What requests of the host itself come to: to docker-proxy, and to the container."""
+    places = [LOOPBACK, inner(host)]
+    return [item.seen for item in observe([Attempt(host.path, "tcp", *place) for place in places], seconds=3)]
+
+
+def predicted(host: Host, snapshot: HostSnapshot) -> list[str]:
+    view = HostView.of(snapshot)
+    return [predict(view, Packet(Origin(HOST), *place_of(item))).observed for item in (LOOPBACK, inner(host))]
+
+
+def place_of(place: tuple[str, int]) -> tuple[str, str, int]:
+    return (place[0], "tcp", place[1])
+
+
+def found(snapshot: HostSnapshot) -> list[Finding]:
+    return of(judge(snapshot), CHECK)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("way", list(WAYS))
+def test_what_a_halted_process_serves_is_predicted_and_found(fresh_host: Host, way: str) -> None:
+    host, halting = fresh_host, WAYS[way]
+    install_readers(host)
+    host.deploy(SCENARIO)
+
+    def assert_healthy() -> None:
+        snapshot = read_host(host)
+        assert seen(host) == predicted(host, snapshot) == ["answered", "answered"]
+        assert [item.outcome for item in found(snapshot)] == ["pass"]
+
+    assert_healthy()
+    halting.halt(host)
+    try:
+        assert host.docker("inspect", "-f", "{{.State.Status}}", "web").out.strip() == "running"
+        snapshot = read_host(host)
+        wanted = ["timed out" if place in halting.silent(host) else "answered" for place in (LOOPBACK, inner(host))]
+        assert (seen(host), predicted(host, snapshot)) == (wanted, wanted)
+        (finding,) = found(snapshot)
+        assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web:80/tcp"), shown(
+            [finding]
+        )
+        assert [part for part in halting.says(host) if part not in finding.summary] == [], finding.summary
+        assert finding.remediation is not None
+        assert halting.advises(host) in finding.remediation.text
+    finally:
+        halting.resume(host)
+    assert_healthy()
