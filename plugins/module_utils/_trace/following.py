@@ -232,6 +232,9 @@ class Follower:
             self._requests.setdefault(ends, leg)
             if event.connection is not None:
                 self._connections.setdefault(event.connection, leg)
+        else:
+            # Tables of iptables-legacy do not say whose connection an ICMP error is of.
+            self._requests.setdefault((ends[1], ends[0]), REQUEST if leg == REPLY else PROXY_REQUEST)
         if leg == REQUEST:
             self.source = self.source or ends[0]
         if leg == REPLY and not self.answer:

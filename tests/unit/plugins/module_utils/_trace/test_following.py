@@ -179,6 +179,14 @@ def test_an_error_about_the_connection_is_an_answer() -> None:
     router = Headers(4, "icmp", "192.0.2.254", "10.0.0.2", bytes((3, 1)) + bytes(18))
     found.take(event("prerouting-later", router, id=2, connection=77, is_reply=True), 0.1)
     assert found.answer == "unreachable"
+    # A legacy table names no connection, here once the address that the request was given is taken off.
+    inside = dataclasses.replace(router, destination="10.0.0.9")
+    other = dataclasses.replace(router, source="192.0.2.253")
+    found.take(event("forward", inside, id=2, connection=77, is_reply=True), 0.1)
+    for headers, hook in ((router, "prerouting"), (inside, "forward"), (other, "forward")):
+        found.take_logged(LoggedEvent(4, "mangle", hook.upper(), "policy", 1, hook, headers, 2, None, None), 0.1)
+    assert [(item.leg, item.destination) for item in found.events] == [("reply", "10.0.0.2"), ("reply", "10.0.0.9")]
+    assert found.others == 1
 
 
 def test_the_connection_of_docker_proxy() -> None:
