@@ -234,7 +234,7 @@ TABLE: dict[str, list[Row]] = {
         Row(("no-check-left.none",), LOST, "excluded"),
         Row(("passes.none",), LOST, "audit_fail_on must be one of", variables={"audit_fail_on": "hgh"}),
     ],
-    "the audit broke off": [
+    "the audit was aborted": [
         Row(("no-answer",), LOST, "not audited: "),
         Row(("no-file.none",), LOST, "gone.json"),
     ],
