@@ -46,7 +46,7 @@ DEVICES = {"wan": 1, "lan": 2, "dmz": 3}
 """By the third number of their subnet, 10.0.N.0/24 and 2001:db8:N::/64."""
 TABLES = (254, 255, 100, 4711)
 QUESTIONS = 40
-LIMIT = 10.0
+LIMIT = 120.0
 """Seconds."""
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 

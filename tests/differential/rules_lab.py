@@ -30,7 +30,7 @@ ROUTER, CLIENT, SERVER, ONE, TWO = "router", "client", "server", "one", "two"
 _libc = ctypes.CDLL(None, use_errno=True)
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 _RTF_LOCAL = 0x80000000  # linux/ipv6_route.h
-SETTLED_SECONDS = 10.0
+SETTLED_SECONDS = 120.0
 
 # Longer than any batch of probes; resolution is not what is tested.
 _NEIGHBOUR = "nud permanent"

@@ -41,7 +41,7 @@ for line in {questions!r}.splitlines():
     options, pid = json.loads(line)
     print(json.dumps(to_plain(trace(question_of(options), pid))), flush=True)
 """
-SECONDS_EACH = 3.0
+SECONDS_EACH = 30.0
 MOST_SHOWN = 5
 
 

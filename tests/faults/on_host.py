@@ -32,7 +32,7 @@ from typing import Any, Callable, Optional
 
 COLLECTION = "ansible_collections.dockernet.baseline.plugins"
 WATCHED = f"/{COLLECTION.replace('.', '/')}/module_utils/_change/"
-LIMIT = 300.0
+LIMIT = 900.0
 PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -19,7 +19,7 @@ from tests.lab.identity import ROOT
 
 PLACE = "/run/dockernet-faults"
 PROGRAM = Path(__file__).with_name("on_host.py")
-TIMEOUT = 420.0
+TIMEOUT = 1200.0
 
 
 @dataclass(frozen=True)

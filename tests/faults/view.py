@@ -9,7 +9,7 @@ from typing import Any
 from tests.lab.host import Host
 
 DAEMON_JSON = "/etc/docker/daemon.json"
-READY_SECONDS = 60.0
+READY_SECONDS = 300.0
 READY = (
     'test "$(systemctl show docker.service --property=ActiveState,Job --value | tr -d "\\n")" = active'
     " && docker version >/dev/null"

@@ -19,7 +19,7 @@ from tests.lab.vantage import Vantage
 KNOCK = Path(__file__).with_name("knock.py")
 PER_SECOND = 50
 MOST_SECONDS = 90
-SLACK_SECONDS = 15
+SLACK_SECONDS = 120
 PORT = 8080
 STRANGER = "a container of another network"
 SHOP = Scenario(
