@@ -155,6 +155,7 @@ def test_a_service_that_drips_is_waited_for_so_long_and_no_longer(
     clock = Clock(monkeypatch)
 
     def drip(connected: socket.socket) -> None:
+        connected.recv(1 << 12)
         connected.sendall(b"HTTP")
         clock.go_on()
         # As much as it takes of any answer.
@@ -168,17 +169,22 @@ def test_a_service_that_drips_is_waited_for_so_long_and_no_longer(
 
 
 def test_the_beginning_of_an_answer_counts_where_no_more_comes_of_it(served: Callable[..., int]) -> None:
-    ended = threading.Event()
+    class Connected(socket.socket):
+        """Waits in vain after the first bytes."""
 
-    def begin(connected: socket.socket) -> None:
-        connected.sendall(b"220 mail\r\n")
-        ended.wait(SECONDS)
+        received = b""
 
-    with socket.create_connection(("127.0.0.1", served(begin))) as connected:
-        connected.recv(1, socket.MSG_PEEK)
-        answer = ask_service("http", connected, "x", 0.2)
-    ended.set()
-    assert answer.error in ("EPROTO", "TIMEOUT")
+        def recv(self, *args: int) -> bytes:
+            if self.received:
+                raise socket.timeout
+            self.received = super().recv(*args)
+            return self.received
+
+    with Connected() as connected:
+        connected.connect(("127.0.0.1", served(lambda other: other.sendall(b"220 mail\r\n"))))
+        answer = ask_service("http", connected, "x", SECONDS)
+    assert answer.error == "EPROTO"
+    assert "220 mail" in answer.detail
 
 
 def test_what_speaks_no_tls_fails_the_handshake(served: Callable[..., int]) -> None:
