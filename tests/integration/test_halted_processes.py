@@ -67,6 +67,30 @@ def thaw(host: Host) -> None:
     host.run(f"echo {value} > {file}")
 
 
+UNIFIED = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+"""Where a hierarchy of version 2 is: beside those of version 1, or alone."""
+
+
+def group_of_version_2(host: Host) -> str:
+    """A group of its own, in which a test puts the server of the container."""
+    root = next(place for place in UNIFIED if host.exists(f"{place}/cgroup.procs"))
+    return f"{root}/halted.slice/server.scope"
+
+
+def freeze_version_2(host: Host) -> None:
+    """Freeze the group above the server's."""
+    group = group_of_version_2(host)
+    host.run(["mkdir", "-p", group])
+    for pid in servers(host):
+        host.run(f"echo {pid} > {group}/cgroup.procs")
+    host.run(f"echo 1 > {group}/../cgroup.freeze")
+    host.wait_for(lambda: "frozen 1" in host.read(f"{group}/cgroup.events"), 10, "the group to be frozen")
+
+
+def thaw_version_2(host: Host) -> None:
+    host.run(f"echo 0 > {group_of_version_2(host)}/../cgroup.freeze")
+
+
 @dataclass(frozen=True)
 class Halting:
     """A way to halt what serves a port."""
@@ -102,6 +126,13 @@ WAYS = {
         lambda host: [LOOPBACK, inner(host)],
         lambda host: ["nothing answers", f"process {servers(host)[-1]} (", "is frozen in its control group"],
         lambda host: f"echo {freezer(host)[2]} > {freezer(host)[0]}",
+    ),
+    "server frozen by a group of version 2": Halting(
+        freeze_version_2,
+        thaw_version_2,
+        lambda host: [LOOPBACK, inner(host)],
+        lambda host: ["nothing answers", f"process {servers(host)[-1]} (", "is frozen in its control group"],
+        lambda host: f"echo 0 > {group_of_version_2(host).rpartition('/')[0]}/cgroup.freeze",
     ),
 }
 
@@ -154,3 +185,18 @@ def test_what_a_halted_process_serves_is_predicted_and_found(fresh_host: Host, w
     finally:
         halting.resume(host)
     assert_healthy()
+
+
+@pytest.mark.engines
+def test_a_dockerd_that_is_stopped_is_not_evaluated_and_named(fresh_host: Host) -> None:
+    install_readers(fresh_host)
+    pid = fresh_host.run(["pidof", "dockerd"]).out.strip()
+    fresh_host.run(["kill", "-STOP", pid])
+    try:
+        findings = judge(read_host(fresh_host, limit=2))
+    finally:
+        fresh_host.run(["kill", "-CONT", pid])
+    (engine,) = of(findings, CHECK)
+    assert engine.outcome == "unknown"
+    assert f"process {pid} is stopped; continue it (kill -CONT {pid})" in engine.summary
+    assert of(judge(read_host(fresh_host)), CHECK)[0].outcome == "not_applicable"

@@ -3,7 +3,7 @@
 
 """The engine, its networks and its containers as the Engine API declares them.
 
-What it says of a single network or container that cannot be understood is a gap, and costs nothing else.
+A single network or container that cannot be understood is a gap, and costs nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Callable, NoReturn, Optional, TypeVar
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import PROGRAM_PATH
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import (
     Dockerds,
@@ -87,7 +88,21 @@ def read_declared(docker_host: str, service: Optional[ServiceUnit], dockerds: Do
             return _ask(docker_host)
         except UnreadableError as error:
             raise UnreadableError(PODMAN, f"no Docker Engine, but Podman: {error.reason}") from error
-    return _ask(docker_host)
+    try:
+        return _ask(docker_host)
+    except UnreadableError as error:
+        raise UnreadableError(error.kind, error.reason + _halted(dockerds.serving)) from error
+
+
+def _halted(dockerd: Optional[procfs.Process]) -> str:
+    """What keeps it from answering, and what to do; empty where it runs."""
+    now = procfs.read_process(dockerd.pid) if dockerd else None
+    if now is None:
+        return ""
+    freezer = procfs.freezer(now.pid)
+    if freezer:
+        return f": process {now.pid} is frozen; thaw its control group ({freezer})"
+    return f": process {now.pid} is stopped; continue it (kill -CONT {now.pid})" if now.state in ("T", "t") else ""
 
 
 def _ask(docker_host: str) -> Declared:

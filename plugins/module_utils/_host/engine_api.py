@@ -3,7 +3,7 @@
 
 """The Engine API: where an engine of this host listens, HTTP to it, and what the snapshot asks of it.
 
-All questions go over one connection, with limits of time and size for each answer. The docker SDK is ten times slower.
+All questions go over one connection, with limits of time and size. The docker SDK is ten times slower.
 """
 
 from __future__ import annotations

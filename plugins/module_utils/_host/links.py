@@ -1,10 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Network interfaces of a namespace, by one rtnetlink dump of links and one of addresses.
-
-Where there are bridges, with one more of the static entries of their forwarding databases.
-"""
+"""Network interfaces of a namespace, and static entries of its bridges, by rtnetlink dumps."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@
 
 pyroute2 takes ten times as long, and lacks IFLA_BRPORT_ISOLATED in Debian 11. What changes links is pyroute2's.
 
-And which network namespace a container is in, the id that the host has for it (rtnetlink(7), RTM_GETNSID), and how to
-ask the kernel inside. To enter one (setns(2)) leaves no trace in it.
+And which network namespace a container is in, its id for the host (rtnetlink(7), RTM_GETNSID), and how to ask the
+kernel inside (setns(2)).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ rules that iptables did not make (``ip protocol > 5`` becomes ``-p 5``). Without
 the installed iptables makes: conditions, a counter, and what to do (iptables/nft-shared.c, nft-ipv4.c, nft-ipv6.c).
 
 And nft leaves out a condition for family or protocol that it takes the rest to imply, at times wrongly: 0.9.8 prints
-``meta protocol ip6 tcp dport 22`` without its first half, 1.0.6 ``meta nfproto ipv4 ct protocol tcp``.
+``meta protocol ip6 tcp dport 22`` without its first half.
 """
 
 from __future__ import annotations

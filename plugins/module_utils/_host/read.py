@@ -126,7 +126,7 @@ def churn_of(snapshot: HostSnapshot, since: float, until: float, noticed: Option
 def _changed(container: Container, since: float, until: float) -> bool:
     """Whether a container whose namespace was found was started, or ended, in that time.
 
-    One that was started in the future was so by a clock that was put right since.
+    One that was started in the future was so by a clock that was wrong.
     """
     if container.pid is None or container.netns is None:
         return False

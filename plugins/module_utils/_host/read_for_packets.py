@@ -3,7 +3,7 @@
 
 """Reads of a host where packets go: beside what every module asks, what their way hangs on, and the nameservers.
 
-Those are what the host asks: resolv.conf(5), and behind the stub of systemd-resolved its own list.
+Those are of resolv.conf(5), and behind the stub of systemd-resolved its own.
 """
 
 from __future__ import annotations

@@ -39,8 +39,7 @@ class RegularFile:
 def read_regular(path: str | os.PathLike[str], largest: int = LARGEST) -> RegularFile:
     """Return the regular file that path leads to, symbolic links followed.
 
-    Raises OSError: as open(2) does, and with a strerror of its own for what is no regular file and for one that has
-    more than largest bytes.
+    Raises OSError: as open(2) does, and for what is no regular file or has more than largest bytes.
     """
     with opened(path) as (descriptor, status):
         return RegularFile(content(descriptor, path, largest), status)

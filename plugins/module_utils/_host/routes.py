@@ -1,10 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Routes, the routing policy and fixed neighbours of a namespace: every table, both families, one rtnetlink dump each.
-
-Fixed neighbours are those that the kernel never asks for again.
-"""
+"""Routes, routing policy and fixed neighbours of a namespace: every table, both families, one rtnetlink dump each."""
 
 from __future__ import annotations
 

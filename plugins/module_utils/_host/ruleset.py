@@ -73,8 +73,8 @@ _MOVING = re.compile(r"^#.*|\[\d+:\d+\]$", re.MULTILINE)
 def read_ruleset(run: Run) -> Ruleset:
     """Return the rules of all backends, under the names that the programs have where both backends are installed.
 
-    What exists and could not be read stands in ``unread``. Raises UnreadableError without permission, when a program
-    fails, and when there are rules and no program that shows any.
+    What could not be read stands in ``unread``. Raises UnreadableError without permission, when a program fails, and
+    when no program shows rules that there are.
     """
     for dummy in range(_ATTEMPTS):
         before = _generation()

@@ -21,7 +21,7 @@ class SnapshotModule(HostModule):
     def exit_with_snapshot(self, text: str, **result: Any) -> NoReturn:
         """End with a result, and with what was read of the host for the controller: JSON with secrets masked.
 
-        Its packed form is left as it is: what looks like a secret in there is none.
+        Its packed form is left as it is.
         """
         for value in self.no_log_values:
             text = text.replace(json.dumps(value)[1:-1], MASK)

@@ -142,10 +142,7 @@ def _namespace(pid: Union[int, str]) -> Optional[int]:
 
 
 def _name(pid: int) -> str:
-    """Name of a process's program. A stranger's by one of Docker's names, which mean something here, says whose it is.
-
-    Nor is one in a container, be it of root, this host's dockerd or a helper of it.
-    """
+    """Name of a process's program; one of Docker's names with whose it is, if it is a stranger's or in a container."""
     program = procfs.program(pid)
     process = None if program else procfs.read_process(pid)
     name = os.path.basename(program) if program else process.name if process else ""

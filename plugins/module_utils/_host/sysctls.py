@@ -135,7 +135,7 @@ def read_sysctls() -> dict[str, str]:
 def reception_of(route: Netlink, messages: Sequence[bytes]) -> dict[str, str]:
     """Return the settings of a container's namespace (this thread's) that decide which packets it takes.
 
-    Those that are as the kernel sets them are left out. messages: those of its links. Raises OSError.
+    The kernel's own are left out. messages: those of its links. Raises OSError.
     """
     values = {**_read_all(_OF_ANY), **_of_interfaces(route, messages, _INSIDE, (_FOR_ALL,))}
     return {key: value for key, value in values.items() if value != _FIRST.get(key.rpartition(".")[2], "0")}

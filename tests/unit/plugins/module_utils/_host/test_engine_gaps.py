@@ -6,9 +6,10 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import engine, procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import Dockerds
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.engine_api import Answers
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import ERROR, UnreadableError
 
 CONTAINER: dict[str, Any] = {
     "Id": "c" * 64,
@@ -52,6 +53,32 @@ def test_what_is_as_it_should_be_leaves_no_gap(monkeypatch: pytest.MonkeyPatch) 
     assert found.containers[0].published[0].host_port == 8080
     without = changed(NETWORK, "IPAM", "Config", value=[{"Subnet": "", "Gateway": ""}])
     assert ask(monkeypatch, [without], []).gaps == []
+
+
+@pytest.mark.parametrize(
+    ("letter", "freezer", "words"),
+    [
+        ("T", "", "no answer: process 9 is stopped; continue it (kill -CONT 9)"),
+        ("t", "", "no answer: process 9 is stopped; continue it (kill -CONT 9)"),
+        ("S", "/x/cgroup.freeze", "no answer: process 9 is frozen; thaw its control group (/x/cgroup.freeze)"),
+        ("S", "", "no answer"),
+        ("D", "", "no answer"),
+        ("", "", "no answer"),
+    ],
+)
+def test_a_dockerd_that_cannot_answer_is_named_with_what_keeps_it(
+    monkeypatch: pytest.MonkeyPatch, letter: str, freezer: str, words: str
+) -> None:
+    def refuse(docker_host: str) -> Answers:
+        raise UnreadableError(ERROR, "no answer")
+
+    dockerd = procfs.Process(9, "dockerd", 1, 5, letter)
+    monkeypatch.setattr(engine, "fetch", refuse)
+    monkeypatch.setattr(procfs, "freezer", lambda dummy: freezer)
+    monkeypatch.setattr(procfs, "read_process", lambda dummy: dockerd if letter else None)
+    with pytest.raises(UnreadableError) as caught:
+        engine.read_declared("unix:///run/docker.sock", None, Dockerds(dockerd), runs=True)
+    assert (caught.value.kind, caught.value.reason) == (ERROR, words)
 
 
 @pytest.mark.parametrize(
