@@ -80,3 +80,25 @@ def test_the_changelog_names_every_module() -> None:
     assert load("galaxy.yml")["version"] in releases
     named = {item["name"] for release in releases.values() for item in release.get("modules", [])}
     assert set(DOCUMENTATION) - named == set(), "run `make changelog`"
+
+
+KILLS_AT_ANY_INSTANT = "tests/unit/plugins/module_utils/_change/test_atomic_file.py"
+
+
+def depends_on_speed(node: ast.AST) -> bool:
+    """Whether it sleeps, or compares how long something took."""
+    if isinstance(node, ast.Compare):
+        differences = (part for part in ast.walk(node) if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub))
+        return any(ast.unparse(part.left) == "time.monotonic()" for part in differences)
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep"
+
+
+def test_no_unit_test_waits_for_a_time_or_measures_one() -> None:
+    """Those depend on the machine. tests/lab/proc.py waits for a condition, patience.py has limits and a clock."""
+    found = []
+    for path in sorted((ROOT / "tests/unit").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        # Programs of processes that a test starts are text, and may sleep.
+        if "import time" in text and any(depends_on_speed(node) for node in ast.walk(ast.parse(text))):
+            found.append(path.relative_to(ROOT).as_posix())
+    assert found == [KILLS_AT_ANY_INSTANT]

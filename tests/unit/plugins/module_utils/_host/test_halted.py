@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import pr
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import listening_sockets
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Halt, Listener
+
+from tests.lab.proc import wait_for
+from tests.unit.patience import SECONDS
 
 SERVER = """
 import os, socket, sys, time
@@ -32,7 +34,7 @@ if worker or sys.argv[1] == "alone":
     if worker:
         os.kill(worker, 9)
 else:
-    time.sleep(60)
+    time.sleep(600)
 """
 TRACED = """
 import ctypes, os, socket, sys
@@ -63,13 +65,13 @@ class Server:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
             self.halted.append(pid)
-            wait_for(lambda pid=pid: state(pid) == "T")  # type: ignore[misc]
+            wait_for(lambda pid=pid: state(pid) == "T", SECONDS, "the stop")  # type: ignore[misc]
 
     def resume(self) -> None:
         while self.halted:
             pid = self.halted.pop()
             os.kill(pid, signal.SIGCONT)
-            wait_for(lambda pid=pid: state(pid) != "T")  # type: ignore[misc]
+            wait_for(lambda pid=pid: state(pid) != "T", SECONDS, "its end")  # type: ignore[misc]
 
     def listener(self) -> Listener:
         """As it is seen among those of the host."""
@@ -86,13 +88,6 @@ class Server:
 def state(pid: int) -> str:
     process = procfs.read_process(pid)
     return process.state if process else ""
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def started(*argv: str) -> Iterator[Server]:

@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.read impo
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import NAMESERVERS, ROUTES
 
+from tests.unit.patience import SECONDS
 from tests.unit.synthetic_host import SyntheticHost
 
 ODD = Route("255.255.1.0/0", 254)
@@ -35,7 +36,7 @@ def test_what_cannot_be_so_is_named(item: Any) -> None:
 
 def test_a_source_that_says_it_is_not_read_and_others_are() -> None:
     parts: list[Part] = []
-    readings = SourceReadings(time.monotonic() + 30, 30, parts.append)
+    readings = SourceReadings(time.monotonic() + SECONDS, SECONDS, parts.append)
     routes = readings.take(ROUTES, lambda: [ODD], lambda value: {"routes": value})
     servers = readings.take(NAMESERVERS, lambda: ["192.0.2.1"], lambda value: {"nameservers": value})
     readings.close()
