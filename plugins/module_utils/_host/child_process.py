@@ -6,8 +6,8 @@
 Programs run without a shell, with limits of time and output, and speak English. The deadline is one for the whole
 process. Without one, as in a change, the limits of each wait hold.
 
-What hangs in the kernel (a file of a dead NFS server) can neither be interrupted nor killed. So work that can hang is a
-child's: it hands over what it finds, and is left where it hangs.
+What hangs in the kernel (a file of a dead NFS server) cannot be killed. So work that can hang is a child's: it hands
+over what it finds, and is left.
 """
 
 from __future__ import annotations

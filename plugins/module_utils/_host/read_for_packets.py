@@ -15,6 +15,7 @@ from typing import Optional
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import SECONDS, Run, run_command
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.container_namespaces import (
+    NamespaceReadings,
     read_container_namespaces,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.daemon_process import DEFAULT_SOCKET
@@ -32,7 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes im
     read_routes,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.socket_owners import (
-    halted_holders,
+    halted_in_containers,
     read_listeners,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.traffic_control import read_traffic_control
@@ -50,9 +51,12 @@ def read_for_packets(
 
 
 def _container_namespaces(known: Known) -> Fields:
-    processes = known.processes()
-    halted = halted_holders(processes, processes)
-    found = known.beside(lambda: read_container_namespaces(known.containers(), halted))
+    def read() -> NamespaceReadings:
+        containers = known.containers()
+        halted = halted_in_containers(known.processes(), {item.pid for item in containers})
+        return read_container_namespaces(containers, halted)
+
+    found = known.beside(read)
     return {"container_namespaces": found.namespaces, "gaps": found.gaps, "defects": found.defects}
 
 

@@ -50,18 +50,17 @@ def read_listeners(
     # Listed behind the sockets: a docker-proxy that has just been given one is among them.
     listed = processes()
     owners = _owners({item.inode for item in found}, listed)
-    pids = set(owners.values())
-    return _owned(found, owners, halted_holders(listed, [item for item in listed if item.pid in pids]))
+    return _owned(found, owners, halted_holders(listed, set(owners.values())))
 
 
-def halted_holders(processes: list[procfs.Process], candidates: Iterable[procfs.Process]) -> Halted:
+def halted_holders(processes: list[procfs.Process], candidates: set[int]) -> Halted:
     """Return what sockets processes hold that are halted; none unless one of the candidates is.
 
     A younger process of the same program, which runs, accepts instead, as the workers of a server do. Any other that
     holds the socket might, but for those that only hand sockets down.
     """
     known: dict[bytes, str] = {}
-    if not any(_halt_of(item, known) for item in candidates):
+    if not any(item.pid in candidates and _halt_of(item, known) for item in processes):
         return {}
     holders: dict[int, tuple[procfs.Process, Halt]] = {}
     awake = []
@@ -92,6 +91,15 @@ def halted_holders(processes: list[procfs.Process], candidates: Iterable[procfs.
 def _age(process: procfs.Process) -> tuple[int, int]:
     """Greater for a younger one."""
     return process.start_ticks, process.pid
+
+
+def halted_in_containers(processes: list[procfs.Process], first: set[Optional[int]]) -> Halted:
+    """The same, where one is in a container, or stopped; first: the first processes of containers."""
+    # All in a container descend from the one that started the first of them.
+    within = {item.ppid for item in processes if item.pid in first}
+    while more := {item.pid for item in processes if item.ppid in within} - within:
+        within |= more
+    return halted_holders(processes, within.union(item.pid for item in processes if item.state in _STATES))
 
 
 def with_halted(found: list[InodeListener], halted: Halted) -> list[Listener]:

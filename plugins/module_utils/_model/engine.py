@@ -74,11 +74,9 @@ class DaemonProcess:
     uid: Optional[int] = None
     """Real user id that it runs under."""
     sockets_handed: int = 0
-    """How many sockets the service manager gave it at its start (LISTEN_FDS, see sd_listen_fds(3)); one, that of
-    docker.socket, where its packages are as they come."""
+    """How many sockets the service manager gave it at its start (LISTEN_FDS, see sd_listen_fds(3))."""
     start_ticks: int = 0
-    """When it was started, in clock ticks since boot, which no step of the wall clock moves (proc_pid_stat(5), 22);
-    0 where that was not read."""
+    """When it was started, in clock ticks since boot (proc_pid_stat(5), 22); 0 where that was not read."""
 
 
 @dataclass(frozen=True)
@@ -257,8 +255,7 @@ class Container:
     cap_add: list[str] = field(default_factory=list)
     cap_drop: list[str] = field(default_factory=list)
     bounding: Optional[int] = None
-    """Capability bounding set of its first process (CapBnd of /proc/PID/status, bits as in capabilities(7)): what no
-    process in it can get beyond. None when it was not readable."""
+    """Capability bounding set of its first process (CapBnd of /proc/PID/status, capabilities(7)); None if unreadable."""
 
     @property
     def running(self) -> bool:

@@ -224,8 +224,7 @@ class Ruleset:
     ipsets_unread: str = ""
     """Why sets that rules refer to could not be read: only those rules are undecided, so it is not in ``unread``."""
     listed: dict[str, str] = field(default_factory=dict)
-    """Of tables that a save command of iptables-nft could not show: what ``iptables-nft -S`` shows of their chains, by
-    family and table (``ip filter``)."""
+    """Of tables that iptables-nft-save could not show: what ``iptables-nft -S`` does, by family and table."""
     needs: list[RuleNeed] = field(default_factory=list)
     """What rules of inet tables ask of family and protocol: nft leaves some of it out of ``nft_json``."""
 
@@ -273,7 +272,7 @@ class Listener:
 class TrackedFlow:
     """A flow of UDP whose destination was translated (IPS_DST_NAT), as ctnetlink lists it.
 
-    While it lives, and each datagram gives it new life, no rule of table nat is asked for it again.
+    While it lives no rule of table nat is asked for it again.
     """
 
     source: str
@@ -311,8 +310,7 @@ class ManagedLink:
     state: str
     """In its own words."""
     managed: bool
-    """Whether it configures the interface. NetworkManager shows what others configured as connected externally, and
-    leaves it alone."""
+    """Whether it configures the interface, which NetworkManager does not where it is connected externally."""
     by: str = ""
     """The file or connection that says so, where it names one."""
 
@@ -425,8 +423,7 @@ class Ipsec:
     blocked: list[str] = field(default_factory=list)
     """Directions in which what no policy matches is blocked (``ip xfrm policy setdefault``)."""
     exempt: list[str] = field(default_factory=list)
-    """Settings that are on which take interfaces out of it, ``net.ipv4.conf.lo.disable_policy`` say; read only where
-    there is a policy, or a direction is blocked."""
+    """Settings that are on which take interfaces out of it, ``net.ipv4.conf.lo.disable_policy`` say."""
 
 
 @dataclass(frozen=True)
@@ -442,8 +439,7 @@ class ContainerNamespace:
     """Only where they differ from the three that every namespace has."""
     listeners: list[Listener] = field(default_factory=list)
     tables: list[str] = field(default_factory=list)
-    """Tables of nftables and ip_tables in it that have a rule or a policy of DROP, ``ip nat`` say; dockerd itself makes
-    one for its name server."""
+    """Tables of nftables and ip_tables in it that have a rule or a policy of DROP, ``ip nat`` say."""
     sysctls: dict[str, str] = field(default_factory=dict)
     """Its own settings for what it takes in and sends on, under the keys of HostSnapshot.sysctls, without defaults."""
     chains: dict[str, int] = field(default_factory=dict)

@@ -78,9 +78,9 @@ class Server:
         return next(item for item in socket_owners.read_listeners({}) if item.port == self.port)
 
     def inside(self) -> Listener:
-        """As it is seen in the namespace of a container, which looks through all processes."""
+        """As it is seen in the namespace of a container whose first process it is."""
         processes = procfs.processes()
-        halted = socket_owners.halted_holders(processes, processes)
+        halted = socket_owners.halted_in_containers(processes, {self.pid})
         found = socket_owners.with_halted(listening_sockets({}), halted)
         return next(item for item in found if item.port == self.port)
 
@@ -174,8 +174,7 @@ def test_whether_others_hold_it_is_not_known_with_too_many_open_files(
     server.stop(server.pid)
     processes = procfs.processes()
     monkeypatch.setattr(socket_owners, "_MOST_OPEN_FILES", 10)
-    (holder,) = [item for item in processes if item.pid == server.pid]
-    halted = socket_owners.halted_holders(processes, [holder])
+    halted = socket_owners.halted_holders(processes, {server.pid})
     assert {pid: halt for pid, halt in halted.values() if pid == server.pid} == {
         server.pid: Halt("stopped", shared=True)
     }
@@ -184,21 +183,21 @@ def test_whether_others_hold_it_is_not_known_with_too_many_open_files(
 @pytest.mark.parametrize("letter", ["D", "Z", "S", "R", "I", "X"])
 def test_other_states_are_none_of_a_halted_process(server: Server, letter: str) -> None:
     listed = [replace(item, state=letter) for item in procfs.processes() if item.pid == server.pid]
-    assert socket_owners.halted_holders(listed, listed) == {}
+    assert socket_owners.halted_holders(listed, {server.pid}) == {}
 
 
 def test_a_process_that_stood_for_a_moment_is_not_halted(server: Server) -> None:
     listed = [replace(item, state="t") for item in procfs.processes() if item.pid == server.pid]
     assert len(listed) == 1
-    assert socket_owners.halted_holders(listed, listed) == {}
+    assert socket_owners.halted_holders(listed, {server.pid}) == {}
 
 
 def test_a_process_that_ended_meanwhile_or_has_another_in_its_place(server: Server) -> None:
     gone = procfs.Process(2**22 + 1, "gone", 1, 5, "T")
-    assert socket_owners.halted_holders([gone], [gone]) == {}
+    assert socket_owners.halted_holders([gone], {gone.pid}) == {}
     server.stop(server.pid)
     before = [replace(item, start_ticks=1) for item in procfs.processes() if item.pid == server.pid]
-    assert socket_owners.halted_holders(before, before) == {}
+    assert socket_owners.halted_holders(before, {server.pid}) == {}
 
 
 # ---- control groups --------------------------------------------------------------------------------------------------
@@ -261,3 +260,18 @@ def test_snapshots_of_before_know_no_halted_process() -> None:
     assert from_plain(Listener, plain).halt == Halt("frozen", "/sys/fs/cgroup/x/cgroup.freeze")
     del plain["halt"]
     assert from_plain(Listener, plain) == Listener("tcp", "::", 80, pid=7)
+
+
+def test_in_containers_the_groups_of_all_their_processes_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """5 starts the first process 6 and, for docker exec, 7; 8 is a child of 6, 9 is of the host, and 10 is stopped."""
+    parents = {5: 1, 6: 5, 7: 5, 8: 6, 9: 1, 10: 9}
+    processes = [procfs.Process(pid, "", ppid, 1, "T" if pid == 10 else "S") for pid, ppid in parents.items()]
+    asked: list[int] = []
+
+    def halted_holders(dummy: object, candidates: set[int]) -> socket_owners.Halted:
+        asked.extend(sorted(candidates))
+        return {}
+
+    monkeypatch.setattr(socket_owners, "halted_holders", halted_holders)
+    assert socket_owners.halted_in_containers(processes, {6, None, 99}) == {}
+    assert asked == [5, 6, 7, 8, 10]
