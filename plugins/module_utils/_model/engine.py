@@ -255,7 +255,7 @@ class Container:
     cap_add: list[str] = field(default_factory=list)
     cap_drop: list[str] = field(default_factory=list)
     bounding: Optional[int] = None
-    """Capability bounding set of its first process (CapBnd of /proc/PID/status, capabilities(7)); None if unreadable."""
+    """Capability bounding set of its first process (CapBnd of /proc/PID/status, capabilities(7)); None if unread."""
 
     @property
     def running(self) -> bool:
