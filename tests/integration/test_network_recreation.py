@@ -119,7 +119,7 @@ def reach(host: Host, lab: Lab) -> dict[str, Any]:
     """Who reaches whom, by name, by address, and from outside."""
     hub, web = host.container("hub"), host.container("web")
     names = {
-        f"{container.name} pings {name}": container.run(["ping", "-c1", "-W2", name], check=False).rc
+        f"{container.name} pings {name}": container.run(["ping", "-c1", "-W10", name], check=False).rc
         for container, name in ((hub, "www"), (hub, "db"), (web, "hub"))
     }
     return {
@@ -152,7 +152,7 @@ def test_containers_keep_what_they_have(fresh_host: Host, lab: Lab) -> None:
     # Nobody is left in a state in which it does not start, and the aliases of both still lead somewhere.
     host.docker("start", "spare", "fresh")
     assert host.container("spare").address("shop") == "10.77.0.60"
-    assert [host.container("web").run(["ping", "-c1", "-W2", name]).rc for name in ("reserve", "new")] == [0, 0]
+    assert [host.container("web").run(["ping", "-c1", "-W10", name]).rc for name in ("reserve", "new")] == [0, 0]
     if engine >= LOWEST_FREE_NAME:
         assert [link["name"] for link in in_kernel(host, "hub")] == names
     felt = {(item["name"], item["how"].split(":")[0]) for item in done["disruptions"]}
