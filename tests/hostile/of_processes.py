@@ -68,6 +68,20 @@ def files_of_a_process_are_odd(world: World, dice: random.Random) -> None:
             world.files[f"{folder}/{name}"] = whole[: dice.randrange(len(whole))]
 
 
+@hostility(3)
+def processes_that_are_stopped(world: World, dice: random.Random) -> None:
+    """Anybody may stop those that are their own, and name the control groups that are theirs."""
+    for dummy in range(dice.choice((1, 30))):
+        process = Process(new_pid(world), [dice.choice(NAMES)], uid=1000, depth=dice.choice((1, 2)))
+        world.processes.append(process)
+        head, dummy2, tail = process.files()["stat"].rpartition(b") S ")
+        world.files[f"proc/{process.pid}/stat"] = b"%s) %s %s" % (head, dice.choice((b"T", b"t")), tail)
+        group = nasty.word(dice).translate({0: None, ord("\n"): None, ord("/"): None})
+        world.files[f"proc/{process.pid}/cgroup"] = f"0::/user.slice/{group}\n".encode("utf-8", "surrogatepass")
+        for number in range(3, dice.choice((4, 300))):
+            world.links[f"proc/{process.pid}/fd/{number}"] = f"socket:[{10**7 + number}]"
+
+
 @hostility(2)
 def very_many_processes(world: World, dice: random.Random) -> None:
     for dummy in range(dice.choice((200, 800))):

@@ -4,7 +4,7 @@
 """Programs of the host, and work of our own, each in a process of its own, with limits; and the deadline of a reading.
 
 Programs run without a shell, with limits of time and output, and speak English. The deadline is one for the whole
-process. Without one, as in a change, the limits of each wait hold.
+process; without one the limits of each wait hold.
 
 What hangs in the kernel (a file of a dead NFS server) cannot be killed. So work that can hang is a child's: it hands
 over what it finds, and is left.

@@ -61,7 +61,7 @@ def parse_nmcli(text: str) -> list[ManagedLink]:
 def _is(process: procfs.Process, name: str) -> bool:
     """Whether a process is that manager, of this host and not of a container on it, and no stranger by its name.
 
-    NetworkManager runs as root, systemd-networkd under the user that its files belong to.
+    NetworkManager runs as root, systemd-networkd as the owner of its files.
     """
     if process.name != _NAMES[name] or procfs.is_nested(process.pid):
         return False

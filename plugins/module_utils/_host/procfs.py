@@ -166,11 +166,11 @@ def freezer(pid: int) -> str:
 
 def freezer_in(groups: bytes) -> str:
     """The same of the content of /proc/PID/cgroup."""
-    for line in groups.decode("utf-8", "replace").splitlines():
-        dummy, dummy2, rest = line.partition(":")
+    for line in groups.decode("utf-8", "replace").split("\n"):
+        number, dummy, rest = line.partition(":")
         controllers, dummy, path = rest.partition(":")
         place = path.strip("/")
-        if not controllers:
+        if number == "0":
             for root in (CGROUPS, CGROUPS / "unified"):
                 if b"frozen 1" in _lines(root / place / "cgroup.events"):
                     return _set_in(root, place, "cgroup.freeze") + "/cgroup.freeze"

@@ -250,6 +250,12 @@ def test_without_a_group_that_can_be_read_nothing_is_frozen(groups: Callable[[st
     assert procfs.freezer_in(content) == ""
 
 
+def test_a_name_of_a_group_ends_no_line(groups: Callable[[str, str], None], tmp_path: Path) -> None:
+    groups("a\x850::b/cgroup.events", "frozen 1\n")
+    groups("b/cgroup.events", "frozen 0\n")
+    assert procfs.freezer_in("0::/a\x850::b\n".encode()) == f"{tmp_path}/a\x850::b/cgroup.freeze"
+
+
 def test_all_sockets_of_a_frozen_group_are_silent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(procfs, "freezer_in", lambda dummy: "/sys/fs/cgroup/x/cgroup.freeze")
     assert server.inside().halt == server.listener().halt == Halt("frozen", "/sys/fs/cgroup/x/cgroup.freeze")
