@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.freezing import freeze, thaw
 from tests.integration.snapshots import PLACE, install_readers
 from tests.lab.ansible_runs import ansible_module
 from tests.lab.host import Host
@@ -154,16 +155,6 @@ while True:
 """
 
 
-def freeze(host: Host, value: str) -> None:
-    """Of whichever version its cgroups are."""
-    lines = host.read(f"/proc/{host.container('client').pid}/cgroup").splitlines()
-    frozen = next((line.partition(":freezer:")[2] for line in lines if ":freezer:" in line), None)
-    if frozen is not None:
-        host.run(f"echo {'FROZEN' if value == '1' else 'THAWED'} > /sys/fs/cgroup/freezer{frozen}/freezer.state")
-    else:
-        host.run(f"echo {value} > /sys/fs/cgroup{lines[0].partition('::')[2]}/cgroup.freeze")
-
-
 def signal(host: Host, name: str) -> None:
     host.run(["kill", f"-{name}", str(host.container("client").pid)])
 
@@ -229,7 +220,12 @@ FAULTS: dict[str, Fault] = {
         lambda host: signal(host, "STOP"), "process", "STOPPED", "answered", lambda host: signal(host, "CONT")
     ),
     "frozen": Fault(
-        lambda host: freeze(host, "1"), "process", "PAUSED", "answered", lambda host: freeze(host, "0"), detail="cgroup"
+        lambda host: freeze(host, "client"),
+        "process",
+        "PAUSED",
+        "answered",
+        lambda host: thaw(host, "client"),
+        detail="cgroup",
     ),
     "exited": Fault(lambda host: host.docker("stop", "--time=1", "client"), "process", "EXITED", "unreachable"),
     "nothing listens": Fault(

@@ -17,6 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 
 from tests.differential.observing import Attempt, observe
 from tests.integration.catalogue.cases import judge, of, shown
+from tests.integration.freezing import freeze, freezer, thaw
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
 from tests.lab.scenario import NetworkSpec, Scenario, Workload
@@ -46,25 +47,6 @@ def servers(host: Host) -> list[int]:
 
 def send(host: Host, signal: str, pids: list[int]) -> None:
     host.run(["kill", f"-{signal}", *map(str, pids)])
-
-
-def freezer(host: Host) -> tuple[str, str, str]:
-    """The file that freezes the container, and the words that freeze and thaw."""
-    lines = host.read(f"/proc/{host.container('web').pid}/cgroup").splitlines()
-    old = next((line.partition(":freezer:")[2] for line in lines if ":freezer:" in line), None)
-    if old is not None:
-        return (f"/sys/fs/cgroup/freezer{old}/freezer.state", "FROZEN", "THAWED")
-    return (f"/sys/fs/cgroup{lines[0].partition('::')[2]}/cgroup.freeze", "1", "0")
-
-
-def freeze(host: Host) -> None:
-    file, value, dummy = freezer(host)
-    host.run(f"echo {value} > {file}")
-
-
-def thaw(host: Host) -> None:
-    file, dummy, value = freezer(host)
-    host.run(f"echo {value} > {file}")
 
 
 UNIFIED = ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
@@ -121,11 +103,11 @@ WAYS = {
         lambda host: f"kill -CONT {servers(host)[-1]}",
     ),
     "container frozen": Halting(
-        freeze,
-        thaw,
+        lambda host: freeze(host, "web"),
+        lambda host: thaw(host, "web"),
         lambda host: [LOOPBACK, inner(host)],
         lambda host: ["nothing answers", f"process {servers(host)[-1]} (", "is frozen in its control group"],
-        lambda host: f"echo {freezer(host)[2]} > {freezer(host)[0]}",
+        lambda host: "echo {2} > {0}".format(*freezer(host, "web")),
     ),
     "server frozen by a group of version 2": Halting(
         freeze_version_2,

@@ -294,11 +294,12 @@ class Case:
     def was_answered(self) -> bool:
         """Whether the connection itself was seen to work, by a probe or as a live trace followed it.
 
-        docker-proxy accepts before it asks the container: where the container is predicted not to answer it, an open
-        connection proves nothing, and a service that answers does.
+        docker-proxy accepts before it asks the container, and the kernel accepts for a process that does not run: where
+        no answer is predicted behind that, an open connection proves nothing, and a service that answers does.
         """
         is_proxied = any(step.leg == PROXY_REQUEST for step in self.path.steps)
-        if is_proxied and self.packet.protocol == "tcp" and not self.is_predicted_well:
+        is_held = self.decision is not None and self.decision.action == "hold"
+        if (is_proxied or is_held) and self.packet.protocol == "tcp" and not self.is_predicted_well:
             return layer_of(self.own_probe, SERVICE, PASSED) is not None
         by_trace = self.trace is not None and self.trace.observed == ANSWERED
         return by_trace or (self.own_probe is not None and self.own_probe.observed == ANSWERED)

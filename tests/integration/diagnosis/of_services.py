@@ -17,6 +17,7 @@ from tests.integration.diagnosis.fault import (
 )
 from tests.integration.diagnosis.questions import NEIGHBOUR, PUBLISHED, TO_NEIGHBOUR
 from tests.integration.diagnosis.scene import PORT, Scene
+from tests.integration.freezing import freeze, thaw
 
 SERVER = "ps -o pid,comm | grep httpd | while read pid name; do kill -9 $pid; done"
 START = "httpd -p 80 -h /www/80"
@@ -81,6 +82,27 @@ def container_paused(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
+def container_frozen(scene: Scene) -> Iterator[None]:
+    """Behind the engine's back: docker inspect says running."""
+    freeze(scene.host, "web")
+    try:
+        yield
+    finally:
+        thaw(scene.host, "web")
+
+
+@contextmanager
+def proxy_stopped(scene: Scene) -> Iterator[None]:
+    """All of the port."""
+    pattern = f"[d]ocker-proxy.*-host-port {PORT} "
+    scene.host.run(["pkill", "-STOP", "--full", pattern])
+    try:
+        yield
+    finally:
+        scene.host.run(["pkill", "-CONT", "--full", pattern])
+
+
+@contextmanager
 def proxy_killed(scene: Scene) -> Iterator[None]:
     """Those of the port; dockerd does not start them again while the container runs."""
     scene.host.run(f"pkill --full '[d]ocker-proxy.*-host-port {PORT} '")
@@ -113,6 +135,8 @@ FAULTS = (
     Fault("processes stopped", "process_stopped", PUBLISHED, processes_stopped, long=True),
     Fault("server stopped", "process_stopped", NEIGHBOUR, server_stopped, also=("accept_queue_full",), long=True),
     Fault("container paused", "process_paused", PUBLISHED, container_paused),
+    Fault("container frozen", "process_paused", NEIGHBOUR, container_frozen, long=True),
+    Fault("docker-proxy stopped", "process_stopped", TO_NEIGHBOUR, proxy_stopped, long=True),
     Fault("docker-proxy killed", "proxy_missing", TO_NEIGHBOUR, proxy_killed, seen=(REFUSED,), everywhere=True),
     Fault(
         "another program has the port",

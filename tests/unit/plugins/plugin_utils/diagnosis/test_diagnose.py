@@ -431,6 +431,17 @@ def test_that_docker_proxy_accepts_proves_nothing_of_its_container() -> None:
     assert diagnose(served).verdict == "no_fault"
 
 
+@pytest.mark.parametrize("host", [paused, lambda: halted_server(Halt("stopped"))])
+def test_that_the_kernel_accepts_proves_nothing_of_a_process_that_does_not_run(
+    host: Callable[[], HostSnapshot],
+) -> None:
+    case = probed(case_of(host(), PEER), "answered")
+    assert not case.was_answered
+    assert diagnose(case).verdict == "fault"
+    served = probed(case_of(host(), PEER), "answered", ProbeLayer("service", "db", PASSED))
+    assert served.was_answered
+
+
 def test_ports_that_are_open_are_those_that_can_be_asked_from_elsewhere() -> None:
     def resolver(space: Any) -> Any:
         return replace(space, listeners=[*space.listeners, Listener("tcp", "127.0.0.11", 40293)])
@@ -610,7 +621,9 @@ def test_an_answer_excludes_what_would_have_ended_the_connection(at: int) -> Non
     cause, host, question, seen = PREDICTED[at]
     if seen:
         found = diagnose(probed(case_of(host(), question), "answered"))
-        assert cause not in [item.cause for item in found.causes if cause != "process_paused"]
+        # The kernel accepts for a process that does not run.
+        held = ("process_paused", "process_stopped")
+        assert cause not in [item.cause for item in found.causes if cause not in held]
 
 
 RANKS = ("certain", "likely", "possible")
