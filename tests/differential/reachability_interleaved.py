@@ -23,7 +23,7 @@ from tests.lab.scenario import NetworkSpec, Workload
 Draw = random.Random
 SHARE = 0.35
 """Of the hosts that have such networks and chains."""
-ALONE = 0.6
+ALONE = 0.75
 """How many of these have no other rules and settings on top, most of which would set the networks apart."""
 BY_NFT = 0.25
 IN_CHAIN_OF_USER = 0.25
