@@ -118,7 +118,7 @@ def _chain(draw: Draw, names: Names, number: int) -> Interleaved:
     of_networks, *of_others = draw.sample(list(fates), 3)
     if draw.random() < SHARP:
         of_networks, *of_others = draw.sample(list(fates)[:2], 2)
-    rules = _of_networks(draw, names, chain, fates[of_networks])
+    rules = _of_networks(draw, names, table, chain, fates[of_networks])
     each = len(rules) // len(names.links)
     between = draw.choice(_SINGLE)(draw, names, chain, sets)[0]
     rules.insert(draw.randint(each, len(rules) - each), (between, fates[of_others[0]]))
@@ -141,13 +141,17 @@ def _chain(draw: Draw, names: Names, number: int) -> Interleaved:
 # ---- what rules are about
 
 
-def _of_networks(draw: Draw, names: Names, chain: str, fate: Words) -> list[Rule]:
+def _of_networks(draw: Draw, names: Names, table: str, chain: str, fate: Words) -> list[Rule]:
     """One or two rules for each network, network by network."""
     ip = _ip(names)
     forms: list[Callable[[Bridge], Words]] = [
         lambda link: Words(f"-s {link.subnet}", f"{ip} saddr {link.subnet}"),
         lambda link: Words(f"-d {link.subnet}", f"{ip} daddr {link.subnet}"),
+        lambda link: Words(f"-d {link.gateway}", f"{ip} daddr {link.gateway}"),
     ]
+    if table != "raw":
+        of_gateway = "-m conntrack --ctorigdst"
+        forms.append(lambda link: Words(f"{of_gateway} {link.gateway}", f"ct original {ip} daddr {link.gateway}"))
     if chain in INCOMING:
         forms += [
             lambda link: Words(f"-i {link.device}", f'iifname "{link.device}"'),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 
@@ -109,7 +110,10 @@ def test_rules_about_others_stand_between_those_of_networks() -> None:
         script = "".join(step[1] for step in drawn.steps)
         assert shlex.split(script)
         lines = script.splitlines()
-        whose = [[link for link in LINKS if link.device in line or link.subnet in line] for line in lines]
+        whose = [
+            [link for link in LINKS if {link.device, link.subnet, link.gateway} & set(re.split("[ \"']", line))]
+            for line in lines
+        ]
         of_networks = [number for number, links in enumerate(whose) if len(links) == 1]
         assert any(not whose[number] for number in range(of_networks[0], of_networks[-1]))
         places |= {place for place in PLACES if f"-t {place[0]} -I {place[1]}" in script}

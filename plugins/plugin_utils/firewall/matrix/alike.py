@@ -299,7 +299,11 @@ class Classes:
         self._foreign: dict[int, list[tuple[int, frozenset[Mention]]]] = {}
         self._published: dict[tuple[int, str, int, int], int] = {}
         forms = PlaceForms(snapshot, catalogue)
-        self.nets = [self._number((forms.net(net), self._rules_of(net))) for net in places.nets]
+        self.nets = [self._number((forms.net(net), self._rules_of(net, catalogue.of_net(net)))) for net in places.nets]
+        self.gateways = [
+            self._number(("gateway", forms.net(net), self._rules_of(net, catalogue.of_gateway(net))))
+            for net in places.nets
+        ]
         fixed = FixedForms(snapshot, places)
         self._inner = [
             self._number((forms.namespace(namespace, self.nets), fixed.of(namespace)))
@@ -414,10 +418,11 @@ class Classes:
 
     # ---- rules
 
-    def _rules_of(self, net: Net) -> Hashable:
+    def _rules_of(self, net: Net, rules: Iterable[Reference]) -> Hashable:
+        asked = self._catalogue
         return tuple(
-            (self._rule(item, net.names, net), self._catalogue.others_before(item, net))
-            for item in self._catalogue.of_net(net)
+            (self._rule(item, net.names, net), asked.others_before(item, net), asked.gateway_place(item))
+            for item in rules
         )
 
     def _about(self, namespace: Namespace) -> list[Reference]:

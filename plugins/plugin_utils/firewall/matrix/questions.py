@@ -295,7 +295,7 @@ class Plan:
             return (OWN_GATEWAY, (target.namespace.nets.index(number), place))
         if number in nets:
             return (ASKING_GATEWAY, (nets.index(number), place))
-        return (OTHER_GATEWAY, (self._classes.nets[number], place))
+        return (OTHER_GATEWAY, (self._classes.gateways[number], place))
 
     # ---- questions
 

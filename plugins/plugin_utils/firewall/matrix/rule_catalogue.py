@@ -9,8 +9,8 @@
 A rule is of one of three levels. One that does nothing unless an address or a port of a container is in the packet is
 *single*; one that does nothing unless a network's device or subnet is, is *shared*; all others are *common*. Two
 packets meet the same rules in the same order when the rules about their own values are alike and stand alike among
-those of the higher levels. Where single rules about others stand between shared ones, it counts for a network which of
-them come before its own.
+those of the higher levels. Where single rules about others stand between shared ones, or rules about the gateway of
+another network, it counts for a network which of them come before its own.
 
 How two places stand to each other follows: the networks that they share count, and where the rules about one network
 stand among those about the other. Docker writes one block of rules after the other, and which of two comes first can
@@ -217,6 +217,7 @@ class Catalogue:
         self._led: dict[tuple[str, str, str, str], set[tuple[str, str, str, str]]] = {}
         self._shared: dict[tuple[int, int], list[int]] = {}
         self._between: dict[int, dict[Effect, list[_OtherRule]]] = {}
+        self._of_nets: dict[int, list[PlacedRule]] = {}
         self._standings = [_Standing(chain) for chain in book.chains.values()]
         self._effects = RuleEffects(book)
         self._read()
@@ -241,6 +242,19 @@ class Catalogue:
             if standing.owner is net:
                 found.update(Reference(number, place) for place in range(len(standing.levels)))
         return sorted(item for item in found if not self._asks_for_one_on(net.number, self.facts(item)))
+
+    def of_gateway(self, net: Net) -> list[Reference]:
+        """Those of a network's rules that can meet packets for its gateway which neither come from it nor go to it.
+
+        None of its devices is on their way. In chains that see nothing of the host neither are its addresses: there
+        the gateway's has been translated.
+        """
+        return [item for item in self.of_net(net) if not self._is_passed_by(item, net)]
+
+    def _is_passed_by(self, reference: Reference, net: Net) -> bool:
+        keys = self.facts(reference).keys
+        fields = ("iif", "oif") if self._is_of_host(reference) else ("iif", "oif", "saddr", "daddr")
+        return any(keys.get(field) in net.names for field in fields)
 
     def _asks_for_one_on(self, net: int, facts: RuleFacts) -> bool:
         """Whether a rule is for the address of a container on a network, or for a port that is translated to one."""
@@ -292,8 +306,7 @@ class Catalogue:
     def others_before(self, reference: Reference, net: Net) -> tuple[int, ...]:
         """The places of rules about others that come before a rule about a network, where that counts.
 
-        Those of single rules; in chains for the host also of those about the addresses of another network, whose
-        gateway is an address of the host.
+        Those of single rules, and of those about the gateway of another network.
         """
         if reference.entry >= 0 or self._standings[reference.chain].owner is not None:
             return ()
@@ -315,23 +328,46 @@ class Catalogue:
         """Those rules of a chain by their effects; none where all of them stand on one side of those about networks."""
         if chain not in self._between:
             standing = self._standings[chain]
-            is_of_host = standing.chain.key in self._of_host
             places = [
                 place
                 for place, level in enumerate(standing.levels)
-                if level == SINGLE or (is_of_host and level == SHARED and self._asks_for_addresses(chain, place))
+                if level == SINGLE or (level == SHARED and self._asks_for_gateway(Reference(chain, place)))
             ]
-            nets = [place for place, own in standing.nets.items() if self._is_about_one_of(own, chain, place)]
+            nets = self._about_nets(chain)
             found = self._between[chain] = {}
-            if nets and places and places[0] < nets[-1] and nets[0] < places[-1]:
+            if nets and places and places[0] < nets[-1].place and nets[0].place < places[-1]:
                 for place in places:
                     reference = Reference(chain, place)
                     rule = self._placed_rule(reference)
                     found.setdefault(rule.effect, []).append(_OtherRule(rule, self.facts(reference)))
         return self._between[chain]
 
-    def _asks_for_addresses(self, chain: int, place: int) -> bool:
-        return any(kind in (ADDRESS, RANGE) for kind, dummy in self.facts(Reference(chain, place)).keys.values())
+    def _asks_for_gateway(self, reference: Reference) -> bool:
+        """Whether a shared rule is about addresses among which a network's gateway can be, see of_gateway()."""
+        is_of_host = self._is_of_host(reference)
+        return any(
+            kind in (ADDRESS, RANGE) and (is_of_host or field not in ("saddr", "daddr"))
+            for field, (kind, dummy) in self.facts(reference).keys.items()
+        )
+
+    def _is_of_host(self, reference: Reference) -> bool:
+        return self._standings[reference.chain].chain.key in self._of_host
+
+    def gateway_place(self, reference: Reference) -> int | None:
+        """The place of a rule about a network's gateway, where it counts which rules about networks come before it."""
+        if reference.entry >= 0 or not self._asks_for_gateway(reference):
+            return None
+        own = self._placed_rule(reference)
+        counts = any(_order_counts(own, other) for other in self._about_nets(reference.chain))
+        return reference.position if counts else None
+
+    def _about_nets(self, chain: int) -> list[PlacedRule]:
+        """A chain's rules about networks."""
+        if chain not in self._of_nets:
+            nets = self._standings[chain].nets
+            places = [place for place, own in nets.items() if self._is_about_one_of(own, chain, place)]
+            self._of_nets[chain] = [self._placed_rule(Reference(chain, place)) for place in places]
+        return self._of_nets[chain]
 
     def _is_about_one_of(self, nets: frozenset[int], chain: int, place: int) -> bool:
         """Whether a rule is among those of one of these networks, see of_net()."""

@@ -199,6 +199,9 @@ OF_NETWORKS = (
     "-s {network.subnet}",
     "-d {network.subnet}",
     "-i {network.device} -p tcp -m tcp --dport 443",
+    "-d {gateway}/32",
+    "-m conntrack --ctorigdst {gateway}/32",
+    "! -i {network.device} -s {network.subnet}",
 )
 OF_OTHERS = (
     "-s {address}/32",
@@ -207,6 +210,9 @@ OF_OTHERS = (
     "-p tcp -m tcp --dport 80",
     "-d {address}/32 -p tcp -m tcp --dport 80",
     "-s {address}/32 -p tcp -m tcp --sport 80",
+    "-p tcp -m conntrack --ctorigdstport 10002",
+    "-p tcp -m multiport --dports 80,10004",
+    "-m mark --mark 0x1",
 )
 CHAINS = (("filter", "DOCKER-USER"), ("filter", "INPUT"), ("mangle", "FORWARD"), ("raw", "PREROUTING"))
 
@@ -218,7 +224,11 @@ def test_order_counts_where_rules_about_others_stand_between_those_of_networks(s
     host = big_host(dice.choice((3, 4)), 6)
     shared = [(dice.choice(OF_NETWORKS), dice.choice(("ACCEPT", "DROP", "RETURN"))) for _ in range(dice.choice((1, 2)))]
     networks = dice.sample(host.networks, len(host.networks))
-    rules = [f"{match.format(network=network)} -j {verdict}" for network in networks for match, verdict in shared]
+    rules = [
+        f"{match.format(network=network, gateway=network.address(0))} -j {verdict}"
+        for network in networks
+        for match, verdict in shared
+    ]
     for dummy in range(dice.choice((1, 2))):
         match, verdict = dice.choice(OF_OTHERS), dice.choice(("ACCEPT", "DROP", "REJECT", "RETURN"))
         for container in dice.sample(host.containers, dice.choice((1, 1, 3))):
@@ -420,6 +430,53 @@ def test_networks_with_ipv6_share_a_link_local_gateway() -> None:
     ]
     one, other, third = net_forms(replace(snapshot, links=links, routes=[*snapshot.routes, *routes]))
     assert one == other == third
+
+
+@pytest.mark.parametrize(
+    ("table", "chain", "rule", "are_alike"),
+    [
+        ("filter", "DOCKER-USER", "-i {0} -j ACCEPT", True),
+        ("filter", "DOCKER-USER", "-d {1} -j ACCEPT", True),
+        ("raw", "PREROUTING", "-i {0} -j ACCEPT", True),
+        ("filter", "DOCKER-USER", "-m conntrack --ctorigdst {2}/32 -j ACCEPT", False),
+        ("raw", "PREROUTING", "-d {1} -j ACCEPT", False),
+        ("filter", "INPUT", "-d {1} -j DROP", True),
+        ("filter", "INPUT", "! -i {0} -j ACCEPT", False),
+    ],
+)
+def test_the_gateway_of_a_third_network_is_told_apart_by_what_its_packets_meet(
+    table: str, chain: str, rule: str, *, are_alike: bool
+) -> None:
+    host = big_host(4, 4)
+    rules: list[str] = []
+    for place, network in enumerate(host.networks[:2]):
+        rules += ["-p tcp -m tcp --dport 80 -j DROP"] * place
+        rules.append(rule.format(network.device, network.subnet, network.address(0)))
+    host.own_rules[table, chain] = rules
+    plan = every_packet_fares_like_its_class(host.snapshot(), fewer=False)
+    one, other = (
+        plan.key(plan.places.namespaces[2], 0, published, address).at
+        for published in plan.target
+        if published.namespace.name == "app3" and published.host_port == 10_006
+        for address in plan.addresses_for(published, plan.origins[-1])
+        if address is not None and address.net is not None and address.net.number in (0, 1)
+    )
+    assert (one == other) is are_alike
+
+
+@pytest.mark.parametrize(("table", "chain"), [("filter", "INPUT"), ("filter", "DOCKER-USER")])
+def test_rules_about_gateways_around_those_of_the_network_that_is_asked(table: str, chain: str) -> None:
+    """Of the same effect, so that which of the gateways' comes first says nothing."""
+    host = big_host(3, 6)
+    (first, second, asked) = host.networks
+    about = "-m conntrack --ctorigdst {}/32 -j DROP"
+    host.own_rules[table, chain] = [
+        about.format(first.address(0)),
+        f"-i {asked.device} -j ACCEPT",
+        f"-o {asked.device} -j ACCEPT",
+        about.format(second.address(0)),
+    ]
+    every_packet_fares_like_its_class(host.snapshot())
 
 
 def test_a_container_that_is_on_one_network_twice_is_not_like_one_on_two() -> None:
