@@ -232,6 +232,7 @@ def test_keyboard_alone_is_enough(opened: Opening, page_file: Path, fleet: Fleet
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("/")
+    expect(page.get_by_label("Search")).to_be_focused()
     page.keyboard.type("shop")
     page.keyboard.press("ArrowDown")
     first, second = shown(page)[:2]
@@ -368,9 +369,11 @@ def test_names_of_strangers_stay_text(opened: Opening, tmp_path: Path) -> None:
     host = stranger_host()
     fleet = Fleet([host], totals_of([host]), problems=[_STRANGER], title=_STRANGER)
     page = opened(written(fleet, tmp_path / "fleet.html"))
-    page.wait_for_timeout(100)
     assert shown(page) == [_SHOWN]
+    assert page.locator("img, b, iframe, [onerror]").count() == 0
     page.locator(".hosts tbody th a").click()
+    # The fleet's own heading is the same.
+    expect(page.locator(".finding").first).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text(_SHOWN)
     for finding in page.locator(".finding:not([open]) > summary").all()[:5]:
         finding.click()
