@@ -299,14 +299,19 @@ class Classes:
         self._foreign: dict[int, list[tuple[int, frozenset[Mention]]]] = {}
         self._published: dict[tuple[int, str, int, int], int] = {}
         forms = PlaceForms(snapshot, catalogue)
-        self.nets = [self._number((forms.net(net), self._rules_of(net, catalogue.of_net(net)))) for net in places.nets]
+        led = self._led_to(places)
+        of_led = {number for namespace in places.namespaces if namespace.number in led for number in namespace.nets}
+        self.nets = [
+            self._number((forms.net(net), self._rules_of(net, catalogue.of_net(net)), _if_in(net.number, of_led)))
+            for net in places.nets
+        ]
         self.gateways = [
             self._number(("gateway", forms.net(net), self._rules_of(net, catalogue.of_gateway(net))))
             for net in places.nets
         ]
         fixed = FixedForms(snapshot, places)
         self._inner = [
-            self._number((forms.namespace(namespace, self.nets), fixed.of(namespace)))
+            self._number((forms.namespace(namespace, self.nets), fixed.of(namespace), _if_in(namespace.number, led)))
             for namespace in places.namespaces
         ]
 
@@ -328,6 +333,21 @@ class Classes:
         return known
 
     # ---- what a class is made of
+
+    def _led_to(self, places: Places) -> set[int]:
+        """Containers that get what others are asked for: they and their neighbours have another way there."""
+        inner = {
+            listener.port
+            for namespace in places.namespaces
+            if namespace.space is not None
+            for listener in namespace.space.listeners
+        }
+        found: set[int] = set()
+        for namespace in places.namespaces:
+            published = {port.host_port for container in namespace.containers for port in container.published}
+            if self._catalogue.led_to(namespace, frozenset(published - inner)):
+                found.add(namespace.number)
+        return found
 
     def _publication(self, namespace: Namespace, protocol: str, port: int, host_port: int) -> int:
         names = {**namespace.names, (PORT, port): "@inner", (PORT, host_port): "@published"}
@@ -421,7 +441,11 @@ class Classes:
     def _rules_of(self, net: Net, rules: Iterable[Reference]) -> Hashable:
         asked = self._catalogue
         return tuple(
-            (self._rule(item, net.names, net), asked.others_before(item, net), asked.gateway_place(item))
+            (
+                (self._rule(item, net.names, net), asked.others_before(item, net), asked.gateway_place(item)),
+                # How the network of that container stands to this one counts.
+                net.number if asked.leads_to_container(item) else None,
+            )
             for item in rules
         )
 
@@ -474,3 +498,8 @@ class Classes:
 
     def _number(self, of: Hashable) -> int:
         return self._numbers.setdefault(of, len(self._numbers))
+
+
+def _if_in(number: int, numbers: set[int]) -> int | None:
+    """What sets one apart that is among these."""
+    return number if number in numbers else None

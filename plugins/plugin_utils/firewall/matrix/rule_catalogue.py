@@ -24,7 +24,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Net, Places
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import Namespace, Net, Places
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rule_facts import (
     ADDRESS,
     CHAIN,
@@ -320,8 +320,27 @@ class Catalogue:
             if not commute(own.effect, effect)
             for other in rules
             if other.rule.place < own.place and not _exclude(own.keys, other.rule.keys)
-            # The order of a network's own rules is in its form.
-            if other.facts.mentions.isdisjoint(net.names) and not self._asks_for_one_on(net.number, other.facts)
+            # The order of a network's own rules is in its form. A port that is translated to one of its containers can
+            # be one of others as well.
+            if other.facts.mentions.isdisjoint(net.names)
+            and not any(net.number in self._singles.get(value, ()) for value in other.rule.keys.values())
+        )
+
+    def led_to(self, namespace: Namespace, ports: frozenset[int]) -> bool:
+        """Whether rules translate to an address of a container what others can be asked for; ports: its alone."""
+        for reference in self.about(namespace.names):
+            facts = self.facts(reference)
+            port = facts.keys.get("dport")
+            is_own = port is not None and port[1] in ports
+            if not is_own and not namespace.names.keys().isdisjoint(facts.mentions - facts.conditions):
+                return True
+        return False
+
+    def leads_to_container(self, reference: Reference) -> bool:
+        """Whether a rule translates what it is for to the address of a container, which is on some network."""
+        facts = self.facts(reference)
+        return any(
+            kind == ADDRESS and (kind, value) in self._singles for kind, value in facts.mentions - facts.conditions
         )
 
     def _others_between(self, chain: int) -> dict[Effect, list[_OtherRule]]:

@@ -464,6 +464,28 @@ def test_the_gateway_of_a_third_network_is_told_apart_by_what_its_packets_meet(
     assert (one == other) is are_alike
 
 
+def test_networks_are_set_apart_by_who_is_on_the_network_that_theirs_are_sent_to() -> None:
+    host = big_host(3, 6)
+    towards = host.containers[3].endpoints[0].address
+    host.own_rules["nat", "PREROUTING"] = [
+        f"-i {network.device} -j DNAT --to-destination {towards}" for network in host.networks
+    ]
+    every_packet_fares_like_its_class(host.snapshot(), fewer=False)
+
+
+def test_a_port_that_is_translated_to_one_container_is_a_port_of_others_as_well() -> None:
+    host = big_host(3, 6)
+    (first, second, third) = host.networks
+    towards = host.containers[2].endpoints[0].address
+    host.own_rules["nat", "PREROUTING"] = [
+        f"-s {first.subnet} -j ACCEPT",
+        f"-p tcp -m tcp --dport 80 -j DNAT --to-destination {towards}",
+        f"-s {third.subnet} -j ACCEPT",
+        f"-s {second.subnet} -j ACCEPT",
+    ]
+    every_packet_fares_like_its_class(host.snapshot(), fewer=False)
+
+
 @pytest.mark.parametrize(("table", "chain"), [("filter", "INPUT"), ("filter", "DOCKER-USER")])
 def test_rules_about_gateways_around_those_of_the_network_that_is_asked(table: str, chain: str) -> None:
     """Of the same effect, so that which of the gateways' comes first says nothing."""
