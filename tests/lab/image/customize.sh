@@ -27,7 +27,7 @@ install -d -m 0700 "$root/root/.ssh"
 for unit in getty.target getty@.service console-getty.service systemd-logind.service systemd-udev-trigger.service \
     systemd-modules-load.service systemd-journald-audit.socket systemd-networkd-wait-online.service \
     proc-sys-fs-binfmt_misc.automount e2scrub_all.timer e2scrub_reap.service fstrim.timer apt-daily.timer \
-    apt-daily-upgrade.timer dpkg-db-backup.timer; do
+    apt-daily-upgrade.timer dpkg-db-backup.timer systemd-tmpfiles-clean.timer logrotate.timer man-db.timer; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 
