@@ -23,7 +23,8 @@ rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/etc/resolv.conf"
 : > "$root/etc/machine-id"
 install -d -m 0700 "$root/root/.ssh"
 
-# What would meddle with the machine below (its terminals, devices and disks), or wait for a network that is not there.
+# What would meddle with the machine below (its terminals, devices and disks), wait for a network that is not there, or
+# change files while a test compares them.
 for unit in getty.target getty@.service console-getty.service systemd-logind.service systemd-udev-trigger.service \
     systemd-modules-load.service systemd-journald-audit.socket systemd-networkd-wait-online.service \
     proc-sys-fs-binfmt_misc.automount e2scrub_all.timer e2scrub_reap.service fstrim.timer apt-daily.timer \
