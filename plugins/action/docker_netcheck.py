@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -70,6 +71,8 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result of the task. Raises AnsibleActionFail for options that are wrong."""
+        # Ansible makes this process from one that has much in memory. To search that for garbage would copy it.
+        gc.freeze()
         super().run(tmp, task_vars)
         options, policy = self._options()
         seconds = seconds_of(options)
