@@ -102,7 +102,7 @@ def _halted(dockerd: Optional[procfs.Process]) -> str:
     freezer = procfs.freezer(now.pid)
     if freezer:
         return f": process {now.pid} is frozen; thaw its control group ({freezer})"
-    return f": process {now.pid} is stopped; continue it (kill -CONT {now.pid})" if now.state in ("T", "t") else ""
+    return f": process {now.pid} is stopped; continue it (kill -CONT {now.pid})" if now.is_stopped else ""
 
 
 def _ask(docker_host: str) -> Declared:

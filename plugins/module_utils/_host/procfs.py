@@ -39,7 +39,12 @@ class Process:
     start_ticks: int
     """Time of its start, in clock ticks since boot."""
     state: str = ""
-    """``T`` stopped by a signal, ``t`` by a tracer, and others."""
+    """``T`` stopped by a signal, ``t`` by a tracer (proc_pid_stat(5))."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """By either."""
+        return self.state in ("T", "t")
 
 
 def processes(known: Iterable[Process] = ()) -> list[Process]:

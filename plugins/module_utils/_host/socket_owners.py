@@ -28,7 +28,6 @@ _MOST_OPEN_FILES = 200_000
 _OF_DOCKER = ("dockerd", "docker-proxy")
 _GIVERS = ("dockerd", "systemd")
 
-# proc_pid_stat(5)
 _STATES = {"T": STOPPED, "t": TRACED}
 
 Halted = dict[int, tuple[int, Halt]]
@@ -99,7 +98,7 @@ def halted_in_containers(processes: list[procfs.Process], first: set[Optional[in
     within = {item.ppid for item in processes if item.pid in first}
     while more := {item.pid for item in processes if item.ppid in within} - within:
         within |= more
-    return halted_holders(processes, within.union(item.pid for item in processes if item.state in _STATES))
+    return halted_holders(processes, within.union(item.pid for item in processes if item.is_stopped))
 
 
 def with_halted(found: list[InodeListener], halted: Halted) -> list[Listener]:
@@ -185,9 +184,9 @@ def _halt_of(process: procfs.Process, known: dict[bytes, str]) -> Optional[Halt]
         known[groups] = procfs.freezer_in(groups)
     if known[groups]:
         return Halt(FROZEN, known[groups])
-    if process.state not in _STATES:
+    if not process.is_stopped:
         return None
     # A tracer stops a process for moments: only one that still stands still counts.
     now = procfs.read_process(process.pid)
-    is_halted = now is not None and now.start_ticks == process.start_ticks and now.state in _STATES
+    is_halted = now is not None and now.start_ticks == process.start_ticks and now.is_stopped
     return Halt(_STATES[process.state]) if is_halted else None

@@ -243,7 +243,7 @@ class Halt:
     freezer: str = ""
     """The file that freezes its control group, ``cgroup.freeze`` or ``freezer.state`` at its end."""
     shared: bool = False
-    """Whether an older process of the same program, which runs, holds the socket as well and might accept."""
+    """Whether another process that runs holds the socket and might accept."""
 
 
 @dataclass(frozen=True)

@@ -439,12 +439,14 @@ class Classes:
     # ---- rules
 
     def _rules_of(self, net: Net, rules: Iterable[Reference]) -> Hashable:
-        asked = self._catalogue
+        catalogue = self._catalogue
         return tuple(
             (
-                (self._rule(item, net.names, net), asked.others_before(item, net), asked.gateway_place(item)),
+                self._rule(item, net.names, net),
+                catalogue.others_before(item, net),
+                catalogue.gateway_place(item),
                 # How the network of that container stands to this one counts.
-                net.number if asked.leads_to_container(item) else None,
+                net.number if catalogue.leads_to_container(item) else None,
             )
             for item in rules
         )

@@ -84,16 +84,16 @@ def _match(dummy: str, body: Body) -> str:
     op = body.get("op")
     sign = "" if op in ("==", "in") else f"{op} "
     left, right = body.get("left"), body.get("right")
-    asked = expression_text(left)
+    subject = expression_text(left)
     if isinstance(left, dict) and isinstance(right, bool):
-        return f"{asked} {'exists' if right else 'missing'}"
+        return f"{subject} {'exists' if right else 'missing'}"
     if isinstance(right, list):
-        return f"{asked} {sign}{','.join(expression_text(item) for item in right)}"
+        return f"{subject} {sign}{','.join(expression_text(item) for item in right)}"
     is_set = (isinstance(right, dict) and "set" in right) or (isinstance(right, str) and right.startswith("@"))
-    if op == "==" and not is_set and (asked in _OF_BITS or (isinstance(left, dict) and "&" in left)):
+    if op == "==" and not is_set and (subject in _OF_BITS or (isinstance(left, dict) and "&" in left)):
         # Without the sign it would ask for any of the bits.
         sign = "== "
-    return f"{asked} {sign}{expression_text(right)}"
+    return f"{subject} {sign}{expression_text(right)}"
 
 
 def _nat(kind: str, body: Body) -> str:
