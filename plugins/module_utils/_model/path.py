@@ -84,6 +84,18 @@ PROXY_REPLY = "proxy reply"
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What a step without a rule is about, for programs: its note says the same in words."""
+
+    process: Optional[int] = None
+    """Id, as the host counts, of the process that is halted."""
+    container: str = ""
+    """Name of the one in which nothing listens; empty for the host."""
+    neighbour: str = ""
+    """Address whose hardware address is not learnt."""
+
+
+@dataclass(frozen=True)
 class PathStep:
     """One thing that happened to a packet."""
 
@@ -118,6 +130,8 @@ class PathStep:
     """What the rule asks of a packet (``iif``, ``daddr``, ``mark``, ``ct_state``...), sorted."""
     mechanism: str = ""
     """What of the host decided, where no rule did: see plugin_utils/firewall/flight.py."""
+    subject: Optional[Subject] = None
+    """None where there is no more to say than the other fields do."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_
     interface_down,
     missing_gateway,
     missing_route,
-    nothing_listens,
+    nothing_inside,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import PAUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
@@ -162,8 +162,7 @@ def _no_listener(case: Case) -> Iterator[Candidate]:
         refused.append(own)
     if not refused or (own is not None and own.observed == ANSWERED):
         return
-    where = f"nothing listens on {case.packet.protocol.upper()} port {inner_port(case)} of container {asked.name}"
-    found = nothing_listens(case, where)
+    found = nothing_inside(case, asked)
     probe = refused[0]
     text = f"The kernel refuses a connection from {probe.origin} to {probe.address} port {probe.port} (ECONNREFUSED)"
     on_loopback = [item for item in case.inner_probes if is_loopback_text(item.address) and item.observed == ANSWERED]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import FROZEN, ContainerNamespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
@@ -50,7 +50,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import (
     PAUSED,
     continuing,
-    halted_in_words,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
@@ -126,7 +125,9 @@ def _halted(case: Case, step: PathStep) -> Candidate | None:
         return None
     inside = (item for space in case.snapshot.container_namespaces for item in space.listeners)
     listeners = [item for item in (*case.snapshot.listeners, *inside) if item.halt is not None]
-    halted = [item for item in listeners if halted_in_words(item) in step.note][:1]
+    pid = step.subject.process if step.subject is not None else None
+    # What halts a process halts it at all its sockets.
+    halted = [item for item in listeners if item.pid == pid][:1]
     is_frozen = any(item.halt is not None and item.halt.state == FROZEN for item in halted)
     return Candidate(
         "process_paused" if is_frozen else "process_stopped",
@@ -458,7 +459,7 @@ def _unknown_neighbour(case: Case, step: PathStep) -> Candidate:
 def _wrong_gateway(case: Case, step: PathStep) -> Candidate | None:
     """A route inside the container that asks, by an address that its gateway does not have."""
     space = case.space(case.asking)
-    gateway = step.note.rpartition(" ")[2]
+    gateway = step.subject.neighbour if step.subject is not None else ""
     if case.asking is None or space is None or step.leg != REQUEST or gateway == case.packet.destination:
         return None
     if not any(gateway in route.gateways for route in space.routes) or gateway in case.host_addresses:
@@ -511,7 +512,7 @@ def _socket(case: Case, step: PathStep) -> Candidate | None:
     if step.place != "socket":
         return None
     if step.action == "refuse":
-        return nothing_listens(case, step.note)
+        return _refused(case, step)
     if step.action == "drop":
         return Candidate(
             "echo_ignored",
@@ -535,10 +536,10 @@ _RESTART_DOCKERD = Remediation(
 )
 
 
-def nothing_listens(case: Case, what: str) -> Candidate:
+def _refused(case: Case, step: PathStep) -> Candidate:
     """A port without a socket: of the host, or of a container."""
-    container, port = case.asked, case.packet.port
-    on_host = what.endswith(f"of {case.view.host.label}")
+    on_host = step.subject is not None and not step.subject.container
+    port = case.packet.port
     if on_host and case.publisher is not None:
         if case.is_flushed and not case.related("proxy.missing"):
             return Candidate(
@@ -561,10 +562,10 @@ def nothing_listens(case: Case, what: str) -> Candidate:
     elsewhere = _published_elsewhere(case) if on_host else None
     if elsewhere is not None:
         return elsewhere
-    if on_host or container is None:
+    if on_host or case.asked is None:
         return Candidate(
             "nothing_listens",
-            f"{upper(what)}: the connection is refused",
+            f"{upper(step.note)}: the connection is refused",
             BEHIND_RULES,
             checks=("publish.no-listener",),
             remediation=Remediation(
@@ -572,7 +573,7 @@ def nothing_listens(case: Case, what: str) -> Candidate:
             ),
             layer="target",
         )
-    return _nothing_inside(case, container.name)
+    return nothing_inside(case, case.asked)
 
 
 def _published_elsewhere(case: Case) -> Candidate | None:
@@ -598,9 +599,10 @@ def _published_elsewhere(case: Case) -> Candidate | None:
     return None
 
 
-def _nothing_inside(case: Case, name: str) -> Candidate:
-    port = inner_port(case)
-    space = case.space(case.container(name))
+def nothing_inside(case: Case, container: Container) -> Candidate:
+    """A port of a container that is asked, on which nothing listens that the asking end could reach."""
+    port, name = inner_port(case), container.name
+    space = case.space(container)
     sockets = [item for item in space.listeners if item.port == port] if space is not None else []
     of_loopback = [item for item in sockets if item.protocol == case.packet.protocol and is_loopback_text(item.address)]
     if of_loopback:

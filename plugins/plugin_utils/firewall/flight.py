@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Subject
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import SYN, TCP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import CT_NEW, Chain, Rule
 
@@ -227,6 +228,7 @@ class Step(NamedTuple):
     dport: int | None
     note: str = ""
     mechanism: str = ""
+    subject: Subject | None = None
 
 
 class Passage(NamedTuple):

@@ -55,8 +55,7 @@ class HopWriter:
 
     def __init__(self, snapshot: HostSnapshot) -> None:
         """Look up which port of which bridge each container is at."""
-        self._attachments = attachments(snapshot)
-        self._ports = _ports(snapshot, self._attachments)
+        self._ports = _ports(snapshot, attachments(snapshot))
 
     def hops_of(self, packet: Packet, path: Path) -> list[dict[str, str]]:
         """Return ``leg`` and ``hops`` of each leg of a path, in their order; names are made safe for terminals."""
@@ -83,12 +82,8 @@ class HopWriter:
         """The container, the host or the outside that answers, or that a refused packet has come to; empty for none."""
         if path.responder is not None:
             return path.responder.name if path.responder.kind == CONTAINER else path.responder.kind
-        refused = [step for step in path.steps if step.action == "refuse"]
-        if not refused:
-            return ""
-        address = refused[-1].destination.rpartition(":")[0].strip("[]")
-        owners = [item.container.name for item in self._attachments if address in _addresses(item)]
-        return owners[0] if owners else HOST
+        refusing = [step.subject for step in path.steps if step.action == "refuse" and step.subject is not None]
+        return (refusing[-1].container or HOST) if refusing else ""
 
 
 def _stop(path: Path, last: PathStep) -> str:
@@ -101,10 +96,6 @@ def _stop(path: Path, last: PathStep) -> str:
     if path.verdict == NO_ANSWER and last.place == "wire":
         return "X no answer"
     return "? unknown" if path.verdict == UNKNOWN else f"X {last.action.replace('_', ' ')} ({last.place})"
-
-
-def _addresses(attachment: Attachment) -> tuple[str | None, str | None]:
-    return attachment.endpoint.address, attachment.endpoint.address6
 
 
 def _hops(steps: Sequence[PathStep], start: str, end: str, ports: _Ports) -> list[str]:

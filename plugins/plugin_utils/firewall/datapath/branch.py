@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNKNOWN,
     UNREACHABLE,
     Responder,
+    Subject,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
@@ -79,10 +80,19 @@ class Branch(NamedTuple):
     learnt: tuple[tuple[str, int], ...] = ()
     """Who (the label of a stack) was just told by a question from which address where its sender is."""
 
-    def note(self, leg: str, place: str, action: str, note: str = "", mechanism: str = "") -> Branch:
-        """The same with one more step; mechanism as of PathStep."""
+    def note(
+        self,
+        leg: str,
+        place: str,
+        action: str,
+        note: str = "",
+        mechanism: str = "",
+        subject: Subject | None = None,
+    ) -> Branch:
+        """The same with one more step; mechanism and subject as of PathStep."""
         flight = self.flight
-        step = Step(place, None, None, action, flight.saddr, flight.sport, flight.daddr, flight.dport, note, mechanism)
+        ends = (flight.saddr, flight.sport, flight.daddr, flight.dport)
+        step = Step(place, None, None, action, *ends, note, mechanism, subject)
         group = StepGroup(leg, flight.family, flight.iif, flight.oif, (step,))
         return Branch(flight, (*self.trace, group), self.undetermined, self.tracked, self.learnt)
 

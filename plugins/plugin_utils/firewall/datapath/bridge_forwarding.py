@@ -108,7 +108,7 @@ class BridgePath:
             return [controlled or self._leg.undetermined(branch, doubt)]
         if not bridge.link.up or not port.link.up:
             reason = f"{bridge.name if port.link.up else port.link.name} is down"
-            return [neighbour_unreachable(self._leg, branch, NOT_FOUND, reason)]
+            return [neighbour_unreachable(self._leg, branch, towards, NOT_FOUND, reason)]
         sender = BridgeNode(port.stack, port.device, port)
         target, node = None, self._host_on(bridge)
         if not self._view.host.has_address(family, towards):

@@ -37,6 +37,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     UNKNOWN,
     UNREACHABLE,
     Responder,
+    Subject,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
@@ -140,7 +141,8 @@ class Exchange:
         what = halted_in_words(listener)
         if is_shared(listener, sockets.beside(listener)):
             return self._conversation.unknown(result.branch, f"whether another process answers: {what}")
-        return self._conversation.unread(result, f"{what}, so nothing answers on port {listener.port}", HALTED)
+        reason = f"{what}, so nothing answers on port {listener.port}"
+        return self._conversation.unread(result, reason, HALTED, Subject(process=listener.pid))
 
     def _host_socket(self, result: LegResult, listener: Listener) -> list[Ending]:
         proxy = self._view.socket_owners.proxy_behind(listener)
@@ -194,7 +196,8 @@ class Exchange:
         if self._protocol == "tcp" and flight.family == 6 and flight.saddr == _LOOPBACK6 != flight.daddr:
             # The kernel looks for a way to ::1 by the device that has the address (rt6_need_strict()).
             return [self._conversation.unknown(result.branch, "whether a reset from another address finds ::1")]
-        branch = result.branch.note(self._conversation.there.name, "socket", "refuse", reason)
+        subject = Subject(container=result.stack.container or "")
+        branch = result.branch.note(self._conversation.there.name, "socket", "refuse", reason, subject=subject)
         reply = self._conversation.reply_path.refusal_of(result)
         endings = []
         for outcome in self._conversation.reply_path.send(result, branch, reply):
@@ -263,17 +266,17 @@ class Conversation:
             for outcome in self.round_trip(result, delivered, reply)
         ]
 
-    def silent(self, result: LegResult, reason: str, mechanism: str = "") -> Ending:
-        """It arrived, and no one answers; mechanism as of PathStep."""
-        after = result.branch.note(self.there.name, "socket", "hold", reason, mechanism)
+    def silent(self, result: LegResult, reason: str, mechanism: str = "", subject: Subject | None = None) -> Ending:
+        """It arrived, and no one answers; mechanism and subject as of PathStep."""
+        after = result.branch.note(self.there.name, "socket", "hold", reason, mechanism, subject)
         return Ending(NO_ANSWER, TIMED_OUT, reason, after)
 
-    def unread(self, result: LegResult, reason: str, mechanism: str = "") -> Ending:
+    def unread(self, result: LegResult, reason: str, mechanism: str = "", subject: Subject | None = None) -> Ending:
         """It arrived where the kernel makes connections, and no program reads what comes.
 
         The kernel acknowledges that all the same, and where this goes to can make a difference to what is seen.
         """
-        end = self.silent(result, reason, mechanism)
+        end = self.silent(result, reason, mechanism, subject)
         if self.protocol != "tcp":
             return end
         for outcome in self.opened(result, result.branch, self.reply_path.answer_to(result)):

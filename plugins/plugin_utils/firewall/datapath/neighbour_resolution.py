@@ -23,6 +23,7 @@ from typing import NamedTuple
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
+    Subject,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
@@ -260,12 +261,15 @@ def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, requester: Bri
     if doubt:
         return leg.undetermined(branch, doubt)
     text = address_text(branch.flight.family, towards)
-    return neighbour_unreachable(leg, branch, NOT_FOUND, f"no neighbour on {bridge.name} answers for {text}")
+    return neighbour_unreachable(leg, branch, towards, NOT_FOUND, f"no neighbour on {bridge.name} answers for {text}")
 
 
-def neighbour_unreachable(leg: LegContext, branch: Branch, action: str, reason: str, mechanism: str = "") -> LegResult:
+def neighbour_unreachable(
+    leg: LegContext, branch: Branch, neighbour: int, action: str, reason: str, mechanism: str = ""
+) -> LegResult:
     """Who sends it on does not learn the hardware address of its neighbour; mechanism as of PathStep."""
-    return LegResult(NEIGHBOUR_UNREACHABLE, branch.note(leg.name, "bridge", action, reason, mechanism), reason)
+    subject = Subject(neighbour=address_text(branch.flight.family, neighbour))
+    return LegResult(NEIGHBOUR_UNREACHABLE, branch.note(leg.name, "bridge", action, reason, mechanism, subject), reason)
 
 
 class Resolution(NamedTuple):
@@ -378,10 +382,11 @@ def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighb
     text = address_text(branch.flight.family, neighbour)
     reason = f"{who} does not learn the hardware address of {text}: {stop.text}"
     if stop.is_certain:
-        return Resolution(None, (neighbour_unreachable(leg, branch, stop.action, reason, stop.mechanism),))
+        return Resolution(None, (neighbour_unreachable(leg, branch, neighbour, stop.action, reason, stop.mechanism),))
     doubt = Doubt.about(stop.mechanism, f"whether {who} knows the hardware address of {text}: {stop.text}")
     perhaps = branch.perhaps(doubt)
-    return Resolution(perhaps, (neighbour_unreachable(leg, perhaps, stop.action, reason, stop.mechanism),))
+    lost = neighbour_unreachable(leg, perhaps, neighbour, stop.action, reason, stop.mechanism)
+    return Resolution(perhaps, (lost,))
 
 
 def _barring(obstacle: Obstacle) -> str:

@@ -154,6 +154,7 @@ def _path_step(group: StepGroup, step: Step, nameless: set[int | None]) -> PathS
         step.note,
         rule.fields if rule else (),
         step.mechanism,
+        step.subject,
     )
 
 

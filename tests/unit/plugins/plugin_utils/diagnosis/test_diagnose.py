@@ -24,7 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     TrackedFlow,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import TraceEvent
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Origin, Packet
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Origin, Packet, Subject
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     FAILED,
     INTERFACE,
@@ -440,6 +440,37 @@ def test_that_the_kernel_accepts_proves_nothing_of_a_process_that_does_not_run(
     assert diagnose(case).verdict == "fault"
     served = probed(case_of(host(), PEER), "answered", ProbeLayer("service", "db", PASSED))
     assert served.was_answered
+
+
+def test_a_program_whose_name_speaks_of_another_process_is_found_all_the_same() -> None:
+    snapshot = halted_server(Halt("stopped"))
+    words = "process 7 (a) is frozen in its control group"
+    named = [
+        replace(space, listeners=[replace(item, owner=words) for item in space.listeners])
+        for space in snapshot.container_namespaces
+    ]
+    other = Listener("tcp", "192.0.2.10", 7, owner="a", pid=7, halt=Halt("frozen", "/x/cgroup.freeze"))
+    listeners = [other, *snapshot.listeners]
+    (cause, *dummy) = diagnose(case_of(replace(snapshot, container_namespaces=named, listeners=listeners), PEER)).causes
+    assert cause.cause == "process_stopped"
+    assert cause.remediation is not None
+    assert cause.remediation.text == "Find out what stopped it, then continue it: kill -CONT 12"
+
+
+@pytest.mark.parametrize(
+    ("host", "question", "subject"),
+    [
+        (lambda: docker_host().snapshot(), Question("web", "db", port=81), Subject(container="db")),
+        (lambda: docker_host().snapshot(), Question("host", "127.0.0.1", port=81), Subject()),
+        (with_wrong_gateway, OUT, Subject(neighbour="172.18.0.99")),
+    ],
+)
+def test_the_step_that_decides_says_what_it_is_about(
+    host: Callable[[], HostSnapshot], question: Question, subject: Subject
+) -> None:
+    step = case_of(host(), question).decision
+    assert step is not None
+    assert step.subject == subject
 
 
 def test_ports_that_are_open_are_those_that_can_be_asked_from_elsewhere() -> None:

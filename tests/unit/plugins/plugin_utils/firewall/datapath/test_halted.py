@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Origin,
     Packet,
     Path,
+    Subject,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
@@ -81,7 +82,8 @@ def test_a_server_that_does_not_run_answers_nobody(halt: Halt, protocol: str) ->
         assert (path.verdict, path.observed) == ("no answer", "timed out"), (place, path.reason)
         assert "process 12 (nginx) is " in path.reason
         assert path.decided_at is not None
-        assert path.steps[path.decided_at].mechanism == "halted"
+        step = path.steps[path.decided_at]
+        assert (step.mechanism, step.subject) == ("halted", Subject(process=12))
     assert ask(with_server(None), ITSELF, LOOPBACK, protocol).observed == "answered"
 
 
