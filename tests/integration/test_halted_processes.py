@@ -29,14 +29,17 @@ SCENARIO = Scenario(
 )
 LOOPBACK = ("127.0.0.1", PORT)
 """Where docker-proxy alone answers."""
+ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 (what a port is published on by default)
 
 
 def inner(host: Host) -> tuple[str, int]:
     return (host.container("web").address("front"), 80)
 
 
-def proxies(host: Host) -> list[int]:
-    return [int(word) for word in host.run(["pgrep", "-f", f"docker-proxy.*-host-port {PORT} "]).out.split()]
+def proxies(host: Host, address: str = ".*") -> list[int]:
+    """Those at an address, of all by default."""
+    words = f"docker-proxy.* -host-ip {address} -host-port {PORT} "
+    return [int(word) for word in host.run(["pgrep", "-f", words]).out.split()]
 
 
 def servers(host: Host) -> list[int]:
@@ -170,6 +173,27 @@ def test_what_a_halted_process_serves_is_predicted_and_found(fresh_host: Host, w
     finally:
         halting.resume(host)
     assert_healthy()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("named", [0, 1])
+def test_only_the_binding_whose_docker_proxy_is_stopped_is_named(fresh_host: Host, named: int) -> None:
+    host = fresh_host
+    install_readers(host)
+    host.deploy(SCENARIO)
+    other = 1 - named
+    (pid,) = proxies(host, ADDRESSES[named])
+    send(host, "STOP", [pid])
+    try:
+        tried = [Attempt(host.path, "tcp", own, PORT) for own in ("127.0.0.1", "::1")]
+        seen_at = [item.seen for item in observe(tried, seconds=3)]
+        (finding,) = found(read_host(host))
+    finally:
+        send(host, "CONT", [pid])
+    assert (seen_at[named], seen_at[other]) == ("timed out", "answered")
+    bindings = [f"{ADDRESSES[0]}:{PORT}", f"[{ADDRESSES[1]}]:{PORT}"]
+    assert (bindings[named] in finding.summary, bindings[other] in finding.summary) == (True, False), finding.summary
+    assert finding.summary.endswith(f"process {pid} (docker-proxy) is stopped (SIGSTOP)")
 
 
 @pytest.mark.long

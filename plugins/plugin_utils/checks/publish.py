@@ -71,7 +71,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     is_shared,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import DOCKER_PROXY
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_of, is_loopback_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Sockets
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
+    address_of,
+    is_loopback_text,
+    parse_address,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import exposure_if_reached
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.places import TargetPort
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import FROM_OUTSIDE
@@ -337,10 +342,11 @@ def _judge_no_listener(context: AuditContext) -> list[Verdict]:
         ports = waiting.setdefault(space.inode, {})
         for listener in space.listeners:
             ports.setdefault((listener.protocol, listener.port), []).append(listener)
+    sockets = Sockets(snapshot.listeners)
     found = []
     for container, ports_of_it in published:
         inside = waiting.get(container.netns) if container.netns is not None else None
-        found += _judge_listener(snapshot, container, ports_of_it, inside)
+        found += _judge_listener(snapshot, sockets, container, ports_of_it, inside)
     return found or [
         passed(resources.host(snapshot), "A process that runs listens behind every published port", _counted(snapshot))
     ]
@@ -348,6 +354,7 @@ def _judge_no_listener(context: AuditContext) -> list[Verdict]:
 
 def _judge_listener(
     snapshot: HostSnapshot,
+    sockets: Sockets,
     container: Container,
     ports: list[PublishedPort],
     inside: dict[tuple[str, int], list[Listener]] | None,
@@ -368,11 +375,12 @@ def _judge_listener(
     reached = [item for item in listeners if not address_of(item.address).is_loopback]
     if not reached:
         return [_unanswered(container, ports, listeners, evidence)]
-    return _judge_halted(snapshot, container, ports, reached, evidence)
+    return _judge_halted(snapshot, sockets, container, ports, reached, evidence)
 
 
 def _judge_halted(
     snapshot: HostSnapshot,
+    sockets: Sockets,
     container: Container,
     ports: list[PublishedPort],
     inside: list[Listener],
@@ -380,17 +388,19 @@ def _judge_halted(
 ) -> list[Verdict]:
     """A verdict where a process that connections come to does not run: in the container, or docker-proxy."""
     container_port = resources.port(container, ports[0].container_port, ports[0].protocol)
-    what = f"{container.name} publishes {ports[0].container_port}/{ports[0].protocol} on {_places_of(ports)}"
+    what = f"{container.name} publishes {ports[0].container_port}/{ports[0].protocol} on"
     halted = [item for item in inside if item.halt is not None]
     sure = [item for item in halted if not is_shared(item, inside)]
-    proxies = _halted_proxies(snapshot, ports)
+    silent = _halted_proxies(snapshot, sockets, ports)
+    proxies = list(silent.values())
     if sure:
-        summary, impact = f"{what}, but nothing answers", _SILENT
+        summary, impact = f"{what} {_places_of(ports)}, but nothing answers", _SILENT
     elif halted:
         reason = f"{halted_in_words(halted[0])}; it is not known whether another process answers instead"
         return [unknown(container_port, reason, evidence)]
     elif proxies:
-        summary, impact = f"{what}, but docker-proxy forwards nothing", _SILENT_PROXY
+        summary = f"{what} {_places_of(list(silent))}, but docker-proxy forwards nothing"
+        impact, evidence["bindings"] = _impact_of_proxies(list(silent)), [str(port) for port in silent]
     else:
         return []
     words = " and ".join(dict.fromkeys(map(halted_in_words, sure + proxies)))
@@ -398,24 +408,38 @@ def _judge_halted(
     return [failed(container_port, f"{summary}: {words}", evidence, impact, remediation, HIGH)]
 
 
-def _halted_proxies(snapshot: HostSnapshot, ports: list[PublishedPort]) -> list[Listener]:
-    """The sockets of docker-proxy at these bindings whose process does not run."""
-    bindings = {(port.protocol, port.host_port) for port in ports}
+def _halted_proxies(
+    snapshot: HostSnapshot, sockets: Sockets, ports: list[PublishedPort]
+) -> dict[PublishedPort, Listener]:
+    """Those of the bindings whose docker-proxy does not run, with its socket."""
     pids = {item.pid for item in snapshot.proxies}
-    return [
-        item
-        for item in snapshot.listeners
-        if item.halt is not None
-        and (item.protocol, item.port) in bindings
-        and (item.pid in pids or item.owner == DOCKER_PROXY)
-    ]
+    found = {}
+    for port in ports:
+        listener = (
+            sockets.find(port.protocol, *parse_address(port.address), port.host_port, "") if port.address else None
+        )
+        if listener is None or listener.halt is None:
+            continue
+        if listener.pid in pids or listener.owner == DOCKER_PROXY:
+            found[port] = listener
+    return found
 
 
 _SILENT = "The kernel takes connections for the process, and nothing reads them: clients wait until they give up."
-_SILENT_PROXY = (
-    "Clients that no rule of the kernel forwards wait until they give up: the host itself at 127.0.0.1 and ::1, "
-    "containers of the same network, IPv6 clients of a container without IPv6."
-)
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (what is published on all addresses)
+
+
+def _impact_of_proxies(ports: list[PublishedPort]) -> str:
+    """Who waits where docker-proxy does not run at these bindings."""
+    at = dict.fromkeys(_LOOPBACKS.get(port.address, port.address) for port in ports)
+    own = [text for text in at if is_loopback_text(text)]
+    wider = [port for port in ports if not is_loopback_text(port.address)]
+    who = [f"the host itself at {' and '.join(own)}"] if own else []
+    if wider:
+        who.append("containers of the same network")
+    if any(":" in port.address for port in wider):
+        who.append("IPv6 clients of a container without IPv6")
+    return f"Clients that no rule of the kernel forwards wait until they give up: {', '.join(who)}."
 
 
 def _unanswered(

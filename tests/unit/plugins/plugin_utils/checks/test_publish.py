@@ -162,11 +162,53 @@ def test_a_docker_proxy_that_is_stopped_forwards_nothing() -> None:
     finding = only(proxied(STOPPED, running), "publish.no-listener")
     assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "web:80/tcp")
     assert "docker-proxy forwards nothing: process 60 (docker-proxy) is stopped (SIGSTOP)" in finding.summary
-    assert "127.0.0.1" in finding.impact
+    assert finding.impact.endswith("wait until they give up: containers of the same network.")
     both = only(proxied(STOPPED, SERVER), "publish.no-listener")
     assert "process 12 (nginx) is stopped (SIGSTOP) and process 60 (docker-proxy) is" in both.summary
     assert both.remediation is not None
     assert "kill -CONT 12 60" in both.remediation.text
+
+
+BINDINGS = ("0.0.0.0|8080|80/tcp", "::|8080|80/tcp", "127.0.0.2|8081|80/tcp")
+OF_SAME_NETWORK, OF_IPV6 = "containers of the same network", "IPv6 clients of a container without IPv6"
+
+
+def with_sockets(*sockets: tuple[str, int, Halt | None], only_ipv6: bool = True) -> HostSnapshot:
+    """The bindings, and the sockets of docker-proxy: address, port and halt of the processes from 61 on."""
+    host = SyntheticHost().container("web", publish=BINDINGS)
+    listeners = [
+        Listener("tcp", address, port, only_ipv6 and ":" in address, owner="docker-proxy", pid=61 + number, halt=halt)
+        for number, (address, port, halt) in enumerate(sockets)
+    ]
+    return replace(listening(host, replace(SERVER, halt=None)), listeners=listeners)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "places", "waiting"),
+    [
+        ({61}, "0.0.0.0:8080", f"the host itself at 127.0.0.1, {OF_SAME_NETWORK}"),
+        ({62}, "[::]:8080", f"the host itself at ::1, {OF_SAME_NETWORK}, {OF_IPV6}"),
+        ({63}, "127.0.0.2:8081", "the host itself at 127.0.0.2"),
+        (
+            {61, 62, 63},
+            "0.0.0.0:8080 and [::]:8080 and 127.0.0.2:8081",
+            f"the host itself at 127.0.0.1 and ::1 and 127.0.0.2, {OF_SAME_NETWORK}, {OF_IPV6}",
+        ),
+    ],
+)
+def test_only_bindings_whose_docker_proxy_is_stopped_are_named(stopped: set[int], places: str, waiting: str) -> None:
+    halts = [STOPPED if pid in stopped else None for pid in (61, 62, 63)]
+    snapshot = with_sockets((WILDCARD, 8080, halts[0]), ("::", 8080, halts[1]), ("127.0.0.2", 8081, halts[2]))
+    finding = only(snapshot, "publish.no-listener")
+    assert finding.summary.startswith(f"web publishes 80/tcp on {places}, but docker-proxy forwards nothing: process ")
+    assert [pid for pid in (61, 62, 63) if f"process {pid} " in finding.summary] == sorted(stopped)
+    assert finding.impact.endswith(f"wait until they give up: {waiting}.")
+    assert len(finding.evidence["bindings"]) == len(stopped)
+
+
+def test_one_docker_proxy_for_both_families_is_that_of_each_binding() -> None:
+    finding = only(with_sockets(("::", 8080, STOPPED), only_ipv6=False), "publish.no-listener")
+    assert finding.summary.startswith("web publishes 80/tcp on 0.0.0.0:8080 and [::]:8080, but docker-proxy")
 
 
 def test_another_program_at_the_port_of_the_host_is_no_docker_proxy() -> None:
