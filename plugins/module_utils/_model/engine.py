@@ -45,9 +45,9 @@ class Engine:
     userland_proxy: Optional[bool] = None
     """The proxy setting as the daemon reports it; only engines from 29.5 do."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """What GET /info shows to be in force, by keys of daemon.json, secrets masked; only what compares with them."""
+    """Effective ones (GET /info), by keys of daemon.json, secrets masked; only what compares with them."""
     address_pools: list[ConfiguredPool] = field(default_factory=list)
-    """The pools for new networks that are in force (GET /info), empty where nobody configured any."""
+    """The effective pools for new networks (GET /info); empty where none is configured."""
 
     @property
     def release(self) -> tuple[int, int]:
@@ -87,7 +87,7 @@ class ServiceUnit:
     """``systemd``, ``sysvinit`` or ``none``."""
     name: str = ""
     active: str = ""
-    """systemd's ActiveState; empty where nobody could be asked."""
+    """systemd's ActiveState; empty if unread."""
     argv: list[str] = field(default_factory=list)
     """The command line that the next start will use, variables expanded where that can be known."""
     fragment: str = ""
@@ -242,12 +242,12 @@ class Container:
     network_mode: str = ""
     """As declared: ``default``, ``bridge``, ``host``, ``none``, ``container:ID`` or the name of a network."""
     netns: Optional[int] = None
-    """Inode number of its network namespace (/proc/PID/ns/net); None when it was not readable."""
+    """Inode number of its network namespace (/proc/PID/ns/net); None if unread."""
     nsid: Optional[int] = None
-    """Id of that namespace as seen from the host's (RTM_GETNSID); None when there is none, as for host mode."""
+    """Its id as seen from the host's (RTM_GETNSID); None where there is none, as for host mode."""
     endpoints: list[Endpoint] = field(default_factory=list)
     published: list[PublishedPort] = field(default_factory=list)
-    """Bindings in force (NetworkSettings.Ports)."""
+    """Bindings (NetworkSettings.Ports)."""
     routed: list[RoutedPort] = field(default_factory=list)
     """Those of them that take no port of the host."""
     labels: dict[str, str] = field(default_factory=dict)
@@ -255,12 +255,17 @@ class Container:
     cap_add: list[str] = field(default_factory=list)
     cap_drop: list[str] = field(default_factory=list)
     bounding: Optional[int] = None
-    """Capability bounding set of its first process (CapBnd of /proc/PID/status, capabilities(7)); None if unread."""
+    """Capabilities that its first process can have (CapBnd of /proc/PID/status); None if unread."""
 
     @property
     def running(self) -> bool:
-        """Whether it has a process (a paused container has one, too)."""
+        """Whether it has a process, as a paused one has."""
         return self.pid is not None
+
+    @property
+    def paused(self) -> bool:
+        """Whether the engine froze its processes."""
+        return self.status == "paused"
 
 
 def require_sense(item: Union[Network, Container]) -> None:

@@ -8,6 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
+# States of a container's processes.
+RUNNING = "running"
+PAUSED = "paused"
+STOPPED = "stopped"
+EXITED = "exited"
+
+# Outcomes of a layer.
 PASSED = "passed"
 FAILED = "failed"
 SKIPPED = "skipped"

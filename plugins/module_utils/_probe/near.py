@@ -17,11 +17,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     PASSED,
     PROCESS,
     ROUTE,
+    RUNNING,
     SKIPPED,
     ProbeLayer,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.namespace import RouteAnswer, carries
-from ansible_collections.dockernet.baseline.plugins.module_utils._probe.process import RUNNING
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.scene import Scene
 
 _ERRORS_OF_ROUTES = {

@@ -15,14 +15,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import Allowance, in_namespace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import ProcessState
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
+    EXITED,
+    PAUSED,
+    RUNNING,
+    STOPPED,
+    ProcessState,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import shortened
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.resolver import DOCKERS_OWN
-
-RUNNING = "running"
-PAUSED = "paused"
-STOPPED = "stopped"
-EXITED = "exited"
 
 _MOST_BYTES = 1 << 22
 _MOST_SOCKETS = 500
@@ -47,7 +48,7 @@ def process_state(container: Container) -> ProcessState:
 
 
 def _state(container: Container, pid: int, sockets: Sequence[InodeListener]) -> tuple[str, str]:
-    if container.status == PAUSED:
+    if container.paused:
         return PAUSED, "the engine paused it (docker unpause continues it)"
     frozen = procfs.freezer(pid)
     if frozen:

@@ -40,6 +40,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PODMAN, Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import BEYOND_ADDRESSES, UNREACHABLE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
+    EXITED,
     FAILED,
     LAYERS,
     PROCESS,
@@ -59,7 +60,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._probe.namespac
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.near import process_layer
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.prober import Prober
-from ansible_collections.dockernet.baseline.plugins.module_utils._probe.process import EXITED, process_state
+from ansible_collections.dockernet.baseline.plugins.module_utils._probe.process import process_state
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.question import Question
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe.resolver import (
     DOCKERS_OWN,

@@ -65,7 +65,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     unknown,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import (
-    PAUSED,
     continuing,
     halted_in_words,
     is_shared,
@@ -367,7 +366,7 @@ def _judge_listener(
     }
     if protocol not in _PROTOCOLS:
         return [unknown(resource, f"{protocol} sockets are not read", evidence)]
-    if container.status == PAUSED:
+    if container.paused:
         return [unknown(resource, f"{container.name} is paused, so nothing in it answers for now", evidence)]
     if inside is None:
         return [unknown(resource, f"the network namespace of {container.name} was not read", evidence)]

@@ -21,7 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
     Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import Probe, ProcessState
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import EXITED, Probe, ProcessState
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
@@ -230,7 +230,7 @@ def _telling(probes: tuple[Probe, ...], packet: Packet) -> tuple[Probe, ...]:
 def _case_of_sleeper(snapshot: HostSnapshot, name: str, packet: Packet) -> Case:
     """A container that does not run has no address: there is nothing to follow."""
     path = Path(UNREACHABLE, UNREACHABLE, f"container {name} does not run")
-    return Case(snapshot, packet, path, process=ProcessState("exited"), wanted=name)
+    return Case(snapshot, packet, path, process=ProcessState(EXITED), wanted=name)
 
 
 def _seen_in(answers: Answers) -> _Seen:

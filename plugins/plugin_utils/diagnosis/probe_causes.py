@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import (
     ADDRESS,
+    EXITED,
     FAILED,
     INTERFACE,
     NAME,
@@ -33,8 +34,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     NEXT_HOP,
     PASSED,
     PATH_MTU,
+    PAUSED,
     ROUTE,
     SERVICE,
+    STOPPED,
     Probe,
     ProbeLayer,
 )
@@ -68,7 +71,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_
     missing_route,
     nothing_inside,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import PAUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     is_loopback_text,
     parse_address,
@@ -101,19 +103,18 @@ def _processes(case: Case) -> Iterator[Candidate]:
         return
     name = asked.name
     if state.state == PAUSED:
-        by_engine = asked.status == PAUSED
         yield Candidate(
             "process_paused",
-            f"Container {name} is {PAUSED if by_engine else 'frozen'}: the kernel takes connections for it, and no "
-            "program answers",
+            f"Container {name} is {'paused' if asked.paused else 'frozen'}: the kernel takes connections for it, and "
+            "no program answers",
             BEHIND_RULES,
             (Evidence(PROBE, state.reason or f"The processes of container {name} are frozen"),),
-            remediation=Remediation(f"Resume it: docker unpause {name}" if by_engine else _THAW),
+            remediation=Remediation(f"Resume it: docker unpause {name}" if asked.paused else _THAW),
             layer="process",
             named=True,
             works_in_part=True,
         )
-    elif state.state == "stopped":
+    elif state.state == STOPPED:
         yield Candidate(
             "process_stopped",
             f"The processes of container {name} are stopped by a signal (SIGSTOP): the kernel takes connections for "
@@ -125,7 +126,7 @@ def _processes(case: Case) -> Iterator[Candidate]:
             named=True,
             works_in_part=True,
         )
-    elif state.state == "exited":
+    elif state.state == EXITED:
         yield Candidate(
             "container_not_running",
             f"Container {name} does not run, so nothing answers",

@@ -48,7 +48,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misro
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.rule_causes import rule_stop, translation
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import Bridge
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import (
-    PAUSED,
     continuing,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
@@ -109,7 +108,7 @@ def _as_predicted(case: Case, candidate: Candidate, step: PathStep) -> Candidate
 
 def _paused(case: Case, step: PathStep) -> Candidate | None:
     asked = case.asked
-    if asked is None or asked.status != PAUSED or step.place != "socket":
+    if asked is None or not asked.paused or step.place != "socket":
         return None
     return Candidate(
         "process_paused",

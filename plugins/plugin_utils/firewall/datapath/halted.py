@@ -15,9 +15,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import FROZEN, TRACED, Listener
 
-PAUSED = "paused"
-"""The status of a container whose processes the engine has frozen."""
-
 _STATES = {FROZEN: "is frozen in its control group", TRACED: "is stopped by a debugger"}
 _BY_SIGNAL = "is stopped (SIGSTOP)"
 
@@ -56,7 +53,7 @@ def continuing(listeners: Iterable[Listener], containers: Iterable[Container]) -
 
 
 def _thawing(freezer: str, containers: Iterable[Container]) -> str:
-    paused = next((item.name for item in containers if item.status == PAUSED and item.id in freezer), "")
+    paused = next((item.name for item in containers if item.paused and item.id in freezer), "")
     if paused:
         return f"Resume the container: docker unpause {paused}"
     value = "0" if freezer.endswith("cgroup.freeze") else "THAWED"

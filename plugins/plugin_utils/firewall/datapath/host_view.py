@@ -41,7 +41,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     FrameRules,
     Neighbours,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import PAUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import IpsecPolicies
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
     NamespaceSettings,
@@ -361,7 +360,7 @@ class SocketOwners:
         self._awake: dict[int, bool] = {}
         for item in containers:
             if item.running and item.netns is not None:
-                self._awake[item.netns] = self._awake.get(item.netns, False) or item.status != PAUSED
+                self._awake[item.netns] = self._awake.get(item.netns, False) or not item.paused
 
     def proxy_behind(self, listener: Listener) -> ProxyProcess | None:
         """The docker-proxy that serves a socket of the host; None when no such process does."""

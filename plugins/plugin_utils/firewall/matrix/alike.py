@@ -24,7 +24,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
     Route,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.halted import PAUSED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.ipsec import (
     policy_ports,
     policy_prefixes,
@@ -196,7 +195,7 @@ class PlaceForms:
             tuple(place for text in namespace.texts for place in self._by_destination.get(text, ())),
             tuple(text for text in namespace.addresses if (ADDRESS, int(address_of(text))) not in namespace.names),
             len(set(namespace.nets)),
-            all(item.status == PAUSED for item in namespace.containers),
+            all(item.paused for item in namespace.containers),
             self._control(namespace, space),
         )
 
