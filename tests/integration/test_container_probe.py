@@ -154,6 +154,22 @@ while True:
     answering.sendto(data, sender)
 """
 
+DEBUGGER = """
+import ctypes, time
+libc = ctypes.CDLL(None)
+# PTRACE_SEIZE and PTRACE_INTERRUPT: who is stopped so continues when the debugger ends.
+libc.ptrace(0x4206, {pid}, 0, 0)
+libc.ptrace(0x4207, {pid}, 0, 0)
+while ") t " not in open("/proc/{pid}/stat").read():
+    time.sleep(0.1)
+{ready}
+time.sleep(600)
+"""
+
+
+def debug(host: Host) -> None:
+    program(host, DEBUGGER.format(pid=host.container("client").pid, ready=READY))
+
 
 def signal(host: Host, name: str) -> None:
     host.run(["kill", f"-{name}", str(host.container("client").pid)])
@@ -218,6 +234,9 @@ FAULTS: dict[str, Fault] = {
     ),
     "stopped by a signal": Fault(
         lambda host: signal(host, "STOP"), "process", "STOPPED", "answered", lambda host: signal(host, "CONT")
+    ),
+    "stopped by a debugger": Fault(
+        debug, "process", "TRACED", "answered", end_program, detail="is stopped (by a debugger"
     ),
     "frozen": Fault(
         lambda host: freeze(host, "client"),

@@ -12,6 +12,7 @@ from typing import Optional
 RUNNING = "running"
 PAUSED = "paused"
 STOPPED = "stopped"
+TRACED = "traced"
 EXITED = "exited"
 
 # Outcomes of a layer.
@@ -119,7 +120,8 @@ class ProcessState:
     """The processes of a container, as the engine and the kernel have them."""
 
     state: str
-    """``running``, ``paused`` (frozen by the engine or a cgroup), ``stopped`` (SIGSTOP), ``exited``."""
+    """``running``, ``paused`` (frozen by the engine or a cgroup), ``stopped`` (SIGSTOP), ``traced`` (stopped by a
+    debugger), ``exited``."""
     pid: int = 0
     container: str = ""
     """Its name."""
@@ -129,3 +131,5 @@ class ProcessState:
     """Sockets of its namespace that listen, as ``tcp 0.0.0.0:80``."""
     queue_full: list[str] = field(default_factory=list)
     """Those of them whose queue of connections is full: nothing accepts them."""
+    halted: Optional[int] = None
+    """Process that is stopped or traced, as the host counts: the first one, or another that holds such a socket."""

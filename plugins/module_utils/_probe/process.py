@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import (
@@ -20,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     PAUSED,
     RUNNING,
     STOPPED,
+    TRACED,
     ProcessState,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import shortened
@@ -27,8 +30,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._probe.resolver
 
 _MOST_BYTES = 1 << 22
 _MOST_SOCKETS = 500
-# proc_pid_stat(5): stopped on a signal.
-_STOPPED_STATE = "T"
+# What stops a process, and what continues it, by its state in proc_pid_stat(5).
+_STATES = {
+    "T": (STOPPED, "SIGSTOP; kill -CONT {0} continues it"),
+    "t": (TRACED, "by a debugger, TracerPid in /proc/{0}/status"),
+}
+# A tracer stops a process for moments, at each system call. Seconds.
+_MOMENT = 0.05
 
 
 def process_state(container: Container) -> ProcessState:
@@ -36,7 +44,7 @@ def process_state(container: Container) -> ProcessState:
     if container.pid is None:
         return ProcessState(EXITED, 0, container.name, f"it does not run ({container.status or 'no process'})")
     sockets = _sockets(container.pid)
-    state, reason = _state(container, container.pid, sockets)
+    state, reason, halted = _state(container, container.pid, sockets)
     return ProcessState(
         state,
         container.pid,
@@ -44,44 +52,51 @@ def process_state(container: Container) -> ProcessState:
         reason,
         listening=list(dict.fromkeys(shown(item.listener) for item in sockets)),
         queue_full=list(dict.fromkeys(shown(item.listener) for item in sockets if is_full(item))),
+        halted=halted,
     )
 
 
-def _state(container: Container, pid: int, sockets: Sequence[InodeListener]) -> tuple[str, str]:
+def _state(container: Container, pid: int, sockets: Sequence[InodeListener]) -> tuple[str, str, Optional[int]]:
     if container.paused:
-        return PAUSED, "the engine paused it (docker unpause continues it)"
+        return PAUSED, "the engine paused it (docker unpause continues it)", None
     frozen = procfs.freezer(pid)
     if frozen:
-        return PAUSED, f"its cgroup is frozen ({shortened(frozen)})"
-    if procfs.read_process(pid) is None:
-        return EXITED, f"its process {pid} has ended"
-    stopped = next((found for found in [pid, *_of_namespace(pid, sockets)] if _is_stopped(found)), None)
-    if stopped is not None:
-        return STOPPED, f"process {stopped} ({_name(stopped)}) is stopped (SIGSTOP; kill -CONT {stopped} continues it)"
-    return RUNNING, ""
+        return PAUSED, f"its cgroup is frozen ({shortened(frozen)})", None
+    first = procfs.read_process(pid)
+    if first is None:
+        return EXITED, f"its process {pid} has ended", None
+    stopped = _standing_still([first, *_of_namespace(pid, sockets)])
+    if stopped is None:
+        return RUNNING, "", None
+    state, how = _STATES[stopped.state]
+    name = shortened(stopped.name)
+    return state, f"process {stopped.pid} ({name}) is stopped ({how.format(stopped.pid)})", stopped.pid
 
 
-def _name(pid: int) -> str:
-    process = procfs.read_process(pid)
-    return shortened(process.name) if process else "ended"
+def _standing_still(processes: Sequence[procfs.Process]) -> Optional[procfs.Process]:
+    """The first of them that is stopped for more than a moment."""
+    stopped = [item for item in processes if item.is_stopped]
+    # How often each was continued is in there, too.
+    before = {item.pid: procfs.read_status(item.pid) for item in stopped if _STATES[item.state][0] == TRACED}
+    if before:
+        time.sleep(_MOMENT)
+    for item in stopped:
+        if item.pid not in before or procfs.read_status(item.pid) == before[item.pid] != b"":
+            return item
+    return None
 
 
-def _is_stopped(pid: int) -> bool:
-    process = procfs.read_process(pid)
-    return process is not None and process.state == _STOPPED_STATE
-
-
-def _of_namespace(pid: int, sockets: Sequence[InodeListener]) -> list[int]:
+def _of_namespace(pid: int, sockets: Sequence[InodeListener]) -> list[procfs.Process]:
     """Other processes of its PID namespace that are stopped and hold a socket that listens."""
     inodes = {item.inode for item in sockets}
     own = _pid_namespace(pid)
     if own is None or not inodes:
         return []
     return [
-        process.pid
+        process
         for process in procfs.processes()
         if process.pid != pid
-        and _is_stopped(process.pid)
+        and process.is_stopped
         and _pid_namespace(process.pid) == own
         and procfs.sockets(process.pid) & inodes
     ]

@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     ROUTE,
     SERVICE,
     STOPPED,
+    TRACED,
     Probe,
     ProbeLayer,
 )
@@ -97,6 +98,16 @@ def _saw(probe: Probe, layer: ProbeLayer) -> Evidence:
     return Evidence(PROBE, f"From {probe.origin}, layer {layer.layer}: {words}")
 
 
+_STOPPED_BY = {
+    STOPPED: ("a signal (SIGSTOP)", "Let it continue: kill -CONT {0}, or restart the container"),
+    TRACED: (
+        "a debugger",
+        "Detach the debugger, or end it (TracerPid in /proc/{0}/status is its process), or restart the container",
+    ),
+}
+"""What stops a process, and what to do."""
+
+
 def _processes(case: Case) -> Iterator[Candidate]:
     state, asked = case.process, case.asked
     if state is None or asked is None or state.container not in ("", asked.name):
@@ -114,14 +125,16 @@ def _processes(case: Case) -> Iterator[Candidate]:
             named=True,
             works_in_part=True,
         )
-    elif state.state == STOPPED:
+    elif state.state in (STOPPED, TRACED):
+        pid = state.halted or state.pid
+        how, advice = _STOPPED_BY[state.state]
         yield Candidate(
             "process_stopped",
-            f"The processes of container {name} are stopped by a signal (SIGSTOP): the kernel takes connections for "
-            "them, and no program answers",
+            f"Process {pid} of container {name} is stopped by {how}: the kernel takes connections for it, and no "
+            "program answers",
             BEHIND_RULES,
-            (Evidence(PROBE, state.reason or f"Process {state.pid} of container {name} is stopped (SIGSTOP)"),),
-            remediation=Remediation(f"Let it continue: kill -CONT {state.pid}, or restart the container"),
+            (Evidence(PROBE, state.reason or f"Process {pid} of container {name} is stopped by {how}"),),
+            remediation=Remediation(advice.format(pid)),
             layer="process",
             named=True,
             works_in_part=True,

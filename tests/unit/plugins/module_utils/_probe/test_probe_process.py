@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,8 +94,43 @@ def test_one_that_a_signal_stopped_or_whose_server_is(host: Host) -> None:
     assert state.state == "stopped"
     assert state.reason.startswith("process 10 (a b) c)) is stopped (SIGSTOP")
     host.files[10, "stat"], host.files[11, "stat"] = STAT % b"S", STAT % b"T"
-    assert process.process_state(WEB).reason.startswith("process 11 ")
+    state = process.process_state(WEB)
+    assert (state.state, state.pid, state.halted) == ("stopped", 10, 11)
+    assert state.reason.startswith("process 11 ")
     host.sockets = []
+    assert process.process_state(WEB).state == "running"
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch, host: Host) -> list[Callable[[], None]]:
+    """What happens while it is waited whether a traced process stands still; nothing by default."""
+    meanwhile: list[Callable[[], None]] = []
+    monkeypatch.setattr("time.sleep", lambda dummy: [each() for each in meanwhile])
+    host.files[10, "status"] = host.files[11, "status"] = b"State:\tt\nvoluntary_ctxt_switches:\t1\n"
+    return meanwhile
+
+
+@pytest.mark.usefixtures("pauses")
+def test_one_that_a_debugger_stopped_or_whose_server_is(host: Host) -> None:
+    host.files[10, "stat"] = STAT % b"t"
+    state = process.process_state(WEB)
+    assert (state.state, state.halted) == ("traced", 10)
+    assert state.reason == "process 10 (a b) c)) is stopped (by a debugger, TracerPid in /proc/10/status)"
+    host.files[10, "stat"], host.files[11, "stat"] = STAT % b"S", STAT % b"t"
+    state = process.process_state(WEB)
+    assert (state.state, state.pid, state.halted) == ("traced", 10, 11)
+
+
+@pytest.mark.parametrize("after", [b"State:\tt\nvoluntary_ctxt_switches:\t2\n", b"State:\tS\n", b""])
+def test_one_that_a_tracer_stops_for_moments_runs(host: Host, pauses: list[Callable[[], None]], after: bytes) -> None:
+    host.files[10, "stat"] = STAT % b"t"
+    pauses.append(lambda: host.files.update({(10, "status"): after}))
+    assert process.process_state(WEB).state == "running"
+
+
+@pytest.mark.usefixtures("pauses")
+def test_one_that_ended_is_not_stopped(host: Host) -> None:
+    host.files[10, "stat"], host.files[10, "status"] = STAT % b"t", b""
     assert process.process_state(WEB).state == "running"
 
 

@@ -102,7 +102,7 @@ def _seen(dice: random.Random, packet: Packet, snapshot: HostSnapshot) -> dict[s
     probes = [_probe(dice, packet, dice.choice(places), dice.choice(targets)) for dummy in range(dice.randint(0, 3))]
     if packet.origin.kind != OUTSIDE and dice.random() < 0.7:
         probes.append(_probe(dice, packet, places[0], packet.destination))
-    state = dice.choice(("running", "running", "paused", "stopped", "exited", "unknown"))
+    state = dice.choice(("running", "running", "paused", "stopped", "traced", "exited", "unknown"))
     return {
         "probes": probes,
         "process": ProcessState(state, 9) if dice.random() < 0.5 else None,

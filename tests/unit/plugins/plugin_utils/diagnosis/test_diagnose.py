@@ -442,6 +442,22 @@ def test_that_the_kernel_accepts_proves_nothing_of_a_process_that_does_not_run(
     assert served.was_answered
 
 
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [
+        ("stopped", "Let it continue: kill -CONT 11,"),
+        ("traced", "Detach the debugger, or end it (TracerPid in /proc/11/"),
+    ],
+)
+def test_the_process_that_is_stopped_is_named_where_it_is_not_the_first_one(state: str, advice: str) -> None:
+    seen = replace(probed(healthy(PEER), "answered"), process=ProcessState(state, 9, "db", halted=11))
+    (cause, *dummy) = diagnose(seen).causes
+    assert cause.cause == "process_stopped"
+    assert cause.summary.startswith("Process 11 of container db is stopped by ")
+    assert cause.remediation is not None
+    assert cause.remediation.text.startswith(advice)
+
+
 def test_a_program_whose_name_speaks_of_another_process_is_found_all_the_same() -> None:
     snapshot = halted_server(Halt("stopped"))
     words = "process 7 (a) is frozen in its control group"
