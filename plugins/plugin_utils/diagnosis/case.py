@@ -42,6 +42,10 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     ProcessState,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall.docker_rules import (
+    INCOMPLETE,
+    TRANSLATION,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import end_of
@@ -202,21 +206,22 @@ class Case:
     @cached_property
     def is_flushed(self) -> bool:
         """Whether dockerd's rules are missing: by the audit, or since the family has no chain of Docker's at all."""
-        return self._lacks_all_chains or bool(self._flushed())
+        return self._lacks_all_chains or bool(self._incomplete)
 
     @cached_property
     def is_nat_flushed(self) -> bool:
         """The same of those that translate addresses."""
-        return self._lacks_all_chains or any("table nat" in str(item.evidence) for item in self._flushed())
+        return self._lacks_all_chains or TRANSLATION in self._incomplete
 
     @cached_property
     def _lacks_all_chains(self) -> bool:
         return not (self.view.rule_problems or chains_of_docker(self.view.book, self.family))
 
-    def _flushed(self) -> list[Finding]:
-        """One about the whole host names the families that it is about."""
-        found = self.related("firewall.flushed")
-        return [item for item in found if item.resource.kind != "host" or f"IPv{self.family}" in item.summary]
+    @cached_property
+    def _incomplete(self) -> set[str]:
+        """Which of dockerd's rules for the family lack something."""
+        found = [item.evidence.get(INCOMPLETE, {}) for item in self.related("firewall.flushed")]
+        return {part for parts in found for part in parts.get(f"IPv{self.family}", ())}
 
     @cached_property
     def is_switched(self) -> bool:

@@ -174,14 +174,27 @@ _Edge = tuple[str, str, str]
 """Table, chain, and the chain that it leads to."""
 
 
+INCOMPLETE = "incomplete"
+"""Evidence of firewall.flushed, for programs: by ``IPv4`` and ``IPv6`` what lacks something, TRANSLATION or FILTER."""
+TRANSLATION, FILTER = "nat", "filter"
+
+
+class _Gap(NamedTuple):
+    """A chain or a jump that is missing."""
+
+    text: str
+    part: str
+    """TRANSLATION or FILTER."""
+
+
 @dataclass
 class _Missing:
     """Of one family and one of the two backends of the kernel."""
 
-    shared: list[str] = field(default_factory=list)
-    """Chains and jumps that serve all networks, in words."""
-    by_bridge: dict[str, list[str]] = field(default_factory=dict)
-    """Jumps for single bridges, in words."""
+    shared: list[_Gap] = field(default_factory=list)
+    """Chains and jumps that serve all networks."""
+    by_bridge: dict[str, list[_Gap]] = field(default_factory=dict)
+    """Jumps for single bridges."""
     present: int = 0
     """How many of them are there."""
 
@@ -214,12 +227,12 @@ class _Side:
             if (table, name) in self._chains:
                 result.present += 1
             else:
-                result.shared.append(f"chain {name} of table {table}")
+                result.shared.append(_Gap(f"chain {name} of table {table}", _part_of(table, name)))
         for jump in layout.jumps:
             if not jump.direction:
                 self._look(jump, result.shared, result)
         for bridge in bridges:
-            lost: list[str] = []
+            lost: list[_Gap] = []
             for jump in layout.jumps:
                 if jump.direction:
                     self._look(jump, lost, result, bridge)
@@ -227,14 +240,20 @@ class _Side:
                 result.by_bridge[bridge] = lost
         return result
 
-    def _look(self, jump: _Jump, lost: list[str], result: _Missing, bridge: str = "") -> None:
+    def _look(self, jump: _Jump, lost: list[_Gap], result: _Missing, bridge: str = "") -> None:
         target = f"{jump.target}{bridge}" if jump.target.endswith("__") else jump.target
         devices = self._edges.get((jump.table, jump.chain, target))
         if devices is not None and (not bridge or f"{jump.direction} {bridge}" in devices):
             result.present += 1
             return
         whose = f" for {bridge}" if bridge else ""
-        lost.append(f"jump from {jump.chain} of table {jump.table} to {target}{whose}")
+        text = f"jump from {jump.chain} of table {jump.table} to {target}{whose}"
+        lost.append(_Gap(text, _part_of(jump.table, jump.chain)))
+
+
+def _part_of(table: str, chain: str) -> str:
+    """What a chain of one of the layouts does; of nftables, its name begins with that."""
+    return TRANSLATION if table == "nat" or chain.startswith("nat-") else FILTER
 
 
 _SHOWN = 5
@@ -302,25 +321,25 @@ def _networks(context: AuditContext, family: int) -> list[Network]:
 
 def _flushed_failed(context: AuditContext, missing: dict[int, _Missing], evidence: dict[str, Any]) -> list[Verdict]:
     """One for the host where what serves all is missing, else one for each network."""
-    shared = [(family, text) for family, item in missing.items() for text in item.shared]
+    shared = [(family, gap) for family, item in missing.items() for gap in item.shared]
     if shared:
         names = " and ".join(f"IPv{family}" for family, item in missing.items() if item.shared)
         whole = all(not item.present for item in missing.values() if item.shared)
         some = "All" if whole else "Some"
-        texts = [text for dummy, text in shared]
+        texts = [gap.text for dummy, gap in shared]
         summary = f"{some} of dockerd's chains and jumps for {names} are missing: {listed(texts, 1)}"
         host = resources.host(context.snapshot)
-        return [failed(host, summary, {**evidence, "missing": _by_family(shared)}, _FLUSHED_IMPACT, _REMEDIATION)]
+        return [failed(host, summary, {**evidence, **_evidence_of(shared)}, _FLUSHED_IMPACT, _REMEDIATION)]
     by_bridge = {network.bridge: network for network in context.snapshot.networks}
-    lost: dict[str, list[tuple[int, str]]] = {}
+    lost: dict[str, list[tuple[int, _Gap]]] = {}
     for family, item in missing.items():
-        for bridge, texts in item.by_bridge.items():
-            lost.setdefault(bridge, []).extend((family, text) for text in texts)
+        for bridge, gaps in item.by_bridge.items():
+            lost.setdefault(bridge, []).extend((family, gap) for gap in gaps)
     return [
         failed(
             resources.network(by_bridge[bridge]),
-            f"Network {by_bridge[bridge].name} ({bridge}): rules of dockerd are missing: {parts[0][1]}",
-            {**evidence, "missing": _by_family(parts)},
+            f"Network {by_bridge[bridge].name} ({bridge}): rules of dockerd are missing: {parts[0][1].text}",
+            {**evidence, **_evidence_of(parts)},
             _FLUSHED_IMPACT,
             _REMEDIATION,
         )
@@ -328,8 +347,14 @@ def _flushed_failed(context: AuditContext, missing: dict[int, _Missing], evidenc
     ]
 
 
-def _by_family(parts: list[tuple[int, str]]) -> list[str]:
-    return [f"IPv{family}: {text}" for family, text in parts]
+def _evidence_of(gaps: list[tuple[int, _Gap]]) -> dict[str, Any]:
+    parts: dict[str, dict[str, None]] = {}
+    for family, gap in gaps:
+        parts.setdefault(f"IPv{family}", {})[gap.part] = None
+    return {
+        "missing": [f"IPv{family}: {gap.text}" for family, gap in gaps],
+        INCOMPLETE: {family: list(found) for family, found in parts.items()},
+    }
 
 
 def _cut_off(host: Resource, chain: Chain) -> Verdict:

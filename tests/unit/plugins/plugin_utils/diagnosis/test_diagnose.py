@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ICC, PublishedPort
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
     Conntrack,
     Halt,
@@ -440,6 +441,36 @@ def test_that_the_kernel_accepts_proves_nothing_of_a_process_that_does_not_run(
     assert diagnose(case).verdict == "fault"
     served = probed(case_of(host(), PEER), "answered", ProbeLayer("service", "db", PASSED))
     assert served.was_answered
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("nftables")])
+def test_the_chains_of_the_nftables_backend_that_lack_something_translate_or_filter(name: str) -> None:
+    snapshot = recorded_host(name)
+    ruleset = snapshot.ruleset
+    assert ruleset is not None
+    listed = json.loads(ruleset.nft_json or "{}")["nftables"]
+
+    def asked_without(word: str) -> Case:
+        kept = [item for item in listed if word not in json.dumps(item)]
+        left = replace(ruleset, nft_json=json.dumps({"nftables": kept}))
+        return case_of(replace(snapshot, ruleset=left), Question("web", "203.0.113.9", port=443))
+
+    translating = asked_without("@nat-postrouting-")
+    assert (translating.is_flushed, translating.is_nat_flushed) == (True, True)
+    assert diagnose(translating).causes[0].cause == "rules_flushed"
+    filtering = asked_without("@filter-forward-in-")
+    assert (filtering.is_flushed, filtering.is_nat_flushed) == (True, False)
+
+
+def test_rules_that_one_family_lacks_are_there_for_the_other() -> None:
+    case = case_of(docker_host().snapshot(), OUT)
+    host = Resource("host", "lab")
+    lacking: list[dict[str, Any]] = [{"incomplete": {"IPv6": ["nat", "filter"]}}, {"rules": ["IPv4: of table nat"]}]
+    made = [Finding("firewall.flushed", "fail", "high", host, "IPv4 and IPv6", evidence=item) for item in lacking]
+    assert not replace(case, findings=made).is_flushed
+    made.append(replace(made[0], evidence={"incomplete": {"IPv4": ["filter"]}}))
+    assert replace(case, findings=made).is_flushed
+    assert not replace(case, findings=made).is_nat_flushed
 
 
 @pytest.mark.parametrize(
