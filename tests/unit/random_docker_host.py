@@ -49,6 +49,7 @@ def random_docker_host(seed: int) -> DockerHost:
         maker(host, dice, host.networks)
     _traffic_control(host, seed)
     _shared_mac(host, seed)
+    _arp_off(host, seed)
     return host
 
 
@@ -119,6 +120,21 @@ def _shared_mac(host: DockerHost, seed: int) -> None:
     macs = [link.mac for link in [*inside, *host.links] if link.mac]
     link = dice.choice([item for item in space.links if item.mac])
     links = [replace(item, mac=dice.choice(macs)) if item is link else item for item in space.links]
+    host.container_namespaces[place] = replace(space, links=links)
+
+
+def _arp_off(host: DockerHost, seed: int) -> None:
+    """On some hosts ARP is off on a link of the host, or inside a container, by dice of its own."""
+    dice = random.Random(f"arp off/{seed}")  # noqa: S311
+    if dice.random() < 0.8:
+        return
+    if dice.random() < 0.5:
+        place = dice.randrange(1, len(host.links))
+        host.links[place] = replace(host.links[place], without_arp=True)
+        return
+    place = dice.randrange(len(host.container_namespaces))
+    space = host.container_namespaces[place]
+    links = [*space.links[:-1], replace(space.links[-1], without_arp=True)]
     host.container_namespaces[place] = replace(space, links=links)
 
 

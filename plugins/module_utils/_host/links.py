@@ -30,6 +30,7 @@ _RTM_GETADDR = 22
 _RTEXT_FILTER_SKIP_STATS = 8
 # netdevice(7)
 _IFF_UP = 0x1
+_IFF_NOARP = 0x80
 # RFC 2863, as linux/if.h numbers them.
 _OPERSTATES = ("UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP")
 
@@ -85,9 +86,9 @@ def read_links() -> list[Link]:
 
 
 def link_messages(route: Netlink) -> list[bytes]:
-    """Return what the kernel says of each link of the namespace that a route netlink socket belongs to.
+    """Return a ``struct ifinfomsg`` with attributes for each link of a route netlink socket's namespace.
 
-    Each is a ``struct ifinfomsg`` with attributes. Raises OSError.
+    Raises OSError.
     """
     without_statistics = attribute(_IFLA_EXT_MASK, struct.pack("=I", _RTEXT_FILTER_SKIP_STATS))
     return route.dump(_RTM_GETLINK, LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + without_statistics)
@@ -159,6 +160,7 @@ def _link(
         leased=leased.get(index, []),
         tentative=tentative.get(index, []),
         xdp=bool(flag(attributes(found.get(_IFLA_XDP, b"")).get(_IFLA_XDP_ATTACHED))),
+        without_arp=bool(flags & _IFF_NOARP),
     )
 
 
@@ -222,7 +224,7 @@ def forwarding_entries_of(route: Netlink, links: Sequence[Link]) -> dict[int, li
     """
     own = {link.index: link.mac for link in links}
     found: dict[int, list[str]] = {}
-    # They can be very many entries of the moment, so they are not kept; that one of them changes does not matter.
+    # As of neighbours_of() of routes.py: those of the moment can be very many.
     for message in route.messages(_RTM_GETNEIGH, _NEIGHBOUR.pack(socket.AF_BRIDGE, 0, 0, 0, 0)):
         dummy, index, state, flags, dummy2 = _NEIGHBOUR.unpack_from(message)
         # With NTF_SELF it is of a network card, or of a tunnel. fdb_to_nud(): all other states were learnt.

@@ -66,6 +66,8 @@ class Link:
     """Those at which nobody answers yet (IFA_F_TENTATIVE); on a link without carrier they stay so."""
     xdp: bool = False
     """IFLA_XDP_ATTACHED: a program sees what comes in by it before all else, and can keep it."""
+    without_arp: bool = False
+    """IFF_NOARP: it does not ask who has an address, nor answer."""
 
 
 DEFAULT_ROUTE = {4: "0.0.0.0/0", 6: "::/0"}
@@ -133,10 +135,7 @@ class PolicyRule:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A fixed entry of a neighbour table (ip-neighbour(8), RTM_GETNEIGH): the kernel asks nobody, and believes nobody.
-
-    It is in the state ``permanent`` or ``noarp``.
-    """
+    """An entry of a neighbour table that is never resolved again: in the state ``permanent`` or ``noarp`` of ip(8)."""
 
     address: str
     interface: int

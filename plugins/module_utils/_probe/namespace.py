@@ -1,7 +1,7 @@
 # Copyright (c) 2026, dockernet.baseline contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the kernel has in the network namespace of this thread: links with their flags, addresses, a route."""
+"""What the kernel has in the network namespace of this thread: links, addresses, a route."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Optional
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import (
-    LINK,
-    link_messages,
-    links_in,
-)
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.links import links_of
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink import (
     ROUTE,
     Allowance,
@@ -26,8 +22,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.netlink i
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.routes import neighbours_of, parse_route
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Neighbour, Route
 
-# netdevice(7)
-_IFF_NOARP = 0x80
 # linux/rtnetlink.h
 _RTM_GETROUTE = 26
 _RTA_DST = 1
@@ -64,8 +58,6 @@ class NamespaceView:
     """Links and fixed neighbours of a namespace."""
 
     links: list[Link]
-    without_arp: frozenset[int]
-    """Indexes of links that ask for no hardware addresses (IFF_NOARP)."""
     fixed: list[Neighbour]
 
     def link(self, index: int) -> Optional[Link]:
@@ -81,13 +73,7 @@ class NamespaceView:
 def view() -> NamespaceView:
     """Return what this thread's namespace has. Raises OSError."""
     with Netlink(ROUTE, Allowance(_MOST_BYTES, _MOST_BYTES, [0])) as route:
-        messages = link_messages(route)
-        flags = {unpacked[2]: unpacked[3] for unpacked in map(LINK.unpack_from, messages)}
-        return NamespaceView(
-            links_in(messages, route),
-            frozenset(index for index, of_link in flags.items() if of_link & _IFF_NOARP),
-            neighbours_of(route) or [],
-        )
+        return NamespaceView(links_of(route), neighbours_of(route) or [])
 
 
 def route_to(address: str) -> RouteAnswer:

@@ -329,7 +329,7 @@ class _Target:
             return ProbeLayer(NEIGHBOUR, hop, SKIPPED, "", "there is no address to ask")
         if len(link.mac) != _ETHERNET or link.name == "lo":
             return ProbeLayer(NEIGHBOUR, hop, SKIPPED, "", f"{link.name} has no hardware addresses")
-        if link.index in self._scene.own.without_arp:
+        if link.without_arp:
             detail = f"{link.name} asks for no hardware addresses (NOARP; ip link set {link.name} arp on)"
             return ProbeLayer(NEIGHBOUR, hop, FAILED, "EHOSTUNREACH", detail)
         answer = self._hardware_address(link, hop)

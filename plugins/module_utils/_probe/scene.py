@@ -36,7 +36,7 @@ class Scene:
     networks: dict[str, Network]
     """By id."""
     host: NamespaceView
-    own: NamespaceView = field(default_factory=lambda: NamespaceView([], frozenset(), []))
+    own: NamespaceView = field(default_factory=lambda: NamespaceView([], []))
     """The sender's namespace; that of the host for the host."""
     settings: ResolverSettings = field(default_factory=ResolverSettings)
     host_addresses: dict[int, str] = field(default_factory=dict)

@@ -83,6 +83,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.bridge import (
     Bridge,
     BridgeNode,
+    Port,
     SharedMac,
     WrongEntry,
 )
@@ -300,7 +301,7 @@ def _judge_endpoint(context: AuditContext) -> list[Verdict]:
         if text:
             broken.setdefault(container.id, (container, []))[1].append(text)
     found = [_failed(container, texts) for container, texts in broken.values()]
-    found += [*_shared_macs(context), *_wrong_neighbours(context), *unread_inside(snapshot)]
+    found += [*_shared_macs(context), *_without_arp(context), *_wrong_neighbours(context), *unread_inside(snapshot)]
     evidence = {"attachments of containers to bridge networks": len(places)}
     return found or [passed(host, ENDPOINT.title, evidence)]
 
@@ -411,6 +412,60 @@ def _shared(network: Network, shared: SharedMac) -> Verdict:
     )
 
 
+def _without_arp(context: AuditContext) -> Iterator[Verdict]:
+    """One verdict for each bridge, and each interface inside a container, on which it is off.
+
+    Bridge ports of the host are left out: the bridge takes their frames before ARP sees them.
+    """
+    owners = {item.name: item for item in context.snapshot.containers}
+    for network in context.snapshot.networks:
+        bridge = context.view.bridges.get(network.bridge or "")
+        if bridge is None or not bridge.ports:
+            continue
+        if bridge.link.without_arp:
+            yield _bridge_without_arp(network, bridge)
+        for port in bridge.ports:
+            owner = owners.get(port.stack.container or "")
+            if owner is not None and port.stack.links[port.device].without_arp:
+                yield _container_without_arp(owner, port, bridge)
+
+
+_FLAGGED = "interface with the flag NOARP"
+
+
+def _bridge_without_arp(network: Network, bridge: Bridge) -> Verdict:
+    evidence: dict[str, Any] = {
+        _FLAGGED: bridge.name,
+        "containers": listed([str(port.stack.container) for port in bridge.ports], _NAMED),
+    }
+    return failed(
+        resources.network(network),
+        f"Network {network.name}: ARP is off on its bridge {bridge.name}, so the host and the containers do not "
+        "resolve each other's addresses",
+        evidence,
+        "Published ports do not answer, and the containers reach neither their gateway nor the outside, by IPv6 as "
+        "well: neighbour discovery ends with ARP. Containers of the network still reach each other.",
+        Remediation(
+            f"Turn ARP on: ip link set {bridge.name} arp on. Find out what turned it off (a network manager, a script)"
+        ),
+    )
+
+
+def _container_without_arp(container: Container, port: Port, bridge: Bridge) -> Verdict:
+    return failed(
+        resources.container(container),
+        f"{container.name}: ARP is off on its {port.device}, so it and its neighbours on {bridge.name} do not resolve "
+        "each other's addresses",
+        {_FLAGGED: port.device, "its port on the host": port.link.name},
+        f"{container.name} reaches nothing on that network and beyond, and nothing there reaches it, by IPv6 as well: "
+        "neighbour discovery ends with ARP.",
+        Remediation(
+            f"Turn ARP on in {container.name} (nsenter -n -t {container.pid} ip link set {port.device} arp on), or "
+            "restart it. Find out what turned it off: it needs NET_ADMIN"
+        ),
+    )
+
+
 def _wrong_neighbours(context: AuditContext) -> Iterator[Verdict]:
     """One verdict for each end of a network that has such entries."""
     view = context.view
@@ -465,7 +520,7 @@ ENDPOINT = Check(
         Grade(
             BROKEN,
             "the container is not reachable at the address that the engine shows, or loses packets to another end of "
-            "the bridge that has its MAC address, or by a wrong neighbour entry",
+            "the bridge that has its MAC address, by a wrong neighbour entry, or since ARP is off",
         ),
     ),
     title="Containers have the links and addresses that the engine assigned, and MAC addresses of their own",
@@ -474,7 +529,9 @@ ENDPOINT = Check(
         "that takes over a bridge port, or a program inside with NET_ADMIN, leaves a container that runs, looks "
         "connected, and cannot be reached. The engine starts two containers of a network with the same --mac-address "
         "as well, although a bridge forwards frames for a MAC address to one port alone. A permanent neighbour entry "
-        "is used without asking, even when it is wrong."
+        "is used without asking, even when it is wrong. Where ARP is off on a bridge or inside a container (ip link "
+        "set DEVICE arp off), frames go to the MAC address of the interface itself, and no question is answered; the "
+        "entries in the state NOARP that ip neigh then shows are a consequence."
     ),
     needs=(ENGINE, NAMESPACES, LINKS, CONTAINER_NAMESPACES),
     judge=_judge_endpoint,

@@ -30,6 +30,7 @@ CAUSES: Mapping[str, Mapping[str, str]] = {
     LINKS: {
         "veth_detached": "the host's end of the container's link is on no bridge",
         "bridge_down": "the bridge of its network is down",
+        "arp_off_on_bridge": "ARP is off on the bridge: it and the containers do not resolve each other's addresses",
         "gateway_address_missing": "the bridge has lost the gateway address of its network",
         "bridge_port_blocked": "a bridge port is down, blocked or isolated",
         "hairpin_off": "hairpin mode of a bridge port is off, and a container asks its own published port",

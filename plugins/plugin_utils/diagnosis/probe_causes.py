@@ -66,6 +66,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.misro
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_causes import (
     address_missing,
     bridge_down,
+    bridge_without_arp,
+    container_without_arp,
     inner_port,
     interface_down,
     missing_gateway,
@@ -245,26 +247,10 @@ def _without_link(case: Case, probe: Probe, layer: ProbeLayer) -> Candidate:
 def _silent_gateway(case: Case, probe: Probe, layer: ProbeLayer) -> Iterator[Candidate]:
     """A gateway whose hardware address a container does not learn, though the host's side is as it should be."""
     name = probe.origin
-    missing = missing_gateway(case)
-    if missing is not None:
-        yield replace(missing, evidence=(*missing.evidence, _saw(probe, layer)))
-        return
-    text = layer.detail.lower()
-    if "noarp" in text:
-        asking = case.asking.pid if case.asking is not None else "PID"
-        yield Candidate(
-            "arp_off_in_container",
-            f"The interface of container {name} does no ARP (NOARP): it learns no address, and reaches nothing",
-            SENDER,
-            (_saw(probe, layer),),
-            ("network.endpoint",),
-            Remediation(
-                f"Turn ARP on inside the container (nsenter --net --target {asking} ip link set dev eth0 arp on), "
-                f"or restart it: docker restart {name}"
-            ),
-            layer=NEIGHBOUR,
-            named=True,
-        )
+    silent = layer.target
+    known = container_without_arp(case, silent) or bridge_without_arp(case, silent) or missing_gateway(case)
+    if known is not None:
+        yield replace(known, evidence=(*known.evidence, _saw(probe, layer)))
         return
     yield Candidate(
         "neighbour_unresolved",
@@ -290,6 +276,10 @@ def _deaf_container(case: Case) -> Iterator[Candidate]:
     for probe in case.probes:
         layer = layer_of(probe, NEIGHBOUR, FAILED)
         if layer is not None and probe.origin == HOST and probe.address in addresses:
+            known = bridge_without_arp(case, probe.address) or container_without_arp(case, probe.address)
+            if known is not None:
+                yield replace(known, evidence=(*known.evidence, _saw(probe, layer)))
+                return
             yield Candidate(
                 "arp_off_in_container",
                 f"Container {asked.name} does not answer ARP for {probe.address}: the host delivers nothing to it",

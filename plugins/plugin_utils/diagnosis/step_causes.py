@@ -8,12 +8,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Network
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import FROZEN, ContainerNamespace
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import FROZEN, ContainerNamespace, Link
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
     IPSEC,
@@ -56,6 +56,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     HAIRPIN,
     HALTED,
     MARTIAN,
+    NEIGHBOUR_ARP_OFF,
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER,
     NEIGHBOUR_BRIDGE_PORT,
     NEIGHBOUR_BRIDGE_RULE,
     NEIGHBOUR_IN_CONTAINER,
@@ -344,6 +346,50 @@ def bridge_down(case: Case) -> Candidate | None:
     return None
 
 
+def bridge_without_arp(case: Case, neighbour: str) -> Candidate | None:
+    """A bridge on the path on which ARP is off, with this neighbour or its own address; None where it is on at each."""
+    for network in case.networks:
+        link = case.bridge_of(network)
+        if link is not None and _is_without_arp(link, neighbour):
+            return Candidate(
+                "arp_off_on_bridge",
+                f"ARP is off on bridge {link.name} of network {network.name}: the host and the containers do not "
+                "resolve each other's addresses",
+                BEHIND_RULES,
+                (Evidence(PREDICTION, f"Interface {link.name} of the host has the flag NOARP"),),
+                checks=("network.endpoint",),
+                remediation=Remediation(f"Turn ARP on: ip link set {link.name} arp on"),
+                layer="neighbour",
+            )
+    return None
+
+
+def _is_without_arp(link: Link, neighbour: str) -> bool:
+    return link.without_arp and any(in_subnet(neighbour, text) for text in link.addresses)
+
+
+def container_without_arp(case: Case, neighbour: str) -> Candidate | None:
+    """The same of an interface of a container at one of the ends."""
+    for container in case.ends:
+        space = case.space(container)
+        for link in space.links if space is not None else ():
+            if _is_without_arp(link, neighbour):
+                return Candidate(
+                    "arp_off_in_container",
+                    f"ARP is off on {link.name} of container {container.name}: it and its neighbours do not resolve "
+                    "each other's addresses",
+                    BEHIND_RULES,
+                    (Evidence(PREDICTION, f"Interface {link.name} of container {container.name} has the flag NOARP"),),
+                    checks=("network.endpoint",),
+                    remediation=Remediation(
+                        f"Turn ARP on: nsenter --net --target {container.pid} ip link set {link.name} arp on. Or "
+                        f"restart the container: docker restart {container.name}"
+                    ),
+                    layer="neighbour",
+                )
+    return None
+
+
 def _gateways(case: Case, network: Network) -> list[tuple[str, str]]:
     """The gateway of each subnet of a network, with the subnet.
 
@@ -386,8 +432,16 @@ def _neighbour(case: Case, step: PathStep) -> Candidate | None:
         return None
     if step.action == BLOCKED_BY_BRIDGE:
         return _blocked(step)
+    if step.mechanism in _WITHOUT_ARP and step.subject is not None:
+        return _WITHOUT_ARP[step.mechanism](case, step.subject.neighbour)
     found = bridge_down(case) or missing_gateway(case) or translation(case, step, BEHIND_RULES)
     return found or _unknown_neighbour(case, step)
+
+
+_WITHOUT_ARP: Mapping[str, Callable[[Case, str], Candidate | None]] = {
+    NEIGHBOUR_ARP_OFF: bridge_without_arp,
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER: container_without_arp,
+}
 
 
 def _blocked(step: PathStep) -> Candidate:
@@ -475,6 +529,13 @@ def _wrong_gateway(case: Case, step: PathStep) -> Candidate | None:
     )
 
 
+_UNRESOLVED = {
+    NEIGHBOUR_ARP_OFF: "arp_off_on_bridge",
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER: "arp_off_in_container",
+    NEIGHBOUR_IN_CONTAINER: "arp_off_in_container",
+}
+
+
 def unresolved(mechanism: str, what: str, lost: str) -> Candidate:
     """A hardware address that is not learnt, by the mechanism, one of OF_NEIGHBOURS, that keeps it from that."""
     if mechanism == NEIGHBOUR_RP_FILTER:
@@ -499,7 +560,7 @@ def unresolved(mechanism: str, what: str, lost: str) -> Candidate:
     if mechanism == NEIGHBOUR_BRIDGE_PORT:
         return _port_blocked(what, lost)
     return Candidate(
-        "arp_off_in_container" if mechanism == NEIGHBOUR_IN_CONTAINER else "neighbour_unresolved",
+        _UNRESOLVED.get(mechanism, "neighbour_unresolved"),
         f"{upper(what)}, so {lost} is not delivered",
         BEHIND_RULES,
         remediation=Remediation("Correct the setting or the rule that keeps the neighbour from answering"),

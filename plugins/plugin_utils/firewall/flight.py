@@ -172,7 +172,11 @@ HAIRPIN = "hairpin"
 BRIDGE_PORT = "bridge_port"
 """A setting of it."""
 NEIGHBOUR = "neighbour"
-"""Its hardware address is not learnt; so with the next four, which say what keeps it from that."""
+"""Its hardware address is not learnt; so with the next six, which say what keeps it from that."""
+NEIGHBOUR_ARP_OFF = "neighbour_arp_off"
+"""On the bridge."""
+NEIGHBOUR_ARP_OFF_IN_CONTAINER = "neighbour_arp_off_in_container"
+"""On the interface of one of the two."""
 NEIGHBOUR_BRIDGE_PORT = "neighbour_bridge_port"
 NEIGHBOUR_BRIDGE_RULE = "neighbour_bridge_rule"
 NEIGHBOUR_IN_CONTAINER = "neighbour_in_container"
@@ -180,6 +184,8 @@ NEIGHBOUR_IN_CONTAINER = "neighbour_in_container"
 NEIGHBOUR_RP_FILTER = "neighbour_rp_filter"
 OF_NEIGHBOURS = (
     NEIGHBOUR,
+    NEIGHBOUR_ARP_OFF,
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER,
     NEIGHBOUR_BRIDGE_PORT,
     NEIGHBOUR_BRIDGE_RULE,
     NEIGHBOUR_IN_CONTAINER,

@@ -101,6 +101,13 @@ def container_with_a_wrong_entry_for_its_gateway(host: Host) -> None:
     host.container("stray").net([*entry, "dev", gateway["dev"]])
 
 
+def bridge_without_arp(host: Host) -> None:
+    """As a script leaves it that turns ARP off on interfaces which it does not know."""
+    network = NetworkSpec("deaf", options={"com.docker.network.bridge.name": "deaf0"})
+    host.deploy(Scenario([network], [Workload("hermit", ["deaf"])]))
+    host.run(["ip", "link", "set", "deaf0", "arp", "off"])
+
+
 def swarm(host: Host) -> None:
     """A manager alone."""
     host.docker("swarm", "init", "--advertise-addr", host.address)
@@ -138,6 +145,7 @@ CASES: tuple[Case, ...] = (
     Case("network.endpoint", two_with_one_hardware_address, "twins", "workload"),
     Case("network.endpoint", bridge_with_the_hardware_address_of_a_container, "mirror", "workload"),
     Case("network.endpoint", container_with_a_wrong_entry_for_its_gateway, "stray", "workload"),
+    Case("network.endpoint", bridge_without_arp, "deaf", "workload"),
     Case("network.overlap", another_way_to_front, "front", "kernel"),
     Case("network.overlap", as_it_is, "inner", "kernel", options=AVOID),
     Case(

@@ -61,6 +61,21 @@ FAULTS = (
         "bridge down", "bridge_down", EGRESS, commands("ip link set app0 down", "ip link set app0 up"), NOTHING_COMES
     ),
     Fault(
+        "ARP of the bridge off",
+        "arp_off_on_bridge",
+        EGRESS,
+        commands("ip link set app0 arp off", "ip link set app0 arp on"),
+        seen=NOTHING_COMES,
+    ),
+    Fault(
+        "ARP of the bridge off, and neighbours forgotten",
+        "arp_off_on_bridge",
+        PUBLISHED,
+        both(commands("ip link set app0 arp off", "ip link set app0 arp on"), neighbours_forgotten),
+        seen=NOTHING_COMES,
+        long=True,
+    ),
+    Fault(
         "bridge's address gone",
         "gateway_address_missing",
         EGRESS,

@@ -35,7 +35,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, unknown
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import HALTED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    HALTED,
+    NEIGHBOUR_ARP_OFF,
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers
 
 _NAMED = 5
@@ -71,6 +75,8 @@ def remediation_of(path: Path) -> Remediation:
         )
     if step is not None and step.mechanism == HALTED:
         return Remediation("Have the named process run again: the finding of publish.no-listener says how")
+    if step is not None and step.mechanism in (NEIGHBOUR_ARP_OFF, NEIGHBOUR_ARP_OFF_IN_CONTAINER):
+        return Remediation("Turn ARP on at the named interface: the finding of network.endpoint says how")
     if step is not None and step.action == BLOCKED_BY_BRIDGE:
         return Remediation(
             "Find out what set the named setting on the bridge port (bridge -d link shows it). Restart the container: "

@@ -310,9 +310,30 @@ class BridgeNode(NamedTuple):
         """Its hardware address."""
         return bridge.link.mac if self.port is None else self.port.mac
 
+    @property
+    def without_arp(self) -> bool:
+        """Whether ARP is off on its interface, and with it neighbour discovery."""
+        return self.stack.links[self.device].without_arp
+
+    def strays(self, family: int, neighbour: int) -> bool:
+        """Whether what it sends to a neighbour has its own hardware address (arp_constructor(), ndisc_constructor()).
+
+        So it is where ARP is off, unless a fixed entry has another one.
+        """
+        return self.without_arp and not self.stack.static_neighbours.mac(self.device, family, neighbour)
+
+    @property
+    def arp_off(self) -> str:
+        """That it is, in words."""
+        return f"ARP is off on {self.device}" + ("" if self.port is None else f" of {self.stack.label}")
+
     def knows(self, family: int, neighbour: int, mac: str) -> bool:
         """Whether a fixed entry gives a neighbour this hardware address, so that it is not asked for."""
         return self.stack.static_neighbours.mac(self.device, family, neighbour) == mac
+
+    def knows_any(self, family: int, mac: str) -> bool:
+        """Whether a fixed entry gives this hardware address to any neighbour."""
+        return any((family, mac) == (entry[0], entry[2]) for entry in self.stack.static_neighbours.on(self.device))
 
     def doubt_about(self, family: int, neighbour: int) -> str:
         """Why it is not known who takes what it sends to a neighbour, unless it knows it; empty where it asks.

@@ -41,6 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     neighbour_unreachable,
     not_attached,
     resolve_on_bridge,
+    sent_to_itself,
     solicitation_undetermined,
     source_rejected,
 )
@@ -50,7 +51,12 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     UNICAST,
     container_route_query,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Ends, FrameFlight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER,
+    Doubt,
+    Ends,
+    FrameFlight,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, HookPart
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text
@@ -84,6 +90,8 @@ class BridgePath:
         if controlled is not None:
             return [controlled]
         host, port = self._host_on(bridge), bridge.port_of(flight.family, towards)
+        if host.strays(flight.family, towards):
+            return [sent_to_itself(self._leg, branch, host, towards)]
         if port is None:
             return [not_attached(self._leg, branch, bridge, host, towards)]
         found = resolve_on_bridge(self._leg, branch, bridge, host, BridgeNode(port.stack, port.device, port), towards)
@@ -110,6 +118,8 @@ class BridgePath:
             reason = f"{bridge.name if port.link.up else port.link.name} is down"
             return [neighbour_unreachable(self._leg, branch, towards, NOT_FOUND, reason)]
         sender = BridgeNode(port.stack, port.device, port)
+        if sender.strays(family, towards):
+            return self._strayed(branch, bridge, port, towards)
         target, node = None, self._host_on(bridge)
         if not self._view.host.has_address(family, towards):
             target = bridge.port_of(family, towards)
@@ -149,6 +159,25 @@ class BridgePath:
             results += self._leg.ended(passage, after) or _from_port(
                 self._leg, after, bridge, port, target, _AFTER_PREROUTING
             ).then(partial(self._bridged, bridge=bridge, port=port, target=target, destination=flight.daddr))
+        return results
+
+    def _strayed(self, branch: Branch, bridge: Bridge, port: Port, towards: int) -> list[LegResult]:
+        """A frame that a container sends to its own hardware address."""
+        sender = BridgeNode(port.stack, port.device, port)
+        if not bridge.calls[branch.flight.family]:
+            return [sent_to_itself(self._leg, branch, sender, towards)]
+        flight = self._leg.fresh(branch)
+        flight.iif, flight.physin = bridge.name, port.link.name
+        # Translated it gets another hardware address (br_nf_pre_routing_finish()).
+        doubt = f"where {bridge.name} leads a translated packet of {port.stack.label}: {sender.arp_off}"
+        results: list[LegResult] = []
+        for passage, after in self._leg.hook(PREROUTING, branch, flight):
+            is_translated = after.flight.daddr != flight.daddr
+            results += self._leg.ended(passage, after) or [
+                self._leg.undetermined(after, Doubt.about(NEIGHBOUR_ARP_OFF_IN_CONTAINER, doubt))
+                if is_translated
+                else sent_to_itself(self._leg, after, sender, towards)
+            ]
         return results
 
     def from_uplink(self, branch: Branch, bridge: Bridge) -> list[LegResult]:
@@ -199,6 +228,8 @@ class BridgePath:
         """To the neighbour that a new destination leads to, as the host knows it."""
         family = branch.flight.family
         host, neighbour = self._host_on(bridge), bridge.port_of(family, towards)
+        if host.strays(family, towards):
+            return [sent_to_itself(self._leg, branch, host, towards)]
         if neighbour is None:
             return [not_attached(self._leg, branch, bridge, host, towards)]
         # The host asks for it before FORWARD sees the frame (br_nf_pre_routing_finish_bridge()).

@@ -232,12 +232,12 @@ class StaticNeighbours:
 
     def __init__(self, links: Iterable[Link], entries: Iterable[Neighbour] | None) -> None:
         """Take what was read; entries is None when they were not."""
-        names = {link.index: link.name for link in links}
+        by_index = {link.index: link for link in links}
         self.read = entries is not None
         self._by_neighbour: dict[tuple[str, int, int], str] = {
-            (names[item.interface], *parse_address(item.address)): item.mac
+            (by_index[item.interface].name, *parse_address(item.address)): item.mac
             for item in entries or ()
-            if item.interface in names
+            if item.interface in by_index and not _is_of_kernel(by_index[item.interface], item)
         }
 
     def mac(self, device: str, family: int, number: int) -> str:
@@ -254,6 +254,11 @@ class StaticNeighbours:
         """An entry for people; owner: whose table it is in, empty for the host."""
         where = f"{device} of {owner}" if owner else device
         return f"neighbour {address_text(family, number)} on {where} is permanently {self.mac(device, family, number)}"
+
+
+def _is_of_kernel(link: Link, entry: Neighbour) -> bool:
+    """Whether it is one that the kernel makes of whomever it sends to where ARP is off (arp_constructor())."""
+    return link.without_arp and entry.mac == link.mac
 
 
 # After these a frame goes on as it was (tcf_action_exec() of net/sched/act_api.c, sch_handle_ingress() of

@@ -9,7 +9,8 @@
 Who is asked learns that of who asks, from the question, and confirms it some seconds later by a question of its own to
 that one alone. Where a question or its answer is stopped, it hangs on what the kernel remembers whether the packet goes
 on, so that both is followed. A permanent entry of the neighbour table is used without asking; a wrong one leaves open
-where packets go.
+where packets go. Where ARP is off on an interface, what it sends has its own hardware address, and who asks it gets no
+answer; on a bridge port of the host that changes nothing, since the bridge takes its frames before.
 
 Sources are checked by net/ipv4/route.c (ip_route_input_slow()) and net/ipv4/fib_frontend.c (fib_validate_source());
 IPv6 has no such check.
@@ -57,6 +58,8 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     HAIRPIN,
     MARTIAN,
     NEIGHBOUR,
+    NEIGHBOUR_ARP_OFF,
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER,
     NEIGHBOUR_BRIDGE_PORT,
     NEIGHBOUR_BRIDGE_RULE,
     NEIGHBOUR_IN_CONTAINER,
@@ -249,6 +252,26 @@ def solicitation_undetermined(leg: LegContext, branch: Branch, bridge: Bridge, t
     return leg.undetermined(branch, doubt) if doubt else None
 
 
+def sent_to_itself(leg: LegContext, branch: Branch, sender: BridgeNode, towards: int) -> LegResult:
+    """The end of what strays() says of: the bridge drops a frame for the hardware address that it comes from."""
+    family = branch.flight.family
+    doubt = sender.doubt_about(family, towards)
+    if doubt:
+        return leg.undetermined(branch, doubt)
+    reason = _not_learnt(sender.stack.label, family, towards, sender.arp_off)
+    subject = Subject(neighbour=address_text(family, towards))
+    noted = branch.note(leg.name, "bridge", NOT_FOUND, reason, _of_interface(sender), subject)
+    return LegResult(LOST, noted, reason)
+
+
+def _of_interface(node: BridgeNode) -> str:
+    return NEIGHBOUR_ARP_OFF if node.port is None else NEIGHBOUR_ARP_OFF_IN_CONTAINER
+
+
+def _not_learnt(who: str, family: int, neighbour: int, why: str) -> str:
+    return f"{who} does not learn the hardware address of {address_text(family, neighbour)}: {why}"
+
+
 def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, requester: BridgeNode, towards: int) -> LegResult:
     """No container on the bridge has the address that one of its ends sends to."""
     if bridge.ways_out:
@@ -316,6 +339,7 @@ def resolve_on_bridge(
     stop = None
     if barred is not None and barred.is_certain:
         stop = _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE, mechanism=_barring(barred))
+    stop = stop or _unanswered(branch.flight, bridge, requester, target, source)
     stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
     )
@@ -344,9 +368,27 @@ def _who_takes_it(
     return doubt
 
 
+def _unanswered(flight: Flight, bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int) -> _Stop | None:
+    """Why an end with ARP off on its interface does not tell another one where it is; None where it does.
+
+    Neighbour discovery answers by the entry for who asks, if there is one (ndisc_send_na()). Where there is none for
+    the other end, a packet whose sender remembers where to send it has no answer either, unless bridge netfilter
+    translates that back.
+    """
+    family, mac = flight.family, requester.mac_on(bridge)
+    if not target.without_arp or (family == 6 and target.knows(6, source, mac)):
+        return None
+    is_rescued = bridge.calls[family] and flight.connection is not None and flight.connection.snat
+    is_certain = not is_rescued and not target.knows_any(family, mac)
+    return _Stop(target.arp_off, is_certain, mechanism=_of_interface(target))
+
+
 def resolve_outside(leg: LegContext, branch: Branch, device: str, neighbour: int) -> Resolution:
     """The host sends to a machine on an uplink, which it has no static entry for."""
     host, flight = leg.view.host, branch.flight
+    doubt = _doubt_about_uplink(host, device)
+    if doubt:
+        return Resolution(None, (leg.undetermined(branch, doubt),))
     stop = _stop(_unasked(host, flight.family, device))
     if stop is None and flight.family == 6:
         source = host.solicits_from(6, device, flight.saddr, neighbour)
@@ -357,6 +399,9 @@ def resolve_outside(leg: LegContext, branch: Branch, device: str, neighbour: int
 def resolve_host(leg: LegContext, branch: Branch, device: str) -> Resolution:
     """A machine on an uplink sends to the host, for itself or as the way to others."""
     host, flight = leg.view.host, branch.flight
+    doubt = _doubt_about_uplink(host, device)
+    if doubt:
+        return Resolution(None, (leg.undetermined(branch, doubt),))
     neighbour = _asked_outside(host, flight, device)
     if flight.family == 6:
         stop = _stop(_words(leg.view.neighbours.obstacle_to_host(device, "", flight.saddr, neighbour)))
@@ -366,6 +411,20 @@ def resolve_host(leg: LegContext, branch: Branch, device: str) -> Resolution:
         # Of what a router hands on it is not known from which address it asks.
         stop = None
     return _found(leg, branch, stop, address_text(flight.family, flight.saddr), neighbour)
+
+
+# Kinds of links with hardware addresses on which ARP is on unless somebody turns it off.
+_WITH_ARP = ("", "bond", "bridge", "macvlan", "team", "veth", "vlan")
+_MAC_LENGTH = len("00:00:00:00:00:00")
+
+
+def _doubt_about_uplink(host: Stack, device: str) -> Doubt | None:
+    """Why it is not known whether the host and machines on an uplink find each other."""
+    link = host.links.get(device)
+    if link is None or not link.without_arp or link.kind not in _WITH_ARP or len(link.mac) != _MAC_LENGTH:
+        return None
+    what = f"whether machines on {device} have fixed entries for the host, and it for them: ARP is off on {device}"
+    return Doubt.about(NEIGHBOUR, f"{what}; see ip -d link show dev {device}")
 
 
 def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
@@ -379,10 +438,10 @@ def _asked_outside(host: Stack, flight: Flight, device: str) -> int:
 def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighbour: int) -> Resolution:
     if stop is None:
         return Resolution(branch)
-    text = address_text(branch.flight.family, neighbour)
-    reason = f"{who} does not learn the hardware address of {text}: {stop.text}"
+    reason = _not_learnt(who, branch.flight.family, neighbour, stop.text)
     if stop.is_certain:
         return Resolution(None, (neighbour_unreachable(leg, branch, neighbour, stop.action, reason, stop.mechanism),))
+    text = address_text(branch.flight.family, neighbour)
     doubt = Doubt.about(stop.mechanism, f"whether {who} knows the hardware address of {text}: {stop.text}")
     perhaps = branch.perhaps(doubt)
     lost = neighbour_unreachable(leg, perhaps, neighbour, stop.action, reason, stop.mechanism)

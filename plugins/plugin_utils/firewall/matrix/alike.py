@@ -151,7 +151,7 @@ class PlaceForms:
         return (
             (network.driver, network.internal, network.ipv6, tuple(sorted(options.items()))),
             (link.kind, link.up, link.operstate, link.mtu, link.calls_iptables, link.calls_ip6tables),
-            (link.vlan_filtering, net.number if link.mac in self._led else None),
+            (link.vlan_filtering, link.without_arp, net.number if link.mac in self._led else None),
             tuple(net.texts.get(text, text) for text in link.addresses),
             self._settings.get(link.name, ()),
             signature(HARDWARE, link.mac),
@@ -175,7 +175,13 @@ class PlaceForms:
         return (
             tuple(self._plug(attachment, nets) for attachment in namespace.attachments),
             tuple(
-                (link.name, link.kind, link.up, tuple(texts.get(text, text) for text in link.addresses))
+                (
+                    link.name,
+                    link.kind,
+                    link.up,
+                    link.without_arp,
+                    tuple(texts.get(text, text) for text in link.addresses),
+                )
                 for link in space.links
             ),
             tuple(

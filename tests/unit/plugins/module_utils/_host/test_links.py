@@ -56,6 +56,14 @@ def read(monkeypatch: pytest.MonkeyPatch, *readings: Link) -> list[Link]:
     return links.read_links()
 
 
+@pytest.mark.parametrize("flags", [0x1043, 0x1043 | 0x80])
+def test_whether_arp_is_off(flags: int) -> None:
+    """IFF_NOARP of linux/if.h, among flags of a bridge that is up."""
+    found = links.link_in(links.LINK.pack(0, 1, 5, flags, 0))
+    assert found is not None
+    assert found.without_arp is bool(flags & 0x80)
+
+
 def test_addresses_that_are_looked_for_duplicates_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     settled = Link(1, "br0", operstate="UP", addresses=["2001:db8::1/64"])
     unsettled = replace(settled, tentative=settled.addresses)

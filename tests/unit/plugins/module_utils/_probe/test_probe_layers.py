@@ -50,8 +50,8 @@ SCENE = Scene(
     process=ProcessState("running", 10, "web"),
     containers=[WEB, DB],
     networks={FRONT.id: FRONT},
-    host=NamespaceView([BRIDGE, VETH], frozenset(), []),
-    own=NamespaceView([LO, ETH0], frozenset(), []),
+    host=NamespaceView([BRIDGE, VETH], []),
+    own=NamespaceView([LO, ETH0], []),
     host_addresses={4: "192.0.2.10"},
 )
 OUT = RouteAnswer(Route("0.0.0.0/0", 254, gateways=["172.18.0.1"], interfaces=[2]))
@@ -63,8 +63,8 @@ LOCAL = RouteAnswer(Route("172.18.0.2/32", 255, kind="local", interfaces=[1]))
 def seen(*, host: list[Link] | None = None, own: list[Link] | None = None, **other: Any) -> Scene:
     return replace(
         SCENE,
-        host=SCENE.host if host is None else NamespaceView(host, frozenset(), []),
-        own=SCENE.own if own is None else NamespaceView(own, frozenset(), []),
+        host=SCENE.host if host is None else NamespaceView(host, []),
+        own=SCENE.own if own is None else NamespaceView(own, []),
         **other,
     )
 
@@ -299,7 +299,7 @@ def test_containers_that_are_kept_apart_are_not_asked(world: World) -> None:
 def test_arp_that_is_off_or_wrong_fails_the_neighbour(world: World) -> None:
     world.target = SILENT
     world.silent = {"172.18.0.1", "172.18.0.3", "192.0.2.1", "192.0.2.10"}
-    off = replace(SCENE, own=NamespaceView([LO, ETH0], frozenset({2}), []))
+    off = replace(SCENE, own=NamespaceView([LO, replace(ETH0, without_arp=True)], []))
     assert layer_of(ask(off), "neighbour").error == "EHOSTUNREACH"
     world.hardware = HardwareAnswer("", "TIMEOUT", 1000.0)
     assert layer_of(ask(), "neighbour").error == "TIMEOUT"

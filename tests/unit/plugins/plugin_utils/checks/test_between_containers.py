@@ -234,6 +234,41 @@ def test_a_wrong_permanent_entry_of_the_host_for_a_container() -> None:
     assert f"ip neigh del 172.18.0.3 dev {bridge.device}" in finding.remediation.text
 
 
+def test_a_bridge_without_arp() -> None:
+    host = two()
+    bridge = host.networks[0]
+    host.links = [replace(link, without_arp=link.name == bridge.device) for link in host.links]
+    # The kernel notes what it sends to, with the hardware address of the bridge itself.
+    host.neighbours.append(Neighbour("172.18.0.3", bridge.index, bridge.mac))
+    finding = only(host.snapshot(), "network.endpoint")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "net0")
+    assert finding.summary.startswith(f"Network net0: ARP is off on its bridge {bridge.device}, so ")
+    assert finding.evidence == {"interface with the flag NOARP": bridge.device, "containers": "one, other"}
+    assert finding.remediation is not None
+    assert f"ip link set {bridge.device} arp on" in finding.remediation.text
+    assert only(host.snapshot(), "network.connectivity").outcome == "pass"
+    egress = only(host.snapshot(), "firewall.egress")
+    assert (egress.outcome, f"ARP is off on {bridge.device}" in egress.summary) == ("fail", True)
+    assert egress.remediation is not None
+    assert "the finding of network.endpoint" in egress.remediation.text
+
+
+def test_a_container_without_arp() -> None:
+    finding = only(with_inside(two(), 1, without_arp=True), "network.endpoint")
+    assert (finding.outcome, finding.severity, finding.resource.name) == ("fail", "high", "other")
+    assert finding.summary.startswith("other: ARP is off on its eth0, so it ")
+    assert finding.remediation is not None
+    assert "nsenter -n -t 1001 ip link set eth0 arp on" in finding.remediation.text
+
+
+def test_neither_a_bridge_port_without_arp_nor_a_bridge_without_containers_is_a_fault() -> None:
+    assert only(with_port(two(), 1, without_arp=True), "network.endpoint").outcome == "pass"
+    host = two()
+    empty = host.network().device
+    host.links = [replace(link, without_arp=link.name == empty) for link in host.links]
+    assert only(host.snapshot(), "network.endpoint").outcome == "pass"
+
+
 @pytest.mark.parametrize(
     ("address", "mac"),
     [

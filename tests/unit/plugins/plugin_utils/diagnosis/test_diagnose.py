@@ -59,6 +59,7 @@ ITSELF = Question("web", "web:80/tcp")
 BRIDGE = "br-000000000000"
 FIRST = 10
 """Index of the link of the first network."""
+GATEWAY = "172.18.0.1"
 TIMED_OUT = "timed out"
 
 
@@ -163,6 +164,15 @@ def without_noted_gateways() -> HostSnapshot:
         replace(item, subnets=[replace(subnet, gateway=None) for subnet in item.subnets]) for item in snapshot.networks
     ]
     return replace(snapshot, networks=networks)
+
+
+def bridge_without_arp() -> HostSnapshot:
+    return with_links(lambda link: replace(link, without_arp=link.name == BRIDGE))
+
+
+def without_arp_inside() -> HostSnapshot:
+    """On every interface of every container."""
+    return inside(lambda space: replace(space, links=[replace(link, without_arp=True) for link in space.links]))
 
 
 def unplugged() -> HostSnapshot:
@@ -337,6 +347,11 @@ PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
         TIMED_OUT,
     ),
     ("bridge_down", lambda: with_links(lambda link: replace(link, up=link.name != BRIDGE)), OUT, "unreachable"),
+    ("arp_off_on_bridge", bridge_without_arp, OUT, "unreachable"),
+    ("arp_off_on_bridge", bridge_without_arp, PUBLISHED, ""),
+    ("arp_off_on_bridge", bridge_without_arp, Question("host", "web", port=80), TIMED_OUT),
+    ("arp_off_in_container", without_arp_inside, OUT, TIMED_OUT),
+    ("arp_off_in_container", without_arp_inside, PUBLISHED, ""),
     ("gateway_address_missing", without_gateway, OUT, "unreachable"),
     (
         "veth_detached",
@@ -589,7 +604,16 @@ SEEN: list[tuple[str, str, Callable[[], Case]]] = [
         "possible",
         lambda: probed(healthy(OUT), TIMED_OUT, layer(NEIGHBOUR, "TIMEOUT", "172.18.0.1 does not answer ARP on eth0")),
     ),
-    ("arp_off_in_container", "certain", lambda: probed(healthy(OUT), TIMED_OUT, layer(NEIGHBOUR, "", "eth0 is NOARP"))),
+    (
+        "arp_off_in_container",
+        "certain",
+        lambda: probed(case_of(without_arp_inside(), OUT), TIMED_OUT, layer(NEIGHBOUR, "", "NOARP", GATEWAY)),
+    ),
+    (
+        "arp_off_on_bridge",
+        "certain",
+        lambda: probed(case_of(bridge_without_arp(), OUT), TIMED_OUT, layer(NEIGHBOUR, "TIMEOUT", "", GATEWAY)),
+    ),
     (
         "interface_down_in_container",
         "certain",
@@ -632,6 +656,32 @@ def test_a_cause_that_was_seen_is_as_certain_as_its_evidence(
     found = diagnose(case())
     assert found.verdict == "fault", found
     assert (found.causes[0].cause, found.causes[0].certainty) == (cause, certainty), found.causes
+
+
+def test_a_silent_gateway_is_not_put_down_to_arp_on_another_network() -> None:
+    host = DockerHost()
+    bridges = [host.network(), host.network()]
+    host.container("web", bridges)
+    silent = layer(NEIGHBOUR, "TIMEOUT", "", GATEWAY)
+    for off, cause in ((bridges[0], "arp_off_on_bridge"), (bridges[1], "neighbour_unresolved")):
+        host.links = [replace(link, without_arp=link.name == off.device) for link in host.links]
+        found = diagnose(probed(case_of(host.snapshot(), OUT), TIMED_OUT, silent))
+        assert found.causes[0].cause == cause, found
+
+
+@pytest.mark.parametrize(
+    ("host", "cause"),
+    [(bridge_without_arp, "arp_off_on_bridge"), (without_arp_inside, "arp_off_in_container")],
+)
+def test_who_has_arp_off_is_named_where_the_prediction_is_open(host: Callable[[], HostSnapshot], cause: str) -> None:
+    """Fixed entries of the host were not read."""
+    snapshot = host()
+    unread = replace(snapshot, sources={**snapshot.sources, "neighbours": Source(read=False, kind="error")})
+    case = case_of(unread, Question("host", "web", port=80))
+    assert case.decision is None
+    silent = layer(NEIGHBOUR, "EHOSTUNREACH", "", case.packet.destination)
+    found = diagnose(probed(case, TIMED_OUT, silent))
+    assert [item.cause for item in found.causes] == [cause]
 
 
 def test_a_refusal_seen_inside_the_container_tells_what_listens_where() -> None:

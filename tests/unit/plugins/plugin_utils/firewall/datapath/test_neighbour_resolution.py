@@ -28,7 +28,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
     Path,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import (
     NamespaceSettings,
@@ -41,14 +41,19 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import RP_FILTER, Flight
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    NEIGHBOUR_ARP_OFF,
+    NEIGHBOUR_ARP_OFF_IN_CONTAINER,
+    RP_FILTER,
+    Flight,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     TCP,
     address_text,
     parse_address,
 )
 
-from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost
+from tests.unit.docker_host import ADDRESS, WILDCARD, Bridge, DockerHost, mac_of
 
 BRIDGE = Bridge(0)
 DEVICE = BRIDGE.device
@@ -552,3 +557,183 @@ def test_who_is_outside_asks_for_addresses_of_its_own_link_alone(to: str, *, is_
     path = ask(replace(snapshot, links=links, routes=[*snapshot.routes, *local]), FROM_OUTSIDE, to, 22)
     assert (path.verdict == "unknown") is is_open
     assert ("arp_ignore of eth0 is 1" in str(path.undetermined)) is is_open
+
+
+# ---- ARP is off on an interface --------------------------------------------------------------------------------------
+
+WEB, GATEWAY, BEYOND = "172.18.0.2", "172.18.0.1", "203.0.113.9"
+WEB_MAC = mac_of(WEB)
+ON_BRIDGE = f"ARP is off on {DEVICE}"
+IN_WEB = "ARP is off on eth0 of container web"
+ASKED_FROM_OUTSIDE = [(ADDRESS, WEB), (ADDRESS6, WEB6)]
+
+
+def arp_off(snapshot: HostSnapshot, device: str) -> HostSnapshot:
+    """The same without ARP on one of the host's links."""
+    return replace(snapshot, links=[_without_arp(link) if link.name == device else link for link in snapshot.links])
+
+
+def arp_off_in_web(snapshot: HostSnapshot) -> HostSnapshot:
+    first, *others = snapshot.container_namespaces
+    links = [_without_arp(link) if link.name == "eth0" else link for link in first.links]
+    return replace(snapshot, container_namespaces=[replace(first, links=links), *others])
+
+
+def _without_arp(link: Link) -> Link:
+    return replace(link, without_arp=True)
+
+
+def web_has(snapshot: HostSnapshot, *entries: Neighbour) -> HostSnapshot:
+    first, *others = snapshot.container_namespaces
+    return replace(snapshot, container_namespaces=[replace(first, neighbours=list(entries)), *others])
+
+
+def decisive(path: Path) -> tuple[str, str, str]:
+    assert path.decided_at is not None
+    return path.verdict, path.observed, path.steps[path.decided_at].mechanism
+
+
+@pytest.mark.parametrize(("published", "address"), ASKED_FROM_OUTSIDE)
+def test_a_bridge_without_arp_loses_what_the_host_sends(published: str, address: str) -> None:
+    path = ask(arp_off(dual(), DEVICE), FROM_OUTSIDE, published)
+    assert decisive(path) == ("dropped", "timed out", NEIGHBOUR_ARP_OFF)
+    assert path.reason == f"host does not learn the hardware address of {address}: {ON_BRIDGE}"
+    assert ask(arp_off(dual(), DEVICE), HOST_ITSELF, address, 80).reason == path.reason
+
+
+@pytest.mark.parametrize(("destination", "gateway"), [(BEYOND, GATEWAY), ("2001:db8:1::9", GATEWAY6)])
+def test_containers_do_not_find_a_gateway_without_arp_and_find_each_other(destination: str, gateway: str) -> None:
+    snapshot = arp_off(dual(), DEVICE)
+    path = ask(snapshot, PEER, destination, 80)
+    assert decisive(path) == ("unreachable", "no answer", NEIGHBOUR_ARP_OFF)
+    assert path.reason == f"container peer does not learn the hardware address of {gateway}: {ON_BRIDGE}"
+    for beside in (WEB, WEB6):
+        assert ask(snapshot, PEER, beside, 80).observed == "answered"
+
+
+@pytest.mark.parametrize(("published", "address"), ASKED_FROM_OUTSIDE)
+def test_a_container_without_arp_is_not_found(published: str, address: str) -> None:
+    snapshot = arp_off_in_web(dual())
+    for origin, who, destination, port in ((FROM_OUTSIDE, "host", published, 8080), (PEER, str(PEER), address, 80)):
+        path = ask(snapshot, origin, destination, port)
+        assert decisive(path) == ("unreachable", "no answer", NEIGHBOUR_ARP_OFF_IN_CONTAINER)
+        assert path.reason == f"{who} does not learn the hardware address of {address}: {IN_WEB}"
+    assert ask(snapshot, PEER, BEYOND, 80).observed == "answered"
+
+
+@pytest.mark.parametrize("bridge_netfilter", [True, False])
+def test_a_container_without_arp_loses_what_it_sends(bridge_netfilter: bool) -> None:
+    host = DockerHost(bridge_netfilter=bridge_netfilter)
+    host.container("web", [host.network()])
+    path = ask(arp_off_in_web(host.snapshot()), Origin(CONTAINER, "web"), BEYOND, 80)
+    assert decisive(path) == ("dropped", "timed out", NEIGHBOUR_ARP_OFF_IN_CONTAINER)
+    assert path.reason == f"container web does not learn the hardware address of {GATEWAY}: {IN_WEB}"
+
+
+def test_a_rule_can_end_what_a_container_without_arp_sends() -> None:
+    host = host_with_web()
+    host.own_rules["raw", "PREROUTING"] = [f"-s {WEB}/32 -j DROP"]
+    path = ask(arp_off_in_web(host.snapshot()), Origin(CONTAINER, "web"), BEYOND, 80)
+    assert path.reason.startswith("rule 1 of chain PREROUTING (ip raw)")
+
+
+@pytest.mark.parametrize("bridge_netfilter", [True, False])
+def test_where_a_translated_packet_of_a_container_without_arp_goes_is_open(bridge_netfilter: bool) -> None:
+    """Bridge netfilter gives it another hardware address, and an answer comes while its own one is remembered."""
+    host = DockerHost(proxy=False, bridge_netfilter=bridge_netfilter)
+    bridge = host.network()
+    host.container("web", [bridge])
+    host.container("peer", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    path = ask(arp_off_in_web(host.snapshot()), Origin(CONTAINER, "web"), ADDRESS)
+    assert path.verdict == ("unknown" if bridge_netfilter else "dropped")
+    assert IN_WEB in path.because
+
+
+@pytest.mark.parametrize(("is_off", "seen"), [(False, "answered"), (True, "timed out")])
+def test_a_bridge_without_arp_loses_what_bridge_netfilter_turns_back_into_it(is_off: bool, seen: str) -> None:
+    """The container that asks has a fixed entry for its gateway, and the host asks for the one that is asked."""
+    host = DockerHost(proxy=False)
+    bridge = host.network()
+    host.container("web", [bridge])
+    host.container("peer", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    snapshot = web_has(host.snapshot(), Neighbour(GATEWAY, 2, BRIDGE.mac))
+    path = ask(arp_off(snapshot, DEVICE) if is_off else snapshot, Origin(CONTAINER, "web"), ADDRESS)
+    assert path.observed == seen, path.because
+
+
+@pytest.mark.parametrize(("rescued", "verdict"), [(True, "unknown"), (False, "unreachable")])
+def test_an_answer_that_bridge_netfilter_translates_back_is_open(rescued: bool, verdict: str) -> None:
+    host = host_with_web()
+    host.sysctls["net.bridge.bridge-nf-call-iptables"] = "1" if rescued else "0"
+    host.own_rules["nat", "POSTROUTING"] = [f"-d {WEB}/32 -j MASQUERADE"]
+    assert ask(arp_off_in_web(host.snapshot()), FROM_OUTSIDE, ADDRESS).verdict == verdict
+
+
+def test_what_the_kernel_notes_where_arp_is_off_changes_nothing() -> None:
+    snapshot = arp_off(dual(), DEVICE)
+    noted = [Neighbour(text, BRIDGE.index, BRIDGE.mac) for text in (WEB, WEB6)]
+    for published in (ADDRESS, ADDRESS6):
+        assert ask(replace(snapshot, neighbours=noted), FROM_OUTSIDE, published) == ask(
+            snapshot, FROM_OUTSIDE, published
+        )
+    # Where ARP is on, somebody set it.
+    assert ask(replace(dual(), neighbours=noted), FROM_OUTSIDE, ADDRESS).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("published", "address", "gateway", "verdict"),
+    [(ADDRESS, WEB, GATEWAY, "unknown"), (ADDRESS6, WEB6, GATEWAY6, "delivered")],
+    ids=["ARP answers nobody", "neighbour discovery answers by the entry"],
+)
+def test_with_a_fixed_entry_an_interface_without_arp_sends(
+    published: str, address: str, gateway: str, verdict: str
+) -> None:
+    snapshot = replace(arp_off(dual(), DEVICE), neighbours=[Neighbour(address, BRIDGE.index, WEB_MAC)])
+    path = ask(snapshot, FROM_OUTSIDE, published)
+    assert path.verdict == verdict
+    if verdict == "unknown":
+        assert path.because == f"whether container web knows the hardware address of {gateway}: {ON_BRIDGE}"
+        assert path.undetermined_mechanisms == [NEIGHBOUR_ARP_OFF]
+    both = web_has(snapshot, Neighbour(gateway, 2, BRIDGE.mac))
+    assert ask(both, FROM_OUTSIDE, published).observed == "answered"
+
+
+def test_a_fixed_entry_that_is_wrong_leaves_it_open_without_arp_as_well() -> None:
+    snapshot = replace(arp_off(dual(), DEVICE), neighbours=[Neighbour(WEB, BRIDGE.index, "02:00:00:00:00:99")])
+    assert "is permanently 02:00:00:00:00:99" in ask(snapshot, FROM_OUTSIDE, ADDRESS).because
+
+
+def test_fixed_entries_that_were_not_read_leave_it_open_without_arp() -> None:
+    snapshot = arp_off(dual(), DEVICE)
+    unread = replace(snapshot, sources={**snapshot.sources, "neighbours": Source(read=False, kind="error")})
+    path = ask(unread, FROM_OUTSIDE, ADDRESS)
+    assert path.verdict == "unknown"
+    assert path.because.endswith(f"has a permanent neighbour entry for {WEB}: none could be read")
+
+
+def test_a_bridge_port_without_arp_changes_nothing() -> None:
+    """The bridge takes its frames before ARP does."""
+    port = next(link.name for link in dual().links if link.peer_nsid == 0)
+    for published in (ADDRESS, ADDRESS6):
+        assert ask(arp_off(dual(), port), FROM_OUTSIDE, published).observed == "answered"
+
+
+@pytest.mark.parametrize(
+    ("kind", "mac", "verdict"),
+    [
+        ("", WEB_MAC, "unknown"),
+        ("vlan", WEB_MAC, "unknown"),
+        ("ipvlan", WEB_MAC, "delivered"),
+        ("tun", "", "delivered"),
+        ("", "", "delivered"),
+    ],
+)
+def test_an_uplink_without_arp_leaves_it_open_unless_it_never_has_it(kind: str, mac: str, verdict: str) -> None:
+    snapshot = arp_off(dual(), "eth0")
+    links = [replace(link, kind=kind, mac=mac) if link.name == "eth0" else link for link in snapshot.links]
+    for path in (
+        ask(replace(snapshot, links=links), FROM_OUTSIDE, ADDRESS),
+        ask(replace(snapshot, links=links), PEER, BEYOND, 80),
+    ):
+        assert path.verdict == verdict, path.because
+        assert ("ARP is off on eth0; see ip -d link show dev eth0" in path.because) is (verdict == "unknown")

@@ -269,6 +269,15 @@ def test_networks_whose_bridges_ask_for_no_neighbour_are_of_another_class() -> N
     every_packet_fares_like_its_class(host.snapshot())
 
 
+def test_networks_and_containers_without_arp_are_of_another_class() -> None:
+    host = big_host(3, 6)
+    device = host.networks[1].device
+    host.links = [replace(link, without_arp=link.name == device) for link in host.links]
+    space = host.container_namespaces[0]
+    host.container_namespaces[0] = replace(space, links=[replace(link, without_arp=True) for link in space.links])
+    every_packet_fares_like_its_class(host.snapshot())
+
+
 def test_a_network_whose_bridge_is_exempt_from_ipsec_is_of_another_class() -> None:
     host = big_host(3, 6)
     exempt = f"net.ipv4.conf.{host.networks[1].device}.disable_xfrm"
