@@ -85,7 +85,7 @@ PROXY_REPLY = "proxy reply"
 
 @dataclass(frozen=True)
 class Subject:
-    """What a step without a rule is about, for programs: its note says the same in words."""
+    """What a step without a rule is about; its note says it in words."""
 
     process: Optional[int] = None
     """Id, as the host counts, of the process that is halted."""
@@ -131,7 +131,7 @@ class PathStep:
     mechanism: str = ""
     """What of the host decided, where no rule did: see plugin_utils/firewall/flight.py."""
     subject: Optional[Subject] = None
-    """None where there is no more to say than the other fields do."""
+    """None where the other fields say all."""
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,6 @@ class ProcessState:
     listening: list[str] = field(default_factory=list)
     """Sockets of its namespace that listen, as ``tcp 0.0.0.0:80``."""
     queue_full: list[str] = field(default_factory=list)
-    """Those of them whose queue of connections is full: nothing accepts them."""
+    """Those whose queue of connections is full."""
     halted: Optional[int] = None
-    """Process that is stopped or traced, as the host counts: the first one, or another that holds such a socket."""
+    """Process that is stopped or traced, as the host counts; it is the first one, or holds such a socket."""

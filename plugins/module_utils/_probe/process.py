@@ -35,7 +35,7 @@ _STATES = {
     "T": (STOPPED, "SIGSTOP; kill -CONT {0} continues it"),
     "t": (TRACED, "by a debugger, TracerPid in /proc/{0}/status"),
 }
-# A tracer stops a process for moments, at each system call. Seconds.
+# Seconds for which a tracer may stop a process at a system call.
 _MOMENT = 0.05
 
 
@@ -74,16 +74,21 @@ def _state(container: Container, pid: int, sockets: Sequence[InodeListener]) -> 
 
 
 def _standing_still(processes: Sequence[procfs.Process]) -> Optional[procfs.Process]:
-    """The first of them that is stopped for more than a moment."""
+    """The first that is stopped for more than a moment."""
     stopped = [item for item in processes if item.is_stopped]
-    # How often each was continued is in there, too.
-    before = {item.pid: procfs.read_status(item.pid) for item in stopped if _STATES[item.state][0] == TRACED}
+    before = {item.pid: _switches(item.pid) for item in stopped if _STATES[item.state][0] == TRACED}
     if before:
         time.sleep(_MOMENT)
     for item in stopped:
-        if item.pid not in before or procfs.read_status(item.pid) == before[item.pid] != b"":
+        now = procfs.read_process(item.pid)
+        if now is not None and now.is_stopped and before.get(item.pid) in (None, _switches(item.pid)):
             return item
     return None
+
+
+def _switches(pid: int) -> bytes:
+    """How often a process left its processor, as it does to be stopped again."""
+    return procfs.read_status(pid).partition(b"\nvoluntary_ctxt_switches:")[2]
 
 
 def _of_namespace(pid: int, sockets: Sequence[InodeListener]) -> list[procfs.Process]:

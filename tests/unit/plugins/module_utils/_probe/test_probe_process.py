@@ -101,18 +101,22 @@ def test_one_that_a_signal_stopped_or_whose_server_is(host: Host) -> None:
     assert process.process_state(WEB).state == "running"
 
 
+STATUS = b"SigQ:\t%d/9\nvoluntary_ctxt_switches:\t%d\nnonvoluntary_ctxt_switches:\t3\n"
+
+
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch, host: Host) -> list[Callable[[], None]]:
     """What happens while it is waited whether a traced process stands still; nothing by default."""
     meanwhile: list[Callable[[], None]] = []
     monkeypatch.setattr("time.sleep", lambda dummy: [each() for each in meanwhile])
-    host.files[10, "status"] = host.files[11, "status"] = b"State:\tt\nvoluntary_ctxt_switches:\t1\n"
+    host.files[10, "status"] = host.files[11, "status"] = STATUS % (0, 1)
     return meanwhile
 
 
-@pytest.mark.usefixtures("pauses")
-def test_one_that_a_debugger_stopped_or_whose_server_is(host: Host) -> None:
+def test_one_that_a_debugger_stopped_or_whose_server_is(host: Host, pauses: list[Callable[[], None]]) -> None:
     host.files[10, "stat"] = STAT % b"t"
+    # Signals that wait for any process of its user.
+    pauses.append(lambda: host.files.update({(10, "status"): STATUS % (5, 1)}))
     state = process.process_state(WEB)
     assert (state.state, state.halted) == ("traced", 10)
     assert state.reason == "process 10 (a b) c)) is stopped (by a debugger, TracerPid in /proc/10/status)"
@@ -121,16 +125,14 @@ def test_one_that_a_debugger_stopped_or_whose_server_is(host: Host) -> None:
     assert (state.state, state.pid, state.halted) == ("traced", 10, 11)
 
 
-@pytest.mark.parametrize("after", [b"State:\tt\nvoluntary_ctxt_switches:\t2\n", b"State:\tS\n", b""])
-def test_one_that_a_tracer_stops_for_moments_runs(host: Host, pauses: list[Callable[[], None]], after: bytes) -> None:
+@pytest.mark.parametrize(
+    ("stat", "status"), [(STAT % b"t", STATUS % (0, 2)), (STAT % b"S", STATUS % (0, 1)), (b"", b"")]
+)
+def test_one_that_a_tracer_stops_for_moments_runs(
+    host: Host, pauses: list[Callable[[], None]], stat: bytes, status: bytes
+) -> None:
     host.files[10, "stat"] = STAT % b"t"
-    pauses.append(lambda: host.files.update({(10, "status"): after}))
-    assert process.process_state(WEB).state == "running"
-
-
-@pytest.mark.usefixtures("pauses")
-def test_one_that_ended_is_not_stopped(host: Host) -> None:
-    host.files[10, "stat"], host.files[10, "status"] = STAT % b"t", b""
+    pauses.append(lambda: host.files.update({(10, "stat"): stat, (10, "status"): status}))
     assert process.process_state(WEB).state == "running"
 
 
