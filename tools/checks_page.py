@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import CIS_BENCHMARKS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import MEANINGS, Check, Parameter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import CIS_BENCHMARKS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "checks.md"
 

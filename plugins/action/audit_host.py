@@ -11,8 +11,8 @@ from typing import Any, cast
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.action import audit_report, docker_netcheck
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import SAVE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import is_answer
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import SAVE
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "audit": {"type": "dict", "default": {}},

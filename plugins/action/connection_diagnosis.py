@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PACKET_PROTOCOLS, READ_BY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.answers import (
@@ -21,12 +20,14 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.answe
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.question import Inquiry, inquiry_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import QuestionError
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import read_host, reading
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     is_answer,
     judge_snapshot,
     seconds_of,
     unpack,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_files import (
     file_of,
     folder_of,
@@ -34,7 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     write_whole,
 )
 
-READING = "dockernet.baseline.docker_netcheck"
+MODULE = "dockernet.baseline.connection_diagnosis"
 PROBING = "dockernet.baseline.container_probe"
 TRACING = "dockernet.baseline.kernel_trace"
 
@@ -73,8 +74,7 @@ class ActionModule(ActionBase):
         except QuestionError as error:
             raise AnsibleActionFail(safe(str(error))) from None
         # What others do to a host changes it: its connections are read before any of ours is made.
-        to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
-        read: dict[str, Any] = self._execute_module(module_name=READING, module_args=to_read, task_vars=task_vars)
+        read = read_host(self._execute_module, MODULE, reading(options, self._task.args), task_vars)
         if not is_answer(read):
             return read
         packed = read.pop(WIRE, None)
@@ -141,7 +141,7 @@ class ActionModule(ActionBase):
 
 
 def _judged(seconds: int, packed: Any, judge: Any) -> dict[str, Any]:
-    return judge_snapshot(seconds, packed, judge, READING, "the connection was not diagnosed")
+    return judge_snapshot(seconds, packed, judge, MODULE, "the connection was not diagnosed")
 
 
 def _kept(host: str, output_dir: str, packed: Any) -> str:

@@ -16,13 +16,6 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import (
-    AUDIT_SPEC,
-    FILE,
-    READ_BY_AUDIT,
-    REQUIRED_BY,
-    SAVE,
-)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sources_of
@@ -31,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.connection_plugins import load_connection_plugins
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, stamped
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import read_host, reading
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     LimitError,
     NoAnswerError,
@@ -39,6 +33,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     read_snapshot_text,
     seconds_of,
     unjudged,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import (
+    AUDIT,
+    AUDIT_SPEC,
+    FILE,
+    REQUIRED_BY,
+    SAVE,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
@@ -79,9 +80,8 @@ class ActionModule(ActionBase):
         saves = options["snapshot"] == SAVE
         if options["output_dir"] and options["document_in"] == FILE and not saves:
             _begin(options["output_dir"], task_vars or {})
-        # They go as they came: paths are the host's.
-        to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
-        answer: dict[str, Any] = self._execute_module(module_name=MODULE, module_args=to_read, task_vars=task_vars)
+        told = reading(options, self._task.args, path="load" if options["snapshot"] == AUDIT else "save")
+        answer = read_host(self._execute_module, MODULE, told, task_vars)
         if not is_answer(answer):
             return answer
         packed = answer.pop(WIRE, None)

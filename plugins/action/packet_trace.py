@@ -13,7 +13,6 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import DecodeError, from_plain, to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import NONE, TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
@@ -34,11 +33,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_t
     line_of,
     listing_of,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import read_host, reading
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     is_answer,
     judge_snapshot,
     seconds_of,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import NONE, TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import (
     TracedPath,
     followed_packet,
@@ -67,7 +68,8 @@ class ActionModule(ActionBase):
         question = Question(
             wanted["from"], wanted["to"], wanted["protocol"] or "", wanted["port"], wanted["source"] or ""
         )
-        answer: dict[str, Any] = self._execute_module(module_name=MODULE, task_vars=task_vars)
+        told = reading(wanted, self._task.args, sources="packets")
+        answer = read_host(self._execute_module, MODULE, told, task_vars)
         if not is_answer(answer):
             return answer
         packed = answer.pop(WIRE, None)

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT, READ_BY_AUDIT
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import read_host, reading
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import (
     is_answer,
     judge_snapshot,
@@ -30,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.predict
     predicted,
 )
 
-READING = "dockernet.baseline.docker_netcheck"
+MODULE = "dockernet.baseline.what_if"
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "changes": {"type": "list", "elements": "dict"},
@@ -56,14 +56,11 @@ class ActionModule(ActionBase):
         )
         seconds = seconds_of(options)
         judge = _judge_of(options)
-        to_read = {name: value for name, value in self._task.args.items() if name in READ_BY_AUDIT}
-        if options["snapshot_path"] is not None:
-            to_read["snapshot"] = AUDIT
-        read: dict[str, Any] = self._execute_module(module_name=READING, module_args=to_read, task_vars=task_vars)
+        read = read_host(self._execute_module, MODULE, reading(options, self._task.args), task_vars)
         if not is_answer(read):
             return read
         packed = read.pop(WIRE, None)
-        found = judge_snapshot(seconds, packed, judge, READING, "what would change was not worked out")
+        found = judge_snapshot(seconds, packed, judge, MODULE, "what would change was not worked out")
         if found.get("failed"):
             return {**read, "changed": False, **found}
         if options["repairs"] is not None:

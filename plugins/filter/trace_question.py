@@ -43,10 +43,10 @@ _value:
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question, problem_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import PACKET_PROTOCOLS
 
 _PREFIX = f"{CONTAINER}:"
 _PUBLISHED = {"from": OUTSIDE, "to": HOST}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import LOOPBACK_LEAK, NOT_PUBLISHED
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CLOSED,
@@ -23,6 +22,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import BadPacketError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.exposure import denied_by_host
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL
 
 from tests.differential.answering import answer_of
 from tests.differential.contract_case import Held, Scene, hold, modes_of

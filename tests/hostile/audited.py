@@ -26,12 +26,12 @@ from ansible.module_utils.common.json import Direction, get_module_decoder, get_
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import child_process, engine_api, netlink, read
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import ChildResult, HandOver
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.read_whole import read_whole
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST, WIRE, pack
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import judge_within, read_snapshot_text
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of, weighed
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_report import Audit
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import Gate

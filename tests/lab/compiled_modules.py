@@ -12,6 +12,8 @@ import marshal
 import os
 import types
 import zipimport
+from _frozen_importlib_external import SourceLoader
+from typing import Any
 
 FOLDER = "/run/dockernet-lab-compiled"
 
@@ -53,4 +55,14 @@ def _compile_and_keep(place: str, path: str, source: bytes) -> types.CodeType:
     return code
 
 
+def source_to_code(self: object, data: bytes, path: str, **options: object) -> types.CodeType:
+    """The same for the sources that host_reader was sent, which are in no archive."""
+    if str(path).startswith("ansible_collections/"):
+        return compiled(path, data)
+    code: types.CodeType = _to_code(self, data, path, **options)
+    return code
+
+
+_to_code: Any = SourceLoader.source_to_code
+SourceLoader.source_to_code = source_to_code  # type: ignore[assignment, method-assign]
 zipimport._compile_source = compiled  # type: ignore[attr-defined]

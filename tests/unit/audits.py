@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT_SPEC, FULL, REQUIRED_BY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import AUDIT_SPEC, FULL, REQUIRED_BY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of, weighed
 from jsonschema import Draft202012Validator

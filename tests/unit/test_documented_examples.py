@@ -14,6 +14,7 @@ import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import read_contract
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import AUDIT_SPEC, REQUIRED_BY, TRACE_SPEC
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import read_policy
 
 from tests.lab.ansible_runs import environment
@@ -23,7 +24,13 @@ from tests.unit.documented_examples import COLLECTION, ROOT, Example, find_examp
 
 PLUGINS = "ansible_collections.dockernet.baseline.plugins"
 EXAMPLES = find_examples()
-MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+# What other modules run is for them alone.
+MODULES = sorted({path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")} - {"host_reader"})
+# Those whose options the controller alone knows.
+SPECIFICATIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "docker_netcheck": (AUDIT_SPEC, {"required_by": REQUIRED_BY}),
+    "packet_trace": (TRACE_SPEC, {}),
+}
 # What goes on in a shell beside Ansible and make.
 OTHER_COMMANDS = {"git", "cd", "ansible-galaxy", "ansible-rulebook", "pip", "python"}
 # With which people look at networks without this collection.
@@ -53,6 +60,8 @@ def specification(name: str, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str,
     def stop(dummy: AnsibleModule, argument_spec: dict[str, Any], **settings: Any) -> None:
         raise SpecificationError(argument_spec, {key: settings[key] for key in settings if key.startswith("required_")})
 
+    if name in SPECIFICATIONS:
+        return SPECIFICATIONS[name]
     action = ROOT / "plugins" / "action" / f"{name}.py"
     if action.exists() and "_ARGUMENTS" in action.read_text(encoding="utf-8"):
         return importlib.import_module(f"{PLUGINS}.action.{name}")._ARGUMENTS, {}

@@ -13,7 +13,7 @@ import struct
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import within
@@ -195,8 +195,7 @@ _ENTRIES = struct.Struct("=32sI4x")
 _VERDICT = struct.Struct("=i")
 
 
-@dataclass(frozen=True)
-class _Family:
+class _Family(NamedTuple):
     name: str
     """As nft(8) names it."""
     names: str

@@ -9,7 +9,6 @@ A single network or container that cannot be understood is a gap, and costs noth
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -133,6 +132,8 @@ def _refuse(docker_host: str, service: Optional[ServiceUnit], dockerds: Dockerds
     elsewhere = UnreadableError(ERROR, f"dockerd runs, but not at {docker_host}; set docker_host{hint}")
     if service is not None and any(service.name == unit_of(process.pid) for process in dockerds.elsewhere):
         raise elsewhere
+    import shutil  # few hosts come here
+
     # A package that was removed and not purged leaves its init script, of which systemd makes a unit.
     installed = _is_program(service) or shutil.which("dockerd", path=PROGRAM_PATH) is not None
     if installed and service is not None and service.manager == "systemd":

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from types import TracebackType
-from typing import Any, Optional, cast
+from typing import Any, NamedTuple, Optional, cast
 from urllib.parse import quote
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import within
@@ -47,8 +47,7 @@ _ALLOWED = (
 )
 
 
-@dataclass(frozen=True)
-class EngineAddress:
+class EngineAddress(NamedTuple):
     """A socket of this host: a path, or a host and a port."""
 
     path: str = ""

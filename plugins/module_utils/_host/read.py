@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import TracebackType
-from typing import Any, Callable, Generic, Optional, TypeVar
+from typing import Any, Callable, Generic, NamedTuple, Optional, TypeVar
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import procfs
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.child_process import (
@@ -250,8 +250,7 @@ class Running:
     daemon: Optional[DaemonProcess] = None
 
 
-@dataclass(frozen=True)
-class Known:
+class Known(NamedTuple):
     """What a further source can build on."""
 
     run: Run
@@ -273,8 +272,7 @@ class Known:
         return self.running().processes
 
 
-@dataclass(frozen=True)
-class FurtherSource:
+class FurtherSource(NamedTuple):
     """A source that not every module asks, and its reader, which gives fields of the snapshot."""
 
     name: str
@@ -314,8 +312,7 @@ def read_snapshot(
     return without_moved(taken, moved) if moved else taken
 
 
-@dataclass(frozen=True)
-class _Request:
+class _Request(NamedTuple):
     """What read_snapshot() was given."""
 
     run: Run
@@ -400,10 +397,11 @@ def _read(request: _Request, readings: SourceReadings) -> None:
     service: Reading[Optional[ServiceUnit]] = readings.take(
         model.SERVICE, lambda: read_service(request.run, running().dockerd), lambda value: {"service": value}
     )
+    # The engine is waited for as well.
+    declared = readings.begin(model.ENGINE, lambda: _declared(request, found, service, hidden), _fields_of_declared)
     readings.take(model.PROCESSES, lambda: _proxies(found.need(), hidden=hidden()), lambda value: {"proxies": value})
     # Before the namespaces: the kernel gives ids to namespaces when it lists the links that lead into them.
     links = beside(model.LINKS, read_links)
-    declared = readings.take(model.ENGINE, lambda: _declared(request, found, service, hidden), _fields_of_declared)
     placed = readings.take(model.NAMESPACES, lambda: _placed(declared, links), lambda value: {"containers": value})
     known = Known(request.run, running, lambda: links.get([]), placed.need)
     for further in request.further:

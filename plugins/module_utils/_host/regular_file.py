@@ -14,7 +14,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LARGEST = 1 << 20
 """Bytes; nobody's configuration comes near it."""
@@ -23,8 +23,7 @@ _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _READ = 1 << 16
 
 
-@dataclass(frozen=True)
-class RegularFile:
+class RegularFile(NamedTuple):
     """What was read, and the state of the very file that it was read from."""
 
     data: bytes

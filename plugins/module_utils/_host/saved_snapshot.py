@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.plausibility import (
@@ -48,6 +47,8 @@ def save_snapshot(snapshot: HostSnapshot, path: str) -> None:
     Whatever stands at path makes way, and a symbolic link is not followed: others may write in the folder.
     Raises SavedSnapshotError.
     """
+    import tempfile  # with what it imports itself, it takes as long as much of the reading, which seldom needs it
+
     try:
         handle, scratch = tempfile.mkstemp(prefix=".dockernet-", dir=os.path.dirname(path) or ".")
         try:

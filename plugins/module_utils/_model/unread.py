@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from types import FrameType
+from typing import Optional
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_text
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import safe
@@ -94,14 +94,22 @@ def shortened(text: str) -> str:
 def _place_of(error: Exception) -> str:
     """The innermost line of this collection."""
     place = "an unknown place"
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        place = _place(frame, line) or place
+    step = error.__traceback__
+    while step is not None:
+        place = _place(step.tb_frame, step.tb_lineno) or place
+        step = step.tb_next
     return place
 
 
 def place_in(frame: FrameType) -> str:
     """Return the innermost line of this collection in what a thread is doing, empty where there is none."""
-    return next((place for each, line in traceback.walk_stack(frame) for place in [_place(each, line)] if place), "")
+    within: Optional[FrameType] = frame
+    while within is not None:
+        place = _place(within, within.f_lineno)
+        if place:
+            return place
+        within = within.f_back
+    return ""
 
 
 def _place(frame: FrameType, line: int) -> str:

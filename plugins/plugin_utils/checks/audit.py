@@ -23,7 +23,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Finding,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import NONE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     SOURCES,
     HostSnapshot,
@@ -39,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.platform
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import NONE
 
 T = TypeVar("T")
 

@@ -20,7 +20,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     capabilities_of,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix import Matrix
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import KEEP
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
@@ -48,6 +47,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers, answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import matrix_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import HopWriter
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import KEEP
 
 T = TypeVar("T")
 

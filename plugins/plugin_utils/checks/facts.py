@@ -17,7 +17,6 @@ from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, Subnet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, NONE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     proxy_configured,
     proxy_default,
@@ -35,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import modes, sharers
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import interface_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL, NONE
 
 _KNOBS = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 

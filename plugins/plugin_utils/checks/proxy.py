@@ -14,7 +14,6 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, KEEP
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,
     proxy_configured,
@@ -49,6 +48,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict 
     passed,
     unknown,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import DISABLED, KEEP
 
 
 def _judge_enabled(context: AuditContext) -> list[Verdict]:

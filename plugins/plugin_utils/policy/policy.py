@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import HIGH, INFO, MEDIUM, SEVERITIES
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUTO, DISABLED, KEEP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
@@ -32,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import Contract
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import load_contract
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import AUTO, DISABLED, KEEP
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import Waiver, read_waivers
 
 

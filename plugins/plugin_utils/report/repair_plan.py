@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import FAIL, PASS, Finding, Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import DISABLED, ENABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import DISABLED, ENABLED, KEEP
 
 BRIDGE_HAIRPIN = "bridge_hairpin"
 BRIDGE_NETWORK = "bridge_network"

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import AUDIT_SPEC
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import AUDIT_SPEC
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())

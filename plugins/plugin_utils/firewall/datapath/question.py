@@ -24,7 +24,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     PublishedPort,
     RoutedPort,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PACKET_PROTOCOLS
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BEYOND_ADDRESSES,
     CONTAINER,
@@ -35,6 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE, HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.uplinks import main_address, outer_links
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import PACKET_PROTOCOLS
 
 _LOOPBACK = ("127.", "::1")
 

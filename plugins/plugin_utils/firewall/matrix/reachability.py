@@ -32,7 +32,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     OriginGroup,
     Pairs,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     ANSWERED,
     CONTAINER,
@@ -49,6 +48,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     QuestionKey,
     TargetClass,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL
 
 _EXPOSED = {
     NOT_PUBLISHED: "open although not published",

@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.gate import CLOSED, NOT_AUDITED
 
 from tests.unit.operators_host import operators_host
-from tests.unit.plugins.action.conftest import action_with
+from tests.unit.plugins.action.conftest import action_with, told_by
 
 
 def read(dummy_self: Any, **dummy: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_the_engine_of_the_action_group_is_that_of_the_audit(monkeypatch: pytest
     asked: list[Any] = []
 
     def ask(dummy_self: Any, module_args: dict[str, Any], **dummy: Any) -> dict[str, Any]:
-        asked.append(module_args.get("docker_host"))
+        asked.append(told_by(module_args).get("docker_host"))
         return failed(None)
 
     run(monkeypatch, ask, docker_host="unix:///run/group.sock")

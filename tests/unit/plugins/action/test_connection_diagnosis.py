@@ -26,9 +26,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE, pack
 
 from tests.unit.docker_host import DockerHost
-from tests.unit.plugins.action.conftest import action_with
+from tests.unit.plugins.action.conftest import action_with, told_by
 
-NAMES = {"docker_netcheck": "read", "container_probe": "probe", "kernel_trace": "trace"}
+NAMES = {"host_reader": "read", "container_probe": "probe", "kernel_trace": "trace"}
 LEFT = KernelTrace("dry", "socket", "left", complete=True, end_device="eth0")
 
 
@@ -84,7 +84,7 @@ def test_it_reads_before_it_probes_and_probes_before_it_traces() -> None:
     host = FakeHost()
     result = host.run(**OUT, read_timeout=7, probe_timeout=2)
     assert [what for what, dummy in host.asked] == ["read", "probe", "trace"]
-    assert host.asked[0][1] == {"read_timeout": 7}
+    assert told_by(host.asked[0][1])["read_timeout"] == 7
     assert host.asked[1][1] == {
         "from": "container web",
         "probes": [{"to": "203.0.113.9", "port": 443, "protocol": "tcp"}],

@@ -17,10 +17,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import read_manifest
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import READER
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
 
 from tests.unit.audits import problems, waiver
-from tests.unit.plugins.action.conftest import action_with
+from tests.unit.plugins.action.conftest import action_with, told_by
 from tests.unit.synthetic_host import SyntheticHost
 
 
@@ -32,9 +33,8 @@ class Told:
         self.options: list[dict[str, Any]] = []
 
     def __call__(self, **arguments: Any) -> dict[str, Any]:
-        assert arguments["module_name"] == "dockernet.baseline.docker_netcheck"
-        told = arguments["module_args"]
-        self.options.append(told)
+        assert arguments["module_name"] == READER
+        self.options.append(told_by(arguments["module_args"]))
         if self.answer is not None:
             return self.answer
         host = SyntheticHost().container("web", publish=("0.0.0.0|80|80/tcp",)).snapshot()
@@ -61,7 +61,7 @@ def test_the_host_is_told_what_to_read_and_no_more() -> None:
     result = run(
         told, profile="cis", severities={"mode.*": "high"}, waivers=[waiver()], exclude=["mode.none"], labels="mask"
     )
-    assert told.options == [{"labels": "mask"}]
+    assert told.options == [{"sources": "all", "read_timeout": 60, "labels": "mask"}]
     assert result["policy"]["userland_proxy"] == "disabled"
     assert "mode.none" not in {item["check"] for item in result["findings"]}
 
@@ -69,7 +69,7 @@ def test_the_host_is_told_what_to_read_and_no_more() -> None:
 def test_paths_are_the_host_s() -> None:
     told = Told()
     run(told, snapshot_path="~/snapshot.json")
-    assert told.options[0]["snapshot_path"] == "~/snapshot.json"
+    assert told.options[0]["save"] == "~/snapshot.json"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question, packet_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import READER
 
 from tests.unit.plugins.action.conftest import action_with
 from tests.unit.plugins.plugin_utils.trace.kernel_events import events_of, trace_of
@@ -46,7 +47,7 @@ def run(reply: KernelTrace | dict[str, Any] | None, asked: Asked | None = None, 
     def execute(module_name: str, module_args: Any = None, **dummy_more: Any) -> dict[str, Any]:
         if asked is not None:
             asked.append((module_name, module_args))
-        if module_name == action.MODULE:
+        if module_name == READER:
             return {"changed": False, WIRE: pack(HOST.to_json())}
         if isinstance(reply, dict):
             return reply
@@ -64,7 +65,7 @@ def injected(path: Path, **changes: Any) -> KernelTrace:
 def test_the_kernel_is_asked_for_the_packet_in_numbers() -> None:
     asked: Asked = []
     run(injected(path_of(PUBLISHED)), asked, **PUBLISHED, trace="dry")
-    assert [name for name, dummy in asked] == [action.MODULE, action.TRACER]
+    assert [name for name, dummy in asked] == [READER, action.TRACER]
     wanted = asked[1][1]
     assert wanted["origin"] == {"kind": "outside", "name": "eth0"}
     assert (wanted["destination"], wanted["port"], wanted["protocol"]) == ("172.17.0.57", 8080, "tcp")
@@ -85,7 +86,7 @@ def test_the_kernel_is_asked_for_the_packet_in_numbers() -> None:
 def test_nothing_is_traced_unless_it_is_asked_for() -> None:
     asked: Asked = []
     result = run(None, asked, **PUBLISHED)
-    assert [name for name, dummy in asked] == [action.MODULE]
+    assert [name for name, dummy in asked] == [READER]
     assert "traced" not in result
     assert "probe" not in result
 

@@ -19,7 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.action import (
     packet_trace,
     trace_report,
 )
-from ansible_collections.dockernet.baseline.plugins.modules import packet_trace as packet_trace_module
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_of
 
 from tests.unit.audits import result_of
@@ -37,7 +36,7 @@ def report(plugin: Any, name: str, **options: Any) -> dict[str, Any]:
 @pytest.fixture
 def way(task_of: Any) -> dict[str, Any]:
     """What packet_trace returns."""
-    task = task_of(packet_trace, packet_trace_module)
+    task = task_of(packet_trace)
     found: dict[str, Any] = task.run(operators_host(), **{"from": "web", "to": "203.0.113.9", "port": 443})
     return found
 

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.dockernet.baseline.plugins.action import compare_reachability, what_if
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE, pack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import READER
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import document_text
 
 from tests.unit.audits import audit_of
-from tests.unit.plugins.action.conftest import action_with
+from tests.unit.plugins.action.conftest import action_with, told_by
 from tests.unit.plugins.plugin_utils.what_if.test_what_if import DB, PUBLISH, shop
 
 
@@ -43,8 +44,10 @@ def test_the_host_is_read_as_an_audit_reads_it_and_left_as_it_is(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found, (call,) = asked([PUBLISH], told(shop()), docker_host="unix:///run/other.sock")
-    assert call["module_name"] == "dockernet.baseline.docker_netcheck"
-    assert call["module_args"] == {"docker_host": "unix:///run/other.sock"}
+    assert call["module_name"] == READER
+    told_host = told_by(call["module_args"])
+    assert (told_host["docker_host"], told_host["sources"]) == ("unix:///run/other.sock", "all")
+    assert told_host.keys().isdisjoint({"load", "save"})
     assert found["changed"] is False
     assert "new: outside and the host reach db:5432/tcp at 127.0.0.1:5432" in found["new"]
     assert WIRE not in found
@@ -55,7 +58,7 @@ def test_the_host_is_read_as_an_audit_reads_it_and_left_as_it_is(
 
 def test_a_saved_snapshot_is_read_in_place_of_the_host() -> None:
     dummy, (call,) = asked([PUBLISH], told(shop()), snapshot_path="/srv/web1.json")
-    assert call["module_args"] == {"snapshot_path": "/srv/web1.json", "snapshot": "audit"}
+    assert told_by(call["module_args"])["load"] == "/srv/web1.json"
 
 
 def test_wrong_changes_ask_no_host() -> None:

@@ -16,7 +16,6 @@ from ansible_collections.dockernet.baseline.plugins.action import packet_trace a
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
-from ansible_collections.dockernet.baseline.plugins.modules import docker_netcheck, packet_trace
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import unpack
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -46,12 +45,12 @@ HOSTS: dict[str, Callable[[], HostSnapshot]] = {
 
 @pytest.fixture
 def audit(task_of: Any) -> Any:
-    return task_of(netcheck_action, docker_netcheck)
+    return task_of(netcheck_action)
 
 
 @pytest.fixture
 def trace(task_of: Any) -> Any:
-    return task_of(trace_action, packet_trace)
+    return task_of(trace_action)
 
 
 @pytest.mark.parametrize("host", HOSTS)

@@ -12,13 +12,13 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     MEDIUM,
     SEVERITIES,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import CIS_BENCHMARKS, DISABLED, KEEP
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import PROFILES as NAMES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
     WrongValueError,
     read_parameters,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import CIS_BENCHMARKS, DISABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import PROFILES as NAMES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import PROFILES
 
 from tests.unit.audits import policy_of

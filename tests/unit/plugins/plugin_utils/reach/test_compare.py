@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     RULESET,
     HostSnapshot,
@@ -24,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import answers_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.reachability import reachability_of
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import NOT_COMPARED
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import (

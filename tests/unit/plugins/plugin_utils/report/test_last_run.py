@@ -18,8 +18,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     Finding,
     Resource,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report import last_run
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
     document_text,

@@ -18,7 +18,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.matrix i
     SAME_NETWORK,
     Matrix,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.options import FULL, SUMMARY
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import RULESET, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix import questions
@@ -26,6 +25,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix
     listing_of,
     reachability_of,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL, SUMMARY
 
 from tests.unit.docker_host import ADDRESS, WILDCARD, DockerHost, big_host
 

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Private to the collection: it can change at any time.
 
-"""The options of docker_netcheck and packet_trace, for both halves of each."""
+"""The options of docker_netcheck and packet_trace."""
 
 from __future__ import annotations
 
@@ -71,10 +74,6 @@ AUDIT_SPEC: dict[str, dict[str, Any]] = {
 }
 
 REQUIRED_BY = {"snapshot": ["snapshot_path"]}
-
-READ_BY_AUDIT = ("labels", "snapshot", "snapshot_path", "docker_host", "read_timeout")
-"""The options that the host is told; the rest is for the controller, which judges what the host answers."""
-
 
 PACKET_PROTOCOLS = ("tcp", "udp", "icmp")
 

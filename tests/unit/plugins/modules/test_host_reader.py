@@ -1,0 +1,133 @@
+# Copyright (c) 2026, dockernet.baseline contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""host_reader as a host runs it: one text, with its arguments in it, for a Python that has nothing of Ansible."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import reader_program
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
+from ansible_collections.dockernet.baseline.plugins.modules import host_reader
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import read_host, reading
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import read_snapshot_text, unpack
+
+from tests.unit.synthetic_host import SyntheticHost
+
+PLACE = "<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"
+
+
+def arguments_of(options: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """What a task with those options has Ansible write into the module."""
+    known = {"read_timeout": 60, "snapshot_path": None, **options}
+    kept: list[dict[str, Any]] = []
+    read_host(lambda module_args, **dummy: kept.append(module_args) or {}, "x.y.z", reading(known, options), {})  # type: ignore[func-returns-value]
+    return {**kept[0], "_ansible_no_log": True, **settings}
+
+
+def run(options: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    text = Path(host_reader.__file__).read_text(encoding="utf-8")
+    assert text.count(PLACE) == 1
+    program = text.replace(PLACE, json.dumps(arguments_of(options, **settings)))
+    # Isolated: neither this collection nor Ansible is there to import.
+    done = subprocess.run([sys.executable, "-I", "-S", "-"], input=program, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (1 if found.get("failed") else 0)
+    return found
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[str], Path]:
+    def save(name: str) -> Path:
+        path = tmp_path / name
+        path.write_text(SyntheticHost().container("web").snapshot().to_json(), "utf-8")
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("name", ["saved.json", "'''\"\"\"\\ \\u0027''' + x #.json", "ünïcode 😀.json"])
+def test_a_snapshot_comes_back_whatever_its_path_has(saved: Callable[[str], Path], name: str) -> None:
+    path = saved(name)
+    found = run({"snapshot_path": str(path)})
+    assert (found["changed"], found["snapshot_path"]) == (False, str(path))
+    assert read_snapshot_text(unpack(found[WIRE])).containers[0].name == "web"
+
+
+def test_this_host_is_read_with_nothing_of_ansible(tmp_path: Path) -> None:
+    """Whatever it has: a source that it lacks is unread, with the reason."""
+    found = run({"docker_host": f"unix://{tmp_path}/no.sock", "read_timeout": 30})
+    snapshot = read_snapshot_text(unpack(found[WIRE]))
+    assert snapshot.defects == []
+    assert not snapshot.was_read("engine")
+
+
+def test_what_cannot_be_done_is_a_failure_with_the_reason(tmp_path: Path) -> None:
+    path = f"{tmp_path}/none.json"
+    found = run({"snapshot_path": path})
+    assert (found["failed"], found["msg"]) == (True, f"snapshot_path: {path} cannot be read: No such file or directory")
+    assert found["invocation"]["module_args"]["load"] == path
+
+
+def test_a_python_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(host_reader, "ARGUMENTS", json.dumps(arguments_of({})))
+    monkeypatch.setattr(sys, "version_info", (3, 8, 10))
+    monkeypatch.setattr(sys, "version", "3.8.10 (default)")
+    with pytest.raises(SystemExit):
+        host_reader.main()
+    assert json.loads(capsys.readouterr().out) == {
+        "failed": True,
+        "msg": f"Python 3.9 or newer is needed on the host; {sys.executable} is 3.8.10",
+    }
+
+
+def test_an_error_of_this_collection_is_a_failure_with_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(**dummy: Any) -> None:
+        raise KeyError("password=hunter22")
+
+    monkeypatch.setattr(reader_program, "READERS", {"all": fail})
+    with pytest.raises(SystemExit):
+        reader_program.main(arguments_of({}))
+    found = json.loads(capsys.readouterr().out)
+    assert found["failed"] is True
+    assert "KeyError" in found["msg"]
+    assert "in fail" in found["exception"]
+    assert "hunter22" not in json.dumps(found)
+
+
+def test_the_host_s_log_says_who_reads_it_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[Any] = []
+    monkeypatch.setattr("syslog.openlog", lambda *what: logged.append(what))
+    monkeypatch.setattr("syslog.syslog", lambda dummy_priority, text: logged.append(text))
+    monkeypatch.setattr(reader_program, "READERS", {"all": lambda **dummy: SyntheticHost().snapshot()})
+    options = {"docker_host": "tcp://user:hunter22@127.0.0.1:2375"}
+    for hidden in (True, False):
+        with pytest.raises(SystemExit):
+            reader_program.main(arguments_of(options, _ansible_no_log=hidden, _ansible_syslog_facility="LOG_LOCAL3"))
+    (opened, text) = logged
+    assert opened == ("ansible-x.y.z", 0, 19 << 3)
+    assert text.startswith("Invoked with sources=all read_timeout=60 ")
+    assert f"docker_host=tcp://{MASK}@127.0.0.1:2375" in text
+
+
+def test_a_secret_of_the_arguments_is_in_nothing_that_comes_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = SyntheticHost().container("hunter22-web").snapshot()
+    monkeypatch.setattr(reader_program, "READERS", {"all": lambda **dummy: host})
+    with pytest.raises(SystemExit):
+        reader_program.main(arguments_of({"docker_host": "token=hunter22"}))
+    text = unpack(json.loads(capsys.readouterr().out)[WIRE])
+    assert "hunter22" not in text
+    assert f"{MASK}-web" in text
