@@ -41,7 +41,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host.service i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.daemon_json import parse
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_flags import parse_flags
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import DaemonProcess
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess, to_measure
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_argv
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import UnreadableError
 
@@ -328,8 +328,10 @@ def read_proxies(processes: list[procfs.Process], dockerd: Optional[procfs.Proce
         if procfs.uid(process.pid) == user and (ours or _orphaned_here(process, dockerd)):
             proxy = parse_argv(procfs.argv(process.pid), process.pid, process.ppid)
             if proxy is not None:
-                found.append(_with_memory(proxy))
-    return sorted(found, key=lambda proxy: proxy.pid)
+                found.append(proxy)
+    found.sort(key=lambda proxy: proxy.pid)
+    measured = {proxy.pid for proxy in to_measure(found)}
+    return [_with_memory(proxy) if proxy.pid in measured else proxy for proxy in found]
 
 
 def parse_argv(argv: list[str], pid: int, ppid: int) -> Optional[ProxyProcess]:

@@ -156,9 +156,21 @@ class ProxyProcess:
     container_ip: str
     container_port: int
     pss: Optional[int] = None
-    """Proportional set size in bytes (/proc/PID/smaps_rollup): its share of memory, shared pages divided."""
+    """Proportional set size in bytes (/proc/PID/smaps_rollup): its share of memory, shared pages divided.
+
+    None where it could not be read, and for those that are not measured, see to_measure().
+    """
     rss: Optional[int] = None
     """Resident set size in bytes; counts pages shared by all proxies once for each."""
+
+
+MOST_MEASURED = 64
+"""Processes. For each the kernel goes through its page tables, in a seventh of a millisecond."""
+
+
+def to_measure(proxies: list[ProxyProcess]) -> list[ProxyProcess]:
+    """Return those of which the memory is read: at most MOST_MEASURED of them, spread evenly."""
+    return proxies[:: max(1, -(-len(proxies) // MOST_MEASURED))]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
+    memory_of,
     proxy_configured,
     proxy_default,
     proxy_in_force,
@@ -171,15 +172,16 @@ def _attachments(snapshot: HostSnapshot) -> list[dict[str, Any]] | None:
 
 def _proxy(snapshot: HostSnapshot) -> dict[str, Any]:
     force = proxy_in_force(snapshot)
-    sizes = [proxy.pss for proxy in snapshot.proxies]
+    memory = memory_of(snapshot.proxies)
     counted = snapshot.was_read(PROCESSES)
     return {
         "default": proxy_default(),
         "configured": proxy_configured(snapshot),
         "in_force": force.value,
         "evidence": force.evidence,
-        "processes": len(sizes) if counted else None,
-        "pss": sum(size for size in sizes if size is not None) if counted and None not in sizes else None,
+        "processes": len(snapshot.proxies) if counted else None,
+        "pss": memory.total if counted else None,
+        "measured": memory.measured if counted else None,
         "bindings": [
             {
                 "pid": proxy.pid,

@@ -16,6 +16,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,
+    memory_of,
     proxy_configured,
     proxy_default,
     proxy_in_force,
@@ -349,21 +350,21 @@ def _judge_memory(context: AuditContext) -> list[Verdict]:
     proxies = snapshot.proxies
     if not proxies:
         return [passed(resources.daemon(), "No docker-proxy runs", {"processes": 0})]
-    measured = [proxy.pss for proxy in proxies if proxy.pss is not None]
+    memory = memory_of(proxies)
     largest = sorted(proxies, key=lambda proxy: (-(proxy.pss or 0), proxy.pid))[:_NAMED]
     evidence: dict[str, Any] = {
         "processes": len(proxies),
-        "PSS in bytes": sum(measured) if measured else None,
+        "PSS in bytes": memory.total,
+        "processes measured": memory.measured,
         "largest processes": {f"{proxy.pid}": _process(proxy) for proxy in largest},
     }
-    if len(measured) < len(proxies):
-        reason = (
-            f"the memory of {len(proxies) - len(measured)} of {len(proxies)} docker-proxy processes could not be read"
-        )
+    if memory.total is None:
+        reason = f"the memory of {memory.unread} of {len(proxies)} docker-proxy processes could not be read"
         return [unknown(resources.daemon(), reason, evidence)]
-    total = sum(measured)
+    about, of_some = ("", "") if memory.measured == len(proxies) else ("about ", f" ({memory.measured} were measured)")
     summary = (
-        f"{_count(len(proxies))} of docker-proxy, {_mebibytes(total)} in all, {_mebibytes(total // len(proxies))} each"
+        f"{_count(len(proxies))} of docker-proxy, {about}{_mebibytes(memory.total)} in all, "
+        f"{_mebibytes(memory.total // len(proxies))} each{of_some}"
     )
     impact = (
         "This is their own memory (PSS: shared memory is divided among them; the RSS that ps shows counts it for each "
@@ -385,7 +386,7 @@ def _judge_memory(context: AuditContext) -> list[Verdict]:
 def _process(proxy: ProxyProcess) -> str:
     outside = socket_name(proxy.host_ip, proxy.host_port)
     inside = socket_name(proxy.container_ip, proxy.container_port)
-    size = "unread" if proxy.pss is None else _mebibytes(proxy.pss)
+    size = "not measured" if proxy.pss is None else _mebibytes(proxy.pss)
     return f"{outside} -> {inside}/{proxy.protocol}, {size}"
 
 

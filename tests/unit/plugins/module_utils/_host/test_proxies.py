@@ -59,6 +59,25 @@ def test_memory() -> None:
     assert parse_rollup(b"Pss: x kB\n") == parse_rollup(b"") == {}
 
 
+@pytest.mark.parametrize(("number", "read"), [(3, 3), (64, 64), (65, 33), (200, 50)])
+def test_memory_is_read_of_a_bounded_number(number: int, read: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def shown(pid: int, dummy_name: str) -> bytes:
+        asked.append(pid)
+        return b"Rss: 4 kB\nPss: 2 kB\n"
+
+    monkeypatch.setattr(procfs, "uid", lambda dummy_pid: 0)
+    monkeypatch.setattr(procfs, "argv", lambda dummy_pid: OLD.split())
+    monkeypatch.setattr(procfs, "read_bytes", shown)
+    dockerd = procfs.Process(7, "dockerd", 1, 0)
+    processes = [procfs.Process(100 + count, "docker-proxy", 7, 0) for count in range(number)]
+    found = read_proxies(processes, dockerd)
+    assert len(found) == number
+    assert [proxy.pid for proxy in found if proxy.pss is not None] == asked
+    assert len(asked) == read
+
+
 def test_of_other_processes_none_is_a_proxy() -> None:
     processes = [process for process in procfs.processes() if process.name != "docker-proxy"]
     assert read_proxies(processes, None) == []

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import to_measure
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 
@@ -153,6 +154,21 @@ def test_memory_that_could_not_be_read_is_unknown() -> None:
     assert finding.outcome == "unknown"
     assert "1 of 2" in finding.summary
     assert only(SyntheticHost(), "proxy.memory").outcome == "pass"
+
+
+def test_of_many_processes_some_are_measured_and_the_rest_reckoned() -> None:
+    ports = tuple(f"0.0.0.0|{8000 + number}|80/tcp" for number in range(200))
+    host = SyntheticHost().container("web", publish=ports)
+    # As a host with so many is read.
+    measured = to_measure(host.proxies)
+    assert len(measured) == 50
+    assert len(to_measure(measured)) == len(measured)
+    host.proxies = [replace(proxy, pss=3 << 20 if proxy in measured else None) for proxy in host.proxies]
+    finding = only(host, "proxy.memory")
+    assert finding.summary == ("200 processes of docker-proxy, about 600.0 MiB in all, 3.0 MiB each (50 were measured)")
+    assert (finding.evidence["PSS in bytes"], finding.evidence["processes measured"]) == (600 << 20, 50)
+    host.proxies = [replace(proxy, pss=None) if proxy.pid == measured[7].pid else proxy for proxy in host.proxies]
+    assert "1 of 200" in only(host, "proxy.memory").summary
 
 
 # ---- published ports -------------------------------------------------------------------------------------------------
