@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.dockernet.baseline.plugins.module_utils._host import reader_program
+from ansible_collections.dockernet.baseline.plugins.module_utils._host import light_dataclasses, reader_program
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import KEEP_LABELS
 
 READER = "dockernet.baseline.host_reader"
@@ -28,6 +28,8 @@ _IMPORT = re.compile(
     rf"^\s*from ({re.escape(_COLLECTION)}plugins\.module_utils[\w.]*) import (?:\(([^)]*)\)|(.*))", re.MULTILINE
 )
 _NAME = re.compile(r"\w+")
+_COMMENT = re.compile(r"^ *#.*$", re.MULTILINE)
+_DOCSTRING = re.compile(r'^( *)r?"""(?:[^"\\]|\\.|"(?!""))*"""$', re.MULTILINE | re.DOTALL)
 
 
 def sources_of(program: str) -> dict[str, str]:
@@ -48,8 +50,21 @@ def sources_of(program: str) -> dict[str, str]:
     return found
 
 
+def without_words(source: str) -> str:
+    """Return a source without its comments and docstrings, every statement on the line that it had."""
+    return _DOCSTRING.sub(lambda found: f'{found[1]}""' + "\n" * found[0].count("\n"), _COMMENT.sub("", source))
+
+
+def sent_sources() -> dict[str, str]:
+    """Return what host_reader is sent: sources by the paths at which it finds them."""
+    found = sources_of(PROGRAM)
+    # In place of Python's own, which takes an eighth of the whole reading.
+    (light,) = sources_of(light_dataclasses.__name__).values()
+    return {path: without_words(source) for path, source in {**found, "dataclasses.py": light}.items()}
+
+
 # Once, since Ansible makes a process for each host and task from the one that loads this file.
-SOURCES = base64.b64encode(zlib.compress(json.dumps(sources_of(PROGRAM)).encode())).decode("ascii")
+SOURCES = base64.b64encode(zlib.compress(json.dumps(sent_sources()).encode())).decode("ascii")
 """Its sources, as they are sent."""
 
 

@@ -231,7 +231,7 @@ def test_what_reads_a_host_is_little() -> None:
     files = sorted(reached_from(MODULE_UTILS / "_host" / "reader_program.py"))
     sent = host_reading.sources_of(host_reading.PROGRAM)
     assert sorted(f"ansible_collections/dockernet/baseline/{path.relative_to(ROOT)}" for path in files) == sorted(sent)
-    assert (len(sent) <= 40, len(base64.b64decode(host_reading.SOURCES)) <= 110_000) == (True, True)
+    assert (len(sent) <= 40, len(base64.b64decode(host_reading.SOURCES)) <= 80_000) == (True, True)
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if BUDGETS.get(name) != OF_CONTROLLER and name != READER])

@@ -66,6 +66,8 @@ _ATTEMPTS = 10
 _KEPT = 1 << 26
 
 TIME_LIMIT = 5.0
+# struct timeval
+_TIME = struct.Struct("@ll")
 """Seconds to wait for an answer of the kernel."""
 
 
@@ -120,7 +122,9 @@ class Netlink:
         """Open it; allowance is for the namespace of somebody who is not to be trusted."""
         self._allowance = allowance
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
-        self._socket.settimeout(TIME_LIMIT)
+        # The kernel keeps the time (socket(7)); Python would ask it for each message whether there is one.
+        limit = _TIME.pack(*divmod(int(TIME_LIMIT * 1_000_000), 1_000_000))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         self._sequence = 0
 
     def __enter__(self) -> Netlink:
@@ -203,8 +207,7 @@ class Netlink:
         buffer = _buffer()
         try:
             size, dummy, flags, dummy2 = self._socket.recvmsg_into([buffer])
-        except socket.timeout as error:
-            # Before Python 3.10 it is no TimeoutError, and it never says anything of use.
+        except BlockingIOError as error:
             raise TimeoutError(errno.ETIMEDOUT, f"the kernel did not answer within {TIME_LIMIT:g} s") from error
         if flags & _MSG_TRUNC:
             raise OSError(errno.EMSGSIZE, f"a message of the kernel has more than {_RECEIVED} bytes")

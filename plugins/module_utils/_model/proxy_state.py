@@ -21,7 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
     flattened,
     start_values,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import ProxyProcess, to_measure
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     DAEMON_CONFIG,
     PROCESSES,
@@ -29,26 +28,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot
 )
 
 KEY = "userland-proxy"
-
-
-@dataclass(frozen=True)
-class ProxyMemory:
-    """What the docker-proxy processes of a host take."""
-
-    total: Optional[int]
-    """Bytes, of all; reckoned from those that were measured. None where one of these could not be read."""
-    measured: int
-    """Processes."""
-    unread: int
-    """Processes that were to be measured and could not be read."""
-
-
-def memory_of(proxies: list[ProxyProcess]) -> ProxyMemory:
-    """Return the memory of all, by those that were to be measured."""
-    sizes = [proxy.pss for proxy in to_measure(proxies)]
-    known = [size for size in sizes if size is not None]
-    total = sum(known) * len(proxies) // len(sizes) if sizes else 0
-    return ProxyMemory(total if len(known) == len(sizes) else None, len(known), len(sizes) - len(known))
 
 
 @dataclass(frozen=True)

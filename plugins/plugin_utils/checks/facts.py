@@ -18,7 +18,6 @@ from typing import Any
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import named_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Network, Subnet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
-    memory_of,
     proxy_configured,
     proxy_default,
     proxy_in_force,
@@ -33,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.sysctls 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import attachments
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.mode import modes, sharers
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.proxy import memory_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.resources import socket_name
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import interface_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL, NONE

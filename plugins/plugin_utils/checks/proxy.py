@@ -9,14 +9,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, PublishedPort
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Remediation
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener, ProxyProcess, to_measure
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import (
     KEY,
-    memory_of,
     proxy_configured,
     proxy_default,
     proxy_in_force,
@@ -339,6 +339,26 @@ MISSING = Check(
     needs=(ENGINE, NAMESPACES, PROCESSES, LISTENERS, CONTAINER_NAMESPACES),
     judge=_judge_missing,
 )
+
+
+@dataclass(frozen=True)
+class ProxyMemory:
+    """What the docker-proxy processes of a host take."""
+
+    total: int | None
+    """Bytes, of all; reckoned from those that were measured. None where one of these could not be read."""
+    measured: int
+    """Processes."""
+    unread: int
+    """Processes that were to be measured and could not be read."""
+
+
+def memory_of(proxies: list[ProxyProcess]) -> ProxyMemory:
+    """Return the memory of all, by those that were to be measured."""
+    sizes = [proxy.pss for proxy in to_measure(proxies)]
+    known = [size for size in sizes if size is not None]
+    total = sum(known) * len(proxies) // len(sizes) if sizes else 0
+    return ProxyMemory(total if len(known) == len(sizes) else None, len(known), len(sizes) - len(known))
 
 
 _NAMED = 5
