@@ -174,7 +174,7 @@ def mask_data(data: Any) -> Any:
     if isinstance(data, str):
         return mask_text(data)
     if isinstance(data, dict):
-        if data.keys() == _OF_PAIR and isinstance(data["name"], str):
+        if len(data) == 2 and data.keys() == _OF_PAIR and isinstance(data["name"], str):
             return {"name": mask_text(data["name"]), "value": _mask(data["name"], data["value"])}
         return {key: item if type(item) in _NO_TEXT else mask_data(item) for key, item in data.items()}
     return [mask_data(item) for item in data] if isinstance(data, list) else data
