@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from tests.differential.far_machine import DEVICE, LINK_LOCAL
-from tests.differential.reachability_bridges import bridge_settings
+from tests.differential.reachability_bridges import arp_off, bridge_settings
 from tests.differential.reachability_engines import NFTABLES
 from tests.differential.reachability_frames import frame_rules, ipsec_policies
 from tests.differential.reachability_hosts import CLOSED, HOST_PORT, INNER_TCP, INNER_UDP, HostCase
@@ -85,6 +85,7 @@ def _on_top(case: HostCase, names: dict[int, Names], ends: list[End]) -> list[tu
     return [
         *steps(case, names),
         *rules_on_top(Draw(f"on top/{case.seed}/{case.number}"), names),
+        *arp_off(Draw(f"arp/{case.seed}/{case.number}"), ends),
         *fixed_entries(Draw(f"neighbours/{case.seed}/{case.number}"), ends),
         *bridge_settings(Draw(f"bridges/{case.seed}/{case.number}"), ends),
         *traffic_control(Draw(f"traffic control/{case.seed}/{case.number}"), ends),

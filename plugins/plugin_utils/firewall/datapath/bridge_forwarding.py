@@ -51,12 +51,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     UNICAST,
     container_route_query,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
-    NEIGHBOUR_ARP_OFF_IN_CONTAINER,
-    Doubt,
-    Ends,
-    FrameFlight,
-)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Ends, FrameFlight
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.fields import NO_SOCKET
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import ALL, HookPart
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import address_text
@@ -140,44 +135,50 @@ class BridgePath:
             return [lost]
         part = _BEFORE_PREROUTING if bridge.calls[family] else ALL
         came_in = _from_port(self._leg, branch, bridge, port, target, part)
+        if target is None:
+            go_on = partial(self._up_from, bridge=bridge, port=port)
+        else:
+            go_on = partial(self._switch, bridge=bridge, port=port, target=target)
         if bridge.calls[family]:
-            return came_in.then(lambda passed: self._shown(passed, bridge, port, target))
+            return came_in.then(partial(self._shown, bridge=bridge, port=port, target=target, go_on=go_on))
         if target is not None:
-            return came_in.then(lambda passed: self._switch(passed, bridge, port, target))
+            return came_in.then(go_on)
         return came_in.then(
             lambda passed: _to_host(self._leg, passed, bridge, port).then(
                 lambda up: self._host.receive(up, bridge.name)
             )
         )
 
-    def _shown(self, branch: Branch, bridge: Bridge, port: Port, target: Port | None) -> list[LegResult]:
-        """PREROUTING of IP, as bridge netfilter has it."""
+    def _shown(self, branch: Branch, bridge: Bridge, port: Port, target: Port | None, go_on: _GoOn) -> list[LegResult]:
+        """PREROUTING of IP, as bridge netfilter has it; go_on: what becomes of a frame that it does not translate."""
         flight = self._leg.fresh(branch)
         flight.iif, flight.physin = bridge.name, port.link.name
         results: list[LegResult] = []
         for passage, after in self._leg.hook(PREROUTING, branch, flight):
             results += self._leg.ended(passage, after) or _from_port(
                 self._leg, after, bridge, port, target, _AFTER_PREROUTING
-            ).then(partial(self._bridged, bridge=bridge, port=port, target=target, destination=flight.daddr))
+            ).then(partial(self._bridged, bridge=bridge, port=port, destination=flight.daddr, go_on=go_on))
         return results
 
     def _strayed(self, branch: Branch, bridge: Bridge, port: Port, towards: int) -> list[LegResult]:
-        """A frame that a container sends to its own hardware address."""
-        sender = BridgeNode(port.stack, port.device, port)
+        """A frame that a container sends to its own hardware address, for want of the one of that neighbour."""
+        lost = partial(self._returned, bridge=bridge, port=port, towards=towards)
         if not bridge.calls[branch.flight.family]:
+            return _from_port(self._leg, branch, bridge, port, port, ALL).then(lost)
+        came_in = _from_port(self._leg, branch, bridge, port, port, _BEFORE_PREROUTING)
+        return came_in.then(partial(self._shown, bridge=bridge, port=port, target=port, go_on=lost))
+
+    def _returned(self, branch: Branch, bridge: Bridge, port: Port, towards: int) -> list[LegResult]:
+        """Back to the port that it came from, where rules of FORWARD see it in hairpin mode; no one gets it."""
+        sender = BridgeNode(port.stack, port.device, port)
+        flight = branch.flight.copy()
+        if not bridge.calls[flight.family] or in_the_way(bridge, port, port) is not None:
             return [sent_to_itself(self._leg, branch, sender, towards)]
-        flight = self._leg.fresh(branch)
-        flight.iif, flight.physin = bridge.name, port.link.name
-        # Translated it gets another hardware address (br_nf_pre_routing_finish()).
-        doubt = f"where {bridge.name} leads a translated packet of {port.stack.label}: {sender.arp_off}"
+        flight.iif = flight.oif = bridge.name
+        flight.physin = flight.physout = port.link.name
         results: list[LegResult] = []
-        for passage, after in self._leg.hook(PREROUTING, branch, flight):
-            is_translated = after.flight.daddr != flight.daddr
-            results += self._leg.ended(passage, after) or [
-                self._leg.undetermined(after, Doubt.about(NEIGHBOUR_ARP_OFF_IN_CONTAINER, doubt))
-                if is_translated
-                else sent_to_itself(self._leg, after, sender, towards)
-            ]
+        for passage, after in self._leg.hook(FORWARD, branch.carrying(flight), flight):
+            results += self._leg.ended(passage, after) or [sent_to_itself(self._leg, after, sender, towards)]
         return results
 
     def from_uplink(self, branch: Branch, bridge: Bridge) -> list[LegResult]:
@@ -198,15 +199,14 @@ class BridgePath:
     def _up_from(self, branch: Branch, bridge: Bridge, port: Port) -> list[LegResult]:
         return _to_host(self._leg, branch, bridge, port).then(lambda passed: self._up(passed, bridge))
 
-    def _bridged(
-        self, branch: Branch, bridge: Bridge, port: Port, target: Port | None, destination: int
-    ) -> list[LegResult]:
-        """After PREROUTING of a bridged frame (br_nf_pre_routing_finish())."""
+    def _bridged(self, branch: Branch, bridge: Bridge, port: Port, destination: int, go_on: _GoOn) -> list[LegResult]:
+        """After PREROUTING of a bridged frame, which gives a translated one another hardware address.
+
+        See br_nf_pre_routing_finish().
+        """
         flight = branch.flight
         if flight.daddr == destination:
-            if target is None:
-                return self._up_from(branch, bridge, port)
-            return self._switch(branch, bridge, port, target)
+            return go_on(branch)
         decision = self._host.incoming_route(flight, bridge.name)
         if decision.kind == UNCERTAIN:
             return [self._leg.undetermined(branch, decision.why)]

@@ -339,7 +339,7 @@ def resolve_on_bridge(
     stop = None
     if barred is not None and barred.is_certain:
         stop = _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE, mechanism=_barring(barred))
-    stop = stop or _unanswered(branch.flight, bridge, requester, target, source)
+    stop = stop or _unanswered(leg, branch.flight, bridge, requester, target, source)
     stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
     )
@@ -368,18 +368,22 @@ def _who_takes_it(
     return doubt
 
 
-def _unanswered(flight: Flight, bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int) -> _Stop | None:
+def _unanswered(
+    leg: LegContext, flight: Flight, bridge: Bridge, requester: BridgeNode, target: BridgeNode, source: int
+) -> _Stop | None:
     """Why an end with ARP off on its interface does not tell another one where it is; None where it does.
 
     Neighbour discovery answers by the entry for who asks, if there is one (ndisc_send_na()). Where there is none for
-    the other end, a packet whose sender remembers where to send it has no answer either, unless bridge netfilter
-    translates that back.
+    the other end, a request whose sender remembers where to send it has no answer either, unless bridge netfilter
+    translates that back: by SNAT, which is still to come of what it switches.
     """
     family, mac = flight.family, requester.mac_on(bridge)
     if not target.without_arp or (family == 6 and target.knows(6, source, mac)):
         return None
-    is_rescued = bridge.calls[family] and flight.connection is not None and flight.connection.snat
-    is_certain = not is_rescued and not target.knows_any(family, mac)
+    connection = flight.connection
+    has_snat = connection is not None and (connection.snat or flight.oif != bridge.name)
+    is_rescued = bridge.calls[family] and has_snat
+    is_certain = leg.is_request and not is_rescued and not target.knows_any(family, mac)
     return _Stop(target.arp_off, is_certain, mechanism=_of_interface(target))
 
 

@@ -637,13 +637,25 @@ def test_a_rule_can_end_what_a_container_without_arp_sends() -> None:
     assert path.reason.startswith("rule 1 of chain PREROUTING (ip raw)")
 
 
+@pytest.mark.parametrize(("proxy", "seen"), [(False, "refused"), (True, "timed out")])
+def test_in_hairpin_mode_rules_of_forward_see_what_a_container_without_arp_sends(proxy: bool, seen: str) -> None:
+    """It comes back to its own port, from which the bridge sends nothing back otherwise."""
+    host = host_with_web(proxy=proxy)
+    host.own_rules["filter", "FORWARD"] = [f"-s {WEB}/32 -p tcp -j REJECT --reject-with tcp-reset"]
+    assert ask(arp_off_in_web(host.snapshot()), Origin(CONTAINER, "web"), BEYOND, 80).observed == seen
+
+
 @pytest.mark.parametrize("bridge_netfilter", [True, False])
-def test_where_a_translated_packet_of_a_container_without_arp_goes_is_open(bridge_netfilter: bool) -> None:
-    """Bridge netfilter gives it another hardware address, and an answer comes while its own one is remembered."""
+@pytest.mark.parametrize("publisher", ["web", "peer"])
+def test_where_bridge_netfilter_translates_a_packet_of_a_container_without_arp_the_answer_is_open(
+    publisher: str, bridge_netfilter: bool
+) -> None:
+    """The packet gets another hardware address, and the answer comes while the container's own one is remembered."""
     host = DockerHost(proxy=False, bridge_netfilter=bridge_netfilter)
     bridge = host.network()
-    host.container("web", [bridge])
-    host.container("peer", [bridge], [PublishedPort("tcp", 80, WILDCARD, 8080)], [("tcp", 80)])
+    for name in ("web", "peer"):
+        published = [PublishedPort("tcp", 80, WILDCARD, 8080)] if name == publisher else []
+        host.container(name, [bridge], published, [("tcp", 80)])
     path = ask(arp_off_in_web(host.snapshot()), Origin(CONTAINER, "web"), ADDRESS)
     assert path.verdict == ("unknown" if bridge_netfilter else "dropped")
     assert IN_WEB in path.because
