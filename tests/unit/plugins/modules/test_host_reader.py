@@ -5,44 +5,58 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import reader_program
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import WIRE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import COMPRESSED, PLAIN, WIRE
 from ansible_collections.dockernet.baseline.plugins.modules import host_reader
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import read_host, reading
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import read_snapshot_text, unpack
 
+from tests.unit.reader_sources import PROGRAM, as_sent
 from tests.unit.synthetic_host import SyntheticHost
 
+TOLD = {"sources": "all", "read_timeout": 60, "labels": "keep"}
 PLACE = "<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"
 
 
-def arguments_of(options: dict[str, Any], **settings: Any) -> dict[str, Any]:
-    """What a task with those options has Ansible write into the module."""
-    known = {"read_timeout": 60, "snapshot_path": None, **options}
-    kept: list[dict[str, Any]] = []
-    read_host(lambda module_args, **dummy: kept.append(module_args) or {}, "x.y.z", reading(known, options), {})  # type: ignore[func-returns-value]
-    return {**kept[0], "_ansible_no_log": True, **settings}
+def arguments_of(told: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """What Ansible writes into the module for a host that is told so."""
+    sources = zlib.compress(json.dumps(as_sent()).encode())
+    return {
+        "module": "x.y.z",
+        "program": PROGRAM,
+        "sources": base64.b64encode(sources).decode(),
+        "told": base64.b64encode(json.dumps({**TOLD, **told}).encode()).decode(),
+        "_ansible_no_log": True,
+        **settings,
+    }
 
 
-def run(options: dict[str, Any], **settings: Any) -> dict[str, Any]:
+def run(told: dict[str, Any], **settings: Any) -> dict[str, Any]:
     text = Path(host_reader.__file__).read_text(encoding="utf-8")
     assert text.count(PLACE) == 1
-    program = text.replace(PLACE, json.dumps(arguments_of(options, **settings)))
+    program = text.replace(PLACE, json.dumps(arguments_of(told, **settings)))
     # Isolated: neither this collection nor Ansible is there to import.
     done = subprocess.run([sys.executable, "-I", "-S", "-"], input=program, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     found: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (1 if found.get("failed") else 0)
     return found
+
+
+def unpacked(found: dict[str, Any]) -> str:
+    """The text that the controller finds in a result."""
+    form, letters = found[WIRE][: len(PLAIN)], base64.b64decode(found[WIRE][len(PLAIN) :])
+    return (zlib.decompress(letters) if form == COMPRESSED else letters).decode()
 
 
 @pytest.fixture
@@ -58,22 +72,22 @@ def saved(tmp_path: Path) -> Callable[[str], Path]:
 @pytest.mark.parametrize("name", ["saved.json", "'''\"\"\"\\ \\u0027''' + x #.json", "ünïcode 😀.json"])
 def test_a_snapshot_comes_back_whatever_its_path_has(saved: Callable[[str], Path], name: str) -> None:
     path = saved(name)
-    found = run({"snapshot_path": str(path)})
+    found = run({"load": str(path)})
     assert (found["changed"], found["snapshot_path"]) == (False, str(path))
-    assert read_snapshot_text(unpack(found[WIRE])).containers[0].name == "web"
+    assert load_snapshot(unpacked(found)).containers[0].name == "web"
 
 
 def test_this_host_is_read_with_nothing_of_ansible(tmp_path: Path) -> None:
     """Whatever it has: a source that it lacks is unread, with the reason."""
     found = run({"docker_host": f"unix://{tmp_path}/no.sock", "read_timeout": 30})
-    snapshot = read_snapshot_text(unpack(found[WIRE]))
+    snapshot = load_snapshot(unpacked(found))
     assert snapshot.defects == []
     assert not snapshot.was_read("engine")
 
 
 def test_what_cannot_be_done_is_a_failure_with_the_reason(tmp_path: Path) -> None:
     path = f"{tmp_path}/none.json"
-    found = run({"snapshot_path": path})
+    found = run({"load": path})
     assert (found["failed"], found["msg"]) == (True, f"snapshot_path: {path} cannot be read: No such file or directory")
     assert found["invocation"]["module_args"]["load"] == path
 
@@ -128,6 +142,6 @@ def test_a_secret_of_the_arguments_is_in_nothing_that_comes_back(
     monkeypatch.setattr(reader_program, "READERS", {"all": lambda **dummy: host})
     with pytest.raises(SystemExit):
         reader_program.main(arguments_of({"docker_host": "token=hunter22"}))
-    text = unpack(json.loads(capsys.readouterr().out)[WIRE])
+    text = unpacked(json.loads(capsys.readouterr().out))
     assert "hunter22" not in text
     assert f"{MASK}-web" in text

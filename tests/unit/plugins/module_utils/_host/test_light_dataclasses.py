@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import light_dataclasses as light
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import PROGRAM, sources_of
 
-MODULES = [path[:-3].replace("/", ".") for path in sources_of(PROGRAM)]
+from tests.unit.reader_sources import modules_of
+
+MODULES = list(modules_of())
 SENT = [
     cls
     for name in MODULES
@@ -25,7 +26,7 @@ SENT = [
 
 def lightly(cls: Any) -> Any:
     """The same class as host_reader makes it: from what stands in its source."""
-    stated: dict[str, Any] = {"__annotations__": cls.__annotations__, "__module__": cls.__module__}
+    stated: dict[str, Any] = {"__annotations__": getattr(cls, "__annotations__", {}), "__module__": cls.__module__}
     for item in dataclasses.fields(cls):
         if item.default is not dataclasses.MISSING:
             stated[item.name] = item.default
@@ -50,7 +51,7 @@ def test_what_is_sent_is_the_same(cls: Any) -> None:
         if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
     ]
     values = [f"value of {name}" for name in required]
-    named = dict(zip(required, values, strict=True))
+    named = dict(zip(required, values))
     for given, by_name in ((values, {}), ([], named)):
         ours, theirs = other(*given, **by_name), cls(*given, **by_name)
         assert vars(ours) == vars(theirs)
