@@ -21,6 +21,7 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from typing import Any, NoReturn, Optional
 
 ARGUMENTS = r"""<<INCLUDE_ANSIBLE_MODULE_JSON_ARGS>>"""
+OPTIONS = ("module", "program", "sources", "told")
 OLDEST = (3, 9)
 
 
@@ -75,6 +76,15 @@ def main() -> None:
     program.main(arguments)
 
 
-# Tools that look at modules run them without arguments.
-if __name__ == "__main__" and ARGUMENTS.startswith("{"):
-    main()
+def state_options() -> None:
+    """Say what it takes, to tools that run modules without arguments to find that out (validate-modules)."""
+    basic: Any = importlib.import_module("ansible.module_utils.basic")
+    one = {"type": "str", "required": True}
+    basic.AnsibleModule(argument_spec=dict.fromkeys(OPTIONS, one), supports_check_mode=True)
+
+
+if __name__ == "__main__":
+    if ARGUMENTS.startswith("{"):
+        main()
+    else:
+        state_options()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import runpy
 import subprocess
 import sys
 import zlib
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import reader_program
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.saved_snapshot import load_snapshot
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import MASK
@@ -145,3 +147,13 @@ def test_a_secret_of_the_arguments_is_in_nothing_that_comes_back(
     text = unpacked(json.loads(capsys.readouterr().out))
     assert "hunter22" not in text
     assert f"{MASK}-web" in text
+
+
+def test_tools_that_look_at_modules_are_told_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated: list[dict[str, Any]] = []
+    monkeypatch.setattr("ansible.module_utils.basic.AnsibleModule", lambda **settings: stated.append(settings))
+    runpy.run_path(host_reader.__file__, run_name="__main__")
+    documented = yaml.safe_load(Path(host_reader.__file__).with_suffix(".yml").read_text(encoding="utf-8"))
+    (found,) = stated
+    assert found["argument_spec"].keys() == documented["DOCUMENTATION"]["options"].keys()
+    assert found["argument_spec"].keys() == {name for name in arguments_of({}) if not name.startswith("_")}
