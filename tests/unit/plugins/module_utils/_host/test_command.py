@@ -74,9 +74,10 @@ def test_what_a_program_started_is_ended_with_it(monkeypatch: pytest.MonkeyPatch
         looks += place.exists() and place.stat().st_size > 0
         return real() + looks * EVER
 
-    monkeypatch.setattr(time, "monotonic", monotonic)
     script = f"trap '' TERM; sh -c 'trap \"\" TERM; echo $$ >{place}; sleep {EVER:g}' & wait"
-    assert child_process.run_command(["sh", "-c", script])[0] == child_process.TIMED_OUT
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", monotonic)
+        assert child_process.run_command(["sh", "-c", script])[0] == child_process.TIMED_OUT
     inner = int(place.read_text())
     wait_for(lambda: not running(inner), SECONDS, "the end of what it started")
 
