@@ -191,11 +191,17 @@ def _fits(changed: CodeType, code: CodeType) -> bool:
     )
 
 
+_NOT_PUT_IN = 77
+"""Exit status of a child that has no place for its mutant."""
+
+
 def put_in(change: Mutant) -> bool:
     """Give the loaded functions of a file their changed code; False where none could take it."""
     name = str(change.path)
     codes = list(_codes(compile(change.tree, name, "exec", dont_inherit=True)))
     done = False
+    # Actions have the collector leave out what was there before them, and it finds the functions here.
+    gc.unfreeze()
     for function in [one for one in gc.get_objects() if isinstance(one, FunctionType)]:
         if function.__code__.co_filename == name:
             for code in codes:
@@ -231,6 +237,8 @@ class Mutation:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Do all of it in place of pytest's own loop."""
+        # tests/conftest.py has the collector leave out what was imported, and it finds the caches here.
+        gc.unfreeze()
         self._caches = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]  # noqa: SLF001
         self._watch(session.items)
         chosen = self._drawn()
@@ -296,6 +304,10 @@ class Mutation:
             if child not in running:
                 continue
             change, tests = running.pop(child)
+            if status and os.waitstatus_to_exitcode(status) == _NOT_PUT_IN:
+                # A module that a test loaded and dropped. Where it is more than a few, this tool is broken.
+                print(f"void: {change.path}:{change.lines.start}: no loaded function took {change.after}", flush=True)
+                continue
             if status == 0:
                 self.survivors.append((change, tests))
                 name = change.path.relative_to(self._plugins)
@@ -324,12 +336,15 @@ class Mutation:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
-        failed = True
+        status = 1
         try:
             self._forget()
-            failed = put_in(change) and any(test.failed for test in _outcomes(chosen))
+            if not put_in(change):
+                status = _NOT_PUT_IN
+            elif not any(test.failed for test in _outcomes(chosen)):
+                status = 0
         finally:
-            os._exit(1 if failed else 0)
+            os._exit(status)
 
 
 def _outcomes(items: list[pytest.Item]) -> Iterator[Outcome]:
