@@ -19,6 +19,7 @@ import yaml
 from ansible_collections.dockernet.baseline.plugins.plugin_utils import host_reading
 
 import stage
+from tests.unit.collection_imports import imported_modules, reached_from
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -78,19 +79,6 @@ SHIPPED = {
 
 def load(relative: str) -> t.Any:
     return yaml.safe_load((ROOT / relative).read_text(encoding="utf-8"))
-
-
-@functools.cache
-def imported_modules(path: Path) -> frozenset[str]:
-    """Return the names of all modules that a file imports, at any depth."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(names)
 
 
 def test_version_is_the_newest_release_or_has_fragments() -> None:
@@ -203,16 +191,6 @@ def test_package_keeps_to_its_side(package: str) -> None:
     assert crossing == []
 
 
-def reached_from(path: Path) -> set[Path]:
-    """Return a file of this collection and all that it imports of the collection, directly and not."""
-    reached: set[Path] = set()
-    waiting = {path}
-    while waiting:
-        reached.add(next_one := waiting.pop())
-        waiting |= {found for found in map(file_of, imported_modules(next_one)) if found is not None} - reached
-    return reached
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_what_is_sent_to_a_host_is_little(name: str) -> None:
     """Files, and bytes as Ansible packs them (zip, deflated), without those of Ansible itself."""
@@ -263,12 +241,6 @@ PLANS = [
     for name in PLUGIN_FILES
     if "/_change/" in name and ("plan" in Path(name).stem or first_line(ROOT / name).endswith("Pure."))
 ]
-
-
-def file_of(module: str) -> Path | None:
-    """Return the file of a module of this collection, None for another module and for a name in a module."""
-    path = ROOT / f"{module.removeprefix('ansible_collections.dockernet.baseline.').replace('.', '/')}.py"
-    return path if module.startswith("ansible_collections.dockernet.baseline.") and path.is_file() else None
 
 
 @functools.cache

@@ -417,7 +417,7 @@ def resolve_host(leg: LegContext, branch: Branch, device: str) -> Resolution:
     return _found(leg, branch, stop, address_text(flight.family, flight.saddr), neighbour)
 
 
-# Kinds of links with hardware addresses on which ARP is on unless somebody turns it off.
+# Kinds of links with hardware addresses on which ARP is on unless it is turned off.
 _WITH_ARP = ("", "bond", "bridge", "macvlan", "team", "veth", "vlan")
 _MAC_LENGTH = len("00:00:00:00:00:00")
 

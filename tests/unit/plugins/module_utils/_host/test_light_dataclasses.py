@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._host import light_dataclasses as light
 
-from tests.unit.reader_sources import modules_of
+from tests.unit.reader_sources import modules_of_reader
 
-MODULES = list(modules_of())
+MODULES = modules_of_reader()
 SENT = [
     cls
     for name in MODULES

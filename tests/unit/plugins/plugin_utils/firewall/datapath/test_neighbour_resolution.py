@@ -688,7 +688,7 @@ def test_what_the_kernel_notes_where_arp_is_off_changes_nothing() -> None:
         assert ask(replace(snapshot, neighbours=noted), FROM_OUTSIDE, published) == ask(
             snapshot, FROM_OUTSIDE, published
         )
-    # Where ARP is on, somebody set it.
+    # Where ARP is on, it was turned on.
     assert ask(replace(dual(), neighbours=noted), FROM_OUTSIDE, ADDRESS).verdict == "unknown"
 
 
