@@ -74,6 +74,7 @@ def far_machine(lab: Lab, host: Host) -> Iterator[FarMachine]:
         run(
             ["ip", "link", "add", DEVICE, "netns", path, "type", "veth", "peer", "name", DEVICE, "netns", str(host.pid)]
         )
+        host.settle_links()
         _inside(host.path, ["ip", "-batch", "-"], _lines(_plugged(far.next_hops)))
         _inside(
             path,

@@ -28,6 +28,7 @@ def plug_router(host: Host) -> None:
     remove_router(host)
     host.run(f"ip netns add {_SPACE} && ip link add {UPLINK} type veth peer name up0 netns {_SPACE}")
     host.run(f"ip link set {UPLINK} up && ip -n {_SPACE} link set up0 up")
+    host.settle_links()
 
 
 def remove_router(host: Host) -> None:

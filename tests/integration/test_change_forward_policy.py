@@ -165,6 +165,7 @@ def guest(fresh_host: Host) -> Iterator[Vantage]:
         ip -n guest route add default via 192.168.122.1
         iptables -t nat -A POSTROUTING -s 192.168.122.0/24 ! -o virbr0 -j MASQUERADE"""
     )
+    host.settle_links()
     try:
         yield Vantage(f"/proc/{host.pid}/root/run/netns/guest")
     finally:
@@ -244,6 +245,7 @@ def test_a_vpn_that_is_down_is_not_cut_off_unasked(fresh_host: Host) -> None:
         ip -n road route add default via 10.9.0.1
         iptables -t nat -A POSTROUTING -s 10.9.0.0/24 -j MASQUERADE"""
     )
+    host.settle_links()
     try:
         road = Vantage(f"/proc/{host.pid}/root/run/netns/road")
         assert road.tcp("203.0.113.9", 80, PATIENCE) == "timed out"

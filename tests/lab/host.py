@@ -130,6 +130,13 @@ class Host(Vantage):
         """Ask until the answer is true; returns it. Raises LabError after `limit` seconds."""
         return wait_for(predicate, limit, f"{what} on {self.name}")
 
+    def settle_links(self) -> None:
+        """Wait until udev has dealt with new links: it changes their MAC addresses (systemd.link(5)).
+
+        Who asked for a MAC address before would send to one that is gone.
+        """
+        self.run(["udevadm", "settle", "--timeout=120"])
+
     def container(self, name: str) -> Container:
         """A container on this host, running or not."""
         return Container(self, name)

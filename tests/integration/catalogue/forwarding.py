@@ -35,6 +35,7 @@ def second_uplink(host: Host) -> None:
     host.run("ip link delete lan1; ip netns delete lan; ip netns add lan", check=False)
     host.run("ip link add lan1 type veth peer name far0 netns lan")
     host.run("ip link set lan1 up && ip address add 198.51.100.1/24 dev lan1 && ip -n lan link set far0 up")
+    host.settle_links()
     host.set_sysctl("net.ipv4.conf.lan1.rp_filter", "2")
 
 
