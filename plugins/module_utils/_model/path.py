@@ -84,15 +84,35 @@ PROXY_REPLY = "proxy reply"
 
 
 @dataclass(frozen=True)
+class NullRoute:
+    """A route or a policy rule that refuses or discards packets."""
+
+    sort: str
+    """``route`` or ``rule``, as ip(8) calls it."""
+    kind: str
+    """``prohibit``, ``unreachable`` or ``blackhole``."""
+    name: str
+    """In words: ``policy rule 10``, say."""
+    selector: str
+    """What chooses it alone behind ``ip route delete`` or ``ip rule delete``."""
+    family: int
+    """4 or 6."""
+    container: str = ""
+    """Name of the one in whose namespace it is; empty for the host."""
+
+
+@dataclass(frozen=True)
 class Subject:
     """What a step without a rule is about; its note says it in words."""
 
     process: Optional[int] = None
     """Id, as the host counts, of the process that is halted."""
     container: str = ""
-    """Name of the one in which nothing listens; empty for the host."""
+    """Name of the one in which nothing listens, or which has no route; empty for the host."""
     neighbour: str = ""
     """Address whose hardware address is not learnt."""
+    null_route: Optional[NullRoute] = None
+    """What ended the packet, or was the only way back to its sender."""
 
 
 @dataclass(frozen=True)

@@ -110,10 +110,12 @@ def _violated(context: AuditContext, item: Judgement, *, traced: bool) -> Verdic
         if blocked
         else f"What the contract needs does not work. It says what for: {intent.why}."
     )
-    return failed(resources.intent(safe(intent.name)), safe(summary), evidence, safe(impact), _remedy(item, path))
+    return failed(
+        resources.intent(safe(intent.name)), safe(summary), evidence, safe(impact), _remedy(context, item, path)
+    )
 
 
-def _remedy(item: Judgement, path: Path | None) -> Remediation:
+def _remedy(context: AuditContext, item: Judgement, path: Path | None) -> Remediation:
     if item.intent.expect == BLOCKED:
         return Remediation(
             "Close it, or change the contract. To close it, publish the port on another address or not at all, keep "
@@ -122,7 +124,7 @@ def _remedy(item: Judgement, path: Path | None) -> Remediation:
         )
     if path is None:
         return Remediation("Publish the port, or start what is to answer there; or change the contract")
-    found = remediation_of(path)
+    found = remediation_of(path, context.snapshot.containers)
     return Remediation(f"{found.text}. If it is meant to be so, change the contract")
 
 

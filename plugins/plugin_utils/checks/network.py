@@ -550,7 +550,7 @@ def _judge_connectivity(context: AuditContext) -> list[Verdict]:
     host = resources.host(context.snapshot)
     ports, failures = _followed(context)
     doubts = [*unfollowed(context.answers, host, BETWEEN), *unread_inside(context.snapshot)]
-    found = [*verdicts_by_network(failures, _WORDS), *doubts]
+    found = [*verdicts_by_network(failures, _WORDS, context.snapshot.containers), *doubts]
     if found:
         return found
     if not ports:

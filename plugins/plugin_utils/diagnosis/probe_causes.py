@@ -73,6 +73,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.step_
     missing_gateway,
     missing_route,
     nothing_inside,
+    null_route_inside,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     is_loopback_text,
@@ -226,10 +227,12 @@ def _inside_sender(case: Case) -> Iterator[Candidate]:
     if layer.layer == ADDRESS:
         yield replace(address_missing(name, case.family), evidence=(_saw(probe, layer),), named=True)
     if layer.layer == ROUTE:
-        found = missing_route(case, name)
+        barred = null_route_inside(case, asking)
+        found = barred or missing_route(case, name)
+        is_told = layer.error in ("ENETUNREACH", "EHOSTUNREACH") or barred is not None
         yield Candidate(
             found.cause, found.summary, SENDER, (_saw(probe, layer),), found.checks, found.remediation, layer=ROUTE,
-            step=case.decided_at, named=layer.error in ("ENETUNREACH", "EHOSTUNREACH"),
+            step=case.decided_at, named=is_told,
         )  # fmt: skip
     if layer.layer == NEIGHBOUR:
         yield from _silent_gateway(case, probe, layer)

@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     PROXY_REQUEST,
     REPLY,
     REQUEST,
+    NullRoute,
     PathStep,
     address_in,
 )
@@ -51,6 +52,13 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     continuing,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.neighbour_resolution import NOT_FOUND
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.null_routes import (
+    null_route_in_words,
+    null_route_of,
+    restoring_route,
+    without,
+)
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import RouteQuery
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     FORWARDING,
     HAIRPIN,
@@ -196,6 +204,44 @@ def _reverse_path(case: Case, step: PathStep) -> Candidate | None:
     return None
 
 
+def _null_route(case: Case, step: PathStep) -> Candidate | None:
+    found = step.subject.null_route if step.subject is not None else None
+    if found is None:
+        return None
+    cause = null_route(case, found, f"{step.note}: {leg_in_words(step.leg)} ends there")
+    # Who does not answer for its hardware address is behind the rules that the packet met.
+    return replace(cause, stage=BEHIND_RULES) if step.place == "bridge" else cause
+
+
+def null_route_inside(case: Case, container: Container) -> Candidate | None:
+    """What refuses or discards a container's own packets to the target; None where it lets them pass."""
+    stack = case.view.stack_of(container)
+    if stack is None:
+        return None
+    family, destination = parse_address(case.packet.destination)
+    found = null_route_of(stack, stack.fib.lookup(RouteQuery(family, destination)), family)
+    if found is None:
+        return None
+    return null_route(case, found, null_route_in_words(found, f"to {case.packet.destination}"))
+
+
+def null_route(case: Case, found: NullRoute, what: str) -> Candidate:
+    """A route or a policy rule of the host, or of a container, that refuses or discards packets."""
+    return Candidate(
+        "null_route_in_container" if found.container else "null_route_on_host",
+        upper(what),
+        _stage_of(case, found.container),
+        remediation=without(found, case.snapshot.containers),
+        layer="route",
+    )
+
+
+def _stage_of(case: Case, container: str) -> str:
+    if not container:
+        return ROUTING
+    return SENDER if case.asking is not None and case.asking.name == container else BEHIND_RULES
+
+
 def _route_of_sender(case: Case, step: PathStep) -> Candidate | None:
     """Who sends has no route: the sender's own stack refuses."""
     if step.place != "routing" or step.action != "unreachable" or step.incoming:
@@ -228,7 +274,7 @@ def missing_route(case: Case, name: str) -> Candidate:
             "route_missing_in_container",
             f"Container {name} has no usable route to {case.packet.destination}: the kernel refuses to send",
             SENDER,
-            remediation=Remediation(f"Restart the container, which restores its routes: docker restart {name}"),
+            remediation=restoring_route(name, case.packet.destination),
             layer="route",
         )
     return Candidate(
@@ -299,7 +345,7 @@ def _route_of_host(case: Case, step: PathStep) -> Candidate | None:
         "route_missing_on_host",
         f"{upper(step.note)}, so {leg_in_words(step.leg)} goes nowhere",
         ROUTING,
-        remediation=Remediation(f"Restore the host's route to {address} (ip route get {address} shows what it has)"),
+        remediation=restoring_route("", address),
     )
 
 
@@ -800,6 +846,7 @@ _KINDS: tuple[Callable[[Case, PathStep], Candidate | None], ...] = (
     rule_stop,
     _ipsec,
     _forwarding,
+    _null_route,
     _reverse_path,
     _misrouted,
     _route_of_sender,

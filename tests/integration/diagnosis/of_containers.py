@@ -127,11 +127,18 @@ FAULTS = (
     ),
     Fault(
         "black hole inside",
-        "route_missing_in_container",
+        "null_route_in_container",
         EGRESS,
         inside("client", "ip route add blackhole 203.0.113.0/24", "ip route delete blackhole 203.0.113.0/24"),
         seen=(UNREACHABLE,),
         long=True,
+    ),
+    Fault(
+        "policy rule inside of who answers prohibits all",
+        "null_route_in_container",
+        PUBLISHED,
+        inside("web", "ip rule add prohibit pref 10", "ip rule delete prohibit pref 10"),
+        seen=NOTHING_COMES,
     ),
     Fault(
         "default route gone inside of who answers",

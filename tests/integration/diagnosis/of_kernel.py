@@ -172,7 +172,7 @@ FAULTS = (
     ),
     Fault(
         "policy route for the network leads nowhere",
-        "policy_route",
+        "null_route_on_host",
         EGRESS,
         commands(
             f"ip rule add from {APP.subnet} lookup 78 pref 78; ip route add blackhole default table 78",
@@ -229,7 +229,7 @@ FAULTS = (
     ),
     Fault(
         "marked packets are routed nowhere",
-        "policy_route",
+        "null_route_on_host",
         EGRESS,
         both(
             rule("-t mangle PREROUTING -i app0 -j MARK --set-mark 9"),

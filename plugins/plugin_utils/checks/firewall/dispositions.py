@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container, Engine, Network
@@ -26,6 +26,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     Packet,
     Path,
     PathStep,
+    address_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import (
     CONTAINER_NAMESPACES,
@@ -35,10 +36,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.topology import running
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks import resources
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.verdict import Verdict, failed, unknown
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.null_routes import (
+    restoring_route,
+    without,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
     HALTED,
     NEIGHBOUR_ARP_OFF,
     NEIGHBOUR_ARP_OFF_IN_CONTAINER,
+    ROUTE_KIND,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import Answers
 
@@ -63,9 +69,12 @@ def reached(path: Path, addresses: tuple[str, ...], port: int) -> PathStep | Non
     )
 
 
-def remediation_of(path: Path) -> Remediation:
-    """What to do about the rule or setting that ended a packet."""
+def remediation_of(path: Path, containers: Iterable[Container]) -> Remediation:
+    """What to do about the rule or setting that ended a packet; containers: those of the host."""
     step = None if path.decided_at is None else path.steps[path.decided_at]
+    of_route = _of_route(step, containers) if step is not None else None
+    if of_route is not None:
+        return of_route
     if any(passed.action == MISROUTED_STEP for passed in path.steps):
         return Remediation(
             "Correct the routing: a route or a policy rule (ip rule) diverts packets for the named network. Look its "
@@ -113,6 +122,16 @@ def remediation_of(path: Path) -> Remediation:
         "Check the named rule or setting. If rules of dockerd are missing, restart dockerd, which recreates them; if "
         "another rule blocks the traffic, decide with its owner"
     )
+
+
+def _of_route(step: PathStep, containers: Iterable[Container]) -> Remediation | None:
+    """What to do about a stack that has no way for a packet; None where it has one."""
+    subject = step.subject
+    if subject is not None and subject.null_route is not None:
+        return without(subject.null_route, containers)
+    if subject is None or step.mechanism != ROUTE_KIND:
+        return None
+    return restoring_route(subject.container, address_in(step.destination))
 
 
 def unfollowed(answers: Answers, host: Resource, *parts: str) -> list[Verdict]:
@@ -170,15 +189,15 @@ class Wording:
     impact: str
 
 
-def verdicts_by_network(failures: Iterable[Failure], words: Wording) -> list[Verdict]:
+def verdicts_by_network(failures: Iterable[Failure], words: Wording, containers: Sequence[Container]) -> list[Verdict]:
     """One verdict a network: what is sure of some of its containers comes before what is open of others."""
     by_network: dict[str, list[Failure]] = {}
     for item in failures:
         by_network.setdefault(item.network.id, []).append(item)
-    return [_verdict(items, words) for items in by_network.values()]
+    return [_verdict(items, words, containers) for items in by_network.values()]
 
 
-def _verdict(failures: list[Failure], words: Wording) -> Verdict:
+def _verdict(failures: list[Failure], words: Wording, containers: Sequence[Container]) -> Verdict:
     sure = [item for item in failures if not item.undetermined]
     reported = sure or failures
     members = list(dict.fromkeys(name for item in reported for name in item.members))
@@ -194,7 +213,7 @@ def _verdict(failures: list[Failure], words: Wording) -> Verdict:
         f"Network {network.name}: its containers ({who}) do not {words.deed}: {reason}",
         evidence,
         words.impact,
-        remediation_of(reported[0].path),
+        remediation_of(reported[0].path, containers),
     )
 
 

@@ -78,7 +78,7 @@ def _judge(context: AuditContext) -> list[Verdict]:
         else:
             faults.append(item)
     doubts = [*unfollowed(context.answers, host, WAYS_OUT), *unread_inside(context.snapshot)]
-    found = [*verdicts_by_network(faults, _WORDS), *doubts]
+    found = [*verdicts_by_network(faults, _WORDS, context.snapshot.containers), *doubts]
     if found:
         return found
     without = [f"IPv{family}" for family in (4, 6) if not default_device(context.snapshot, family)]

@@ -160,7 +160,7 @@ def _judge_publish(context: AuditContext) -> list[Verdict]:
     if not bindings:
         return [not_applicable(host, "No running container publishes a port")]
     outcomes = _Judge(context).outcomes
-    found = [verdict for outcome in outcomes.values() for verdict in _verdicts(outcome)]
+    found = [verdict for outcome in outcomes.values() for verdict in _verdicts(context, outcome)]
     doubts = unfollowed(context.answers, host, FROM_OUTSIDE, FROM_HOST)
     judged = {verdict.resource for verdict in found}
     unheard = [verdict for item in running(snapshot) for verdict in _unasked(context, item, outcomes)]
@@ -177,7 +177,7 @@ def _judge_publish(context: AuditContext) -> list[Verdict]:
     return [passed(host, "Every published port reaches its container", evidence)]
 
 
-def _verdicts(outcome: _Outcome) -> list[Verdict]:
+def _verdicts(context: AuditContext, outcome: _Outcome) -> list[Verdict]:
     target = outcome.target
     resource = resources.port(target.namespace.containers[0], target.port, target.protocol)
     lost, undetermined = outcome.texts_of(_LOST), outcome.texts_of(_UNDETERMINED)
@@ -188,7 +188,7 @@ def _verdicts(outcome: _Outcome) -> list[Verdict]:
         )
         socket, path = outcome.lost[0]
         impact = f"Clients of {socket} do not reach {target.namespace.name}."
-        return [failed(resource, summary, evidence, impact, remediation_of(path))]
+        return [failed(resource, summary, evidence, impact, remediation_of(path, context.snapshot.containers))]
     return [unknown(resource, text, {"bindings": _bindings(target)}) for text in undetermined[:1]]
 
 
@@ -299,7 +299,8 @@ def _judged(context: AuditContext, item: Container, port: RoutedPort, addresses:
     lost = list(_texts(paths, port))
     summary = f"{item.name}: {port} is published by routing, but clients do not reach {lost[0]}"
     impact = f"Machines outside that route to the network of {item.name} do not reach it."
-    return failed(resource, summary, {"not reached": lost}, impact, remediation_of(paths[addresses[0]]))
+    remediation = remediation_of(paths[addresses[0]], context.snapshot.containers)
+    return failed(resource, summary, {"not reached": lost}, impact, remediation)
 
 
 def _packet(address: str, port: RoutedPort) -> Packet:

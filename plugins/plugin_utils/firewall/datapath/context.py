@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, INGRESS
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import PROXY_REQUEST, REQUEST, Subject
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     LOST,
     NOT_SENT,
@@ -24,11 +24,20 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.null_routes import (
+    null_route_in_words,
+    null_route_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     UNCERTAIN,
     Decision,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import Flight, FrameFlight, Passage
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight import (
+    ROUTE_KIND,
+    Flight,
+    FrameFlight,
+    Passage,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.hooks.traverse import HookPart
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import (
     ICMP,
@@ -126,20 +135,27 @@ class LegContext:
         """It cannot be known how it goes on."""
         return LegResult(UNDETERMINED, branch.perhaps(what), f"it is not known {what}")
 
-    def unroutable(self, branch: Branch, decision: Decision, who: str) -> LegResult:
+    def unroutable(self, branch: Branch, decision: Decision, stack: Stack) -> LegResult:
         """The sender's own stack has no way for it."""
         if decision.kind == UNCERTAIN:
             return self.undetermined(branch, decision.why)
+        noted, reason = self.without_way(branch, decision, stack, "unreachable")
+        return LegResult(NOT_SENT, noted, reason, error="ENETUNREACH")
+
+    def without_way(
+        self, branch: Branch, decision: Decision, stack: Stack, action: str, since: str = ""
+    ) -> tuple[Branch, str]:
+        """The step at which a stack has no route for a packet, or one that leads nowhere, and the reason in words."""
         flight = branch.flight
         text = address_text(flight.family, flight.daddr)
-        reason = (
-            f"{who} has no route to {text}"
-            if decision.kind == "no route"
-            else f"the route of {who} to {decision.destination or text} is of the kind {decision.kind}"
-        )
-        return LegResult(
-            NOT_SENT, branch.note(self.name, "routing", "unreachable", reason), reason, error="ENETUNREACH"
-        )
+        null_route = null_route_of(stack, decision, flight.family)
+        if null_route is not None:
+            reason = null_route_in_words(null_route, f"to {text}")
+        else:
+            reason = f"{stack.label if stack.container else 'the host'} has no route to {text}"
+        reason = f"{since}{reason}"
+        subject = Subject(container=stack.container or "", null_route=null_route)
+        return branch.note(self.name, "routing", action, reason, ROUTE_KIND, subject), reason
 
 
 def _is_echo_reply(flight: Flight) -> bool:

@@ -38,7 +38,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
-    NO_ROUTE,
     UNCERTAIN,
     UNICAST,
     Decision,
@@ -48,7 +47,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.flight
     FORWARDING,
     IPSEC_POLICY,
     POLICY_RULE,
-    ROUTE_KIND,
     Doubt,
     Flight,
     Passage,
@@ -95,7 +93,7 @@ class HostPath:
 
     def _output(self, branch: Branch, flight: Flight, decision: Decision) -> list[LegResult]:
         if decision.kind not in (UNICAST, LOCAL):
-            return [self._leg.unroutable(branch, decision, "the host")]
+            return [self._leg.unroutable(branch, decision, self._view.host)]
         flight.oif = outgoing_device(decision)
         flight.ttl = self._view.host.first_hops(flight.family, flight.oif)
         branch = self._routed(branch.carrying(flight), decision)
@@ -260,9 +258,8 @@ class HostPath:
             return self._leg.undetermined(branch, decision.why)
         if decision.kind in (UNICAST, LOCAL):
             return None
-        flight = branch.flight
-        reason = f"after OUTPUT the host has no route to {address_text(flight.family, flight.daddr)}"
-        return self._dropped(branch, reason, "EHOSTUNREACH", ROUTE_KIND)
+        noted, reason = self._leg.without_way(branch, decision, self._view.host, "drop", "after OUTPUT ")
+        return LegResult(LOST, noted, reason, error="EHOSTUNREACH")
 
     def _leave_as_loopback(self, branch: Branch, decision: Decision) -> list[LegResult]:
         """IPv6 has no such setting: it passes POSTROUTING, and who gets what still comes from ::1 drops it."""
@@ -393,19 +390,17 @@ def _sent(leg: LegContext, branch: Branch, decision: Decision, neighbour: int) -
 
 def rejected_by_route(leg: LegContext, branch: Branch, decision: Decision) -> LegResult:
     """What came in and has no way on: ip_error() of net/ipv4/route.c and ip6_pkt_drop() of net/ipv6/route.c."""
-    flight = branch.flight
-    text = address_text(flight.family, flight.daddr)
-    if decision.kind == NO_ROUTE:
-        reason = f"the host has no route to {text}"
-    else:
-        reason = f"the host's route to {decision.destination or text} is of the kind {decision.kind}"
+    host = leg.view.host
     if decision.kind == "blackhole":
-        return LegResult(LOST, branch.note(leg.name, "routing", "drop", reason, ROUTE_KIND), reason)
+        noted, reason = leg.without_way(branch, decision, host, "drop")
+        return LegResult(LOST, noted, reason)
+    family = branch.flight.family
     errors = {"prohibit": "admin-prohibited"}
-    if flight.family == 4:
+    if family == 4:
         errors["unreachable"] = "host-unreachable"
-    error = errors.get(decision.kind, "net-unreachable" if flight.family == 4 else "no-route")
-    return LegResult(REJECTED, branch.note(leg.name, "routing", decision.kind, reason), reason, error=error)
+    error = errors.get(decision.kind, "net-unreachable" if family == 4 else "no-route")
+    noted, reason = leg.without_way(branch, decision, host, decision.kind)
+    return LegResult(REJECTED, noted, reason, error=error)
 
 
 def kept_by_loopback(leg: LegContext, branch: Branch, decision: Decision) -> LegResult | None:
@@ -468,8 +463,8 @@ def _words(view: HostView, branch: Branch, decision: Decision) -> str:
         return ""
     address = address_text(family, number)
     way = f"the route {decision.destination} in table {_table(decision)}"
-    if view.host.fib.has_custom_rules(family):
-        way = f"policy rule {decision.priority}, by {way},"
+    if decision.rule is not None and view.host.fib.has_custom_rules(family):
+        way = f"policy rule {decision.rule.priority}, by {way},"
     towards = f" to {decision.gateway}" if decision.gateway else ""
     bridge = view.bridges.get(subnet.bridge)
     down = f", whose bridge {subnet.bridge} is down" if bridge is not None and not bridge.link.up else ""

@@ -107,7 +107,7 @@ class ContainerPath:
             controlled = self._leg.controlled_loop(branch, stack)
             return [controlled or LegResult(ARRIVED, looped, stack=stack, device="lo")]
         if decision.kind != UNICAST:
-            return [self._leg.unroutable(branch, decision, stack.label)]
+            return [self._leg.unroutable(branch, decision, stack)]
         place = self._leg.view.ports.get((id(stack), decision.device))
         if place is None:
             link = stack.links.get(decision.device)

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import EGRESS, sysctl_key
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     BLOCKED_BY_BRIDGE,
+    NullRoute,
     Subject,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
@@ -44,12 +45,16 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import LegContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.frame_rules import Stopped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.namespace import Stack
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.null_routes import (
+    null_route_in_words,
+    null_route_of,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.routing import (
     LOCAL,
     NO_ROUTE,
+    NULL_KINDS,
     UNCERTAIN,
     UNICAST,
-    UNREACHABLE,
     Decision,
     RouteQuery,
 )
@@ -76,7 +81,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
 )
 
 # fib_lookup() fails with each of them, so that rp_filter alone decides (last_resort in __fib_validate_source()).
-_NOWHERE = (NO_ROUTE, "blackhole", UNREACHABLE, "prohibit")
+_NOWHERE = (NO_ROUTE, *NULL_KINDS)
 
 
 def source_rejected(
@@ -89,7 +94,9 @@ def source_rejected(
     problem = source_problem(stack, branch.flight, device, decision)
     if problem is None:
         return None
-    return LegResult(LOST, branch.note(leg.name, place, "drop", problem.text, problem.mechanism), problem.text)
+    subject = Subject(null_route=problem.null_route) if problem.null_route is not None else None
+    noted = branch.note(leg.name, place, "drop", problem.text, problem.mechanism, subject)
+    return LegResult(LOST, noted, problem.text)
 
 
 class Problem(NamedTuple):
@@ -98,6 +105,8 @@ class Problem(NamedTuple):
     text: str
     mechanism: str
     """As of PathStep."""
+    null_route: NullRoute | None = None
+    """As of Subject."""
 
 
 def source_doubt(stack: Stack, flight: Flight, device: str, decision: Decision) -> str:
@@ -130,7 +139,10 @@ def arp_problem(stack: Stack, device: str, source: int, target: int) -> Problem 
     decision = stack.fib.lookup(RouteQuery(4, target, source, device))
     if decision.kind != LOCAL:
         text = decision.why or f"the {stack.label} has no route to {address_text(4, target)} for the asking machine"
-        return Problem(text, NEIGHBOUR)
+        null_route = null_route_of(stack, decision, 4)
+        if null_route is not None:
+            text = null_route_in_words(null_route, f"to {address_text(4, target)}")
+        return Problem(text, NEIGHBOUR, null_route)
     question = Flight(4, 0, source, 0, target, 0)
     doubt = source_doubt(stack, question, device, decision)
     if doubt:
@@ -213,9 +225,12 @@ def _reverse_path(stack: Stack, flight: Flight, device: str, decision: Decision)
     source = address_text(4, flight.saddr)
     key = f"rp_filter of {device} is {strictness}"
     if back.kind in _NOWHERE:
-        words = "no route" if back.kind == NO_ROUTE else f"only a route of the kind {back.kind}"
-        text = f"{key} and the {stack.label} has {words} back to {source}"
-        return Problem(text, RP_FILTER) if strictness else None
+        if not strictness:
+            return None
+        null_route = null_route_of(stack, back, 4)
+        if null_route is not None:
+            return Problem(f"{key} and {null_route_in_words(null_route, f'back to {source}')}", RP_FILTER, null_route)
+        return Problem(f"{key} and the {stack.label} has no route back to {source}", RP_FILTER)
     if back.kind not in (LOCAL, UNICAST):
         return Problem(f"martian source {source}: the route back is of the kind {back.kind}", MARTIAN)
     has_addresses = bool(stack.addresses(4, device))
@@ -288,10 +303,16 @@ def not_attached(leg: LegContext, branch: Branch, bridge: Bridge, requester: Bri
 
 
 def neighbour_unreachable(
-    leg: LegContext, branch: Branch, neighbour: int, action: str, reason: str, mechanism: str = ""
+    leg: LegContext,
+    branch: Branch,
+    neighbour: int,
+    action: str,
+    reason: str,
+    mechanism: str = "",
+    null_route: NullRoute | None = None,
 ) -> LegResult:
     """Who sends it on does not learn the hardware address of its neighbour; mechanism as of PathStep."""
-    subject = Subject(neighbour=address_text(branch.flight.family, neighbour))
+    subject = Subject(neighbour=address_text(branch.flight.family, neighbour), null_route=null_route)
     return LegResult(NEIGHBOUR_UNREACHABLE, branch.note(leg.name, "bridge", action, reason, mechanism, subject), reason)
 
 
@@ -317,6 +338,7 @@ class _Stop(NamedTuple):
     is_certain: bool = False
     action: str = NOT_FOUND
     mechanism: str = NEIGHBOUR
+    null_route: NullRoute | None = None
 
 
 def resolve_on_bridge(
@@ -444,12 +466,15 @@ def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighb
         return Resolution(branch)
     reason = _not_learnt(who, branch.flight.family, neighbour, stop.text)
     if stop.is_certain:
-        return Resolution(None, (neighbour_unreachable(leg, branch, neighbour, stop.action, reason, stop.mechanism),))
+        return Resolution(None, (_unreached(leg, branch, neighbour, stop, reason),))
     text = address_text(branch.flight.family, neighbour)
     doubt = Doubt.about(stop.mechanism, f"whether {who} knows the hardware address of {text}: {stop.text}")
     perhaps = branch.perhaps(doubt)
-    lost = neighbour_unreachable(leg, perhaps, neighbour, stop.action, reason, stop.mechanism)
-    return Resolution(perhaps, (lost,))
+    return Resolution(perhaps, (_unreached(leg, perhaps, neighbour, stop, reason),))
+
+
+def _unreached(leg: LegContext, branch: Branch, neighbour: int, stop: _Stop, reason: str) -> LegResult:
+    return neighbour_unreachable(leg, branch, neighbour, stop.action, reason, stop.mechanism, stop.null_route)
 
 
 def _barring(obstacle: Obstacle) -> str:
@@ -459,7 +484,7 @@ def _barring(obstacle: Obstacle) -> str:
 
 def _by_arp(stack: Stack, device: str, source: int, target: int) -> _Stop | None:
     problem = arp_problem(stack, device, source, target)
-    return None if problem is None else _Stop(problem.text, mechanism=problem.mechanism)
+    return None if problem is None else _Stop(problem.text, mechanism=problem.mechanism, null_route=problem.null_route)
 
 
 def _by_frame_rules(stopped: Stopped | None) -> _Stop | None:

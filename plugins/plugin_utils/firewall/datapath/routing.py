@@ -62,13 +62,11 @@ def container_route_query(flight: Flight, incoming: str) -> RouteQuery:
     return RouteQuery(flight.family, flight.daddr, flight.saddr, incoming, 0, flight.protocol, *ports)
 
 
-class RuleAction(NamedTuple):
+class AppliedRule(NamedTuple):
     """One rule that applies."""
 
-    action: str
-    table: int = 0
+    rule: PolicyRule
     longer_than: int = -1
-    priority: int = 0
     why: str = ""
     """Set when it cannot be told whether the rule applies."""
 
@@ -85,9 +83,9 @@ class PolicyDatabase:
         self.custom = any(not _plain(rule) or (rule.priority, rule.table) not in initial for rule in self._rules)
         self.reads_packets = any(_needs_packet(rule) for rule in self._rules)
         """Whether the kernel looks into a packet for its protocol and ports where no one else says them."""
-        self._plain = [RuleAction("lookup", rule.table, priority=rule.priority) for rule in self._rules]
+        self._plain = [AppliedRule(rule) for rule in self._rules]
 
-    def steps(self, query: RouteQuery) -> Iterator[RuleAction]:
+    def steps(self, query: RouteQuery) -> Iterator[AppliedRule]:
         """The rules that apply to a packet, in order."""
         if not self.custom:
             yield from self._plain
@@ -100,7 +98,7 @@ class PolicyDatabase:
             if applies is None:
                 condition = ", ".join(rule.other) or "its mark or port"
                 why = Doubt.about(POLICY_RULE, f"whether policy rule {rule.priority} applies ({condition})")
-                yield RuleAction("", why=why)
+                yield AppliedRule(rule, why=why)
                 return
             if not applies or rule.action == "nop":
                 continue
@@ -108,7 +106,7 @@ class PolicyDatabase:
                 wanted = rule.goto
                 continue
             suppressed = -1 if rule.suppress_prefix_length is None else rule.suppress_prefix_length
-            yield RuleAction(rule.action, rule.table, suppressed, rule.priority)
+            yield AppliedRule(rule, suppressed)
 
 
 def _needs_packet(rule: PolicyRule) -> bool:
@@ -162,6 +160,8 @@ UNICAST = "unicast"
 LOCAL = "local"
 THROW = "throw"
 UNREACHABLE = "unreachable"
+NULL_KINDS = ("blackhole", UNREACHABLE, "prohibit")
+"""Of routes and of policy rules: they refuse or discard what they apply to."""
 NO_ROUTE = "no route"
 UNCERTAIN = "uncertain"
 
@@ -184,8 +184,10 @@ class Decision(NamedTuple):
     """The route's prefix."""
     why: str = ""
     """For ``uncertain``: what is not known."""
-    priority: int = 0
-    """Of the policy rule that led to the route."""
+    metric: int = 0
+    """Of the route."""
+    rule: PolicyRule | None = None
+    """The policy rule that led to the route, or that ended the lookup by itself."""
 
 
 class _Table:
@@ -294,22 +296,23 @@ class Fib:
         for step in policy.steps(query):
             if step.why:
                 return Decision(UNCERTAIN, why=step.why)
-            if step.action != "lookup":
+            action = step.rule.action
+            if action != "lookup":
                 # A rule of this action says ENETUNREACH, a route of this kind EHOSTUNREACH (fib4_rule_action()).
-                return Decision(NO_ROUTE if step.action == UNREACHABLE else step.action)
-            table = self._tables.get((query.family, step.table))
+                return Decision(NO_ROUTE if action == UNREACHABLE else action, rule=step.rule)
+            table = self._tables.get((query.family, step.rule.table))
             found = table.find(query.destination, index) if table else None
             if found is None or found[1].kind == THROW:
                 continue
             length, route = found
             # Only what leads somewhere is suppressed (fib_rules_lookup() asks after errors first).
             if length > step.longer_than or route.kind not in (UNICAST, LOCAL):
-                return self._decision(route)._replace(priority=step.priority)
+                return self._decision(route)._replace(rule=step.rule)
         return Decision(NO_ROUTE)
 
     def _decision(self, route: Route) -> Decision:
         if route.kind not in (UNICAST, LOCAL):
-            return Decision(route.kind, table=route.table, destination=route.destination)
+            return Decision(route.kind, table=route.table, destination=route.destination, metric=route.metric)
         names = [self._names.get(index, "") for index in route.interfaces]
         if len(set(names)) > 1:
             why = f"the route to {route.destination} has several ways: {', '.join(names)}"

@@ -140,6 +140,13 @@ def with_policy_rule() -> HostSnapshot:
     return replace(snapshot, policy_rules=sorted(rules, key=lambda rule: rule.priority))
 
 
+def with_policy_rule_inside(rp_filter: str = "0") -> HostSnapshot:
+    """Containers inherit rp_filter of the host, which systemd sets to 2 on many."""
+    rules = [PolicyRule(0, 4, table=255), PolicyRule(10, 4, "prohibit"), PolicyRule(32766, 4, table=254)]
+    sysctls = {"net.ipv4.conf.all.rp_filter": rp_filter}
+    return inside(lambda space: replace(space, rules=rules, sysctls={**space.sysctls, **sysctls}))
+
+
 def with_policy_table() -> HostSnapshot:
     """A policy rule leads to a table whose default route is a black hole."""
     snapshot = docker_host().snapshot()
@@ -360,8 +367,11 @@ PREDICTED: list[tuple[str, Callable[[], HostSnapshot], Question, str]] = [
         "unreachable",
     ),
     ("default_route_missing", lambda: inside(without_default), OUT, "unreachable"),
-    ("policy_route", with_policy_rule, OUT, "unreachable"),
-    ("policy_route", with_policy_table, OUT, TIMED_OUT),
+    ("null_route_on_host", with_policy_rule, OUT, "unreachable"),
+    ("null_route_on_host", with_policy_table, OUT, TIMED_OUT),
+    ("null_route_in_container", with_policy_rule_inside, OUT, "unreachable"),
+    ("null_route_in_container", with_policy_rule_inside, PUBLISHED, ""),
+    ("null_route_in_container", lambda: with_policy_rule_inside("2"), PUBLISHED, ""),
     ("interface_down_in_container", without_link_inside, OUT, "unreachable"),
     ("address_missing_in_container", without_address_inside, OUT, "unreachable"),
     ("bridge_rule_drops", with_bridge_policy, PEER, TIMED_OUT),

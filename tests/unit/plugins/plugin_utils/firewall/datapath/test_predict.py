@@ -588,6 +588,7 @@ def test_many_open_conditions_are_followed_together_or_not_at_all(bits: int, see
 
 UNROUTED = [PolicyRule(100, 4, mark=5, mask=0xFFFFFFFF, table=105)]
 PROHIBIT = Route("0.0.0.0/0", 105, "prohibit")
+NO_WAY = "after OUTPUT the route to 0.0.0.0/0 in table 105 of the host (prohibit) refuses packets to 192.0.2.50"
 
 
 def marking_host(*rules: str, chain: str = "OUTPUT") -> HostSnapshot:
@@ -612,7 +613,7 @@ def asked_by_udp(snapshot: HostSnapshot) -> Path:
 def test_a_mark_without_a_way_ends_the_packet_before_any_later_rule(further: tuple[str, ...]) -> None:
     path = asked_by_udp(marking_host(*further))
     assert (path.verdict, path.observed) == ("dropped", "unreachable")
-    assert path.reason == "after OUTPUT the host has no route to 192.0.2.50"
+    assert path.reason == NO_WAY
     assert path.steps[-1].mechanism == "route_kind"
     tables = {step.table for step in path.steps if step.place == "output" and step.table}
     assert {table.split()[-1] for table in tables} == {"mangle"}
@@ -631,4 +632,4 @@ def test_a_mark_that_a_chain_of_its_own_sets_leads_to_a_new_route_as_well() -> N
         for name, text in snapshot.ruleset.save.items()
     }
     path = asked_by_udp(replace(snapshot, ruleset=replace(snapshot.ruleset, save=moved)))
-    assert path.reason == "after OUTPUT the host has no route to 192.0.2.50"
+    assert path.reason == NO_WAY

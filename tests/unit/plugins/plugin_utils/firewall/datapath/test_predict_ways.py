@@ -53,7 +53,10 @@ def test_what_is_sent_to_a_device_that_leads_nowhere_vanishes() -> None:
 @pytest.mark.parametrize(
     ("routes", "words"),
     [
-        ([Route("198.51.100.0/24", 254, "unreachable")], "after OUTPUT the host has no route to 198.51.100.7"),
+        (
+            [Route("198.51.100.0/24", 254, "unreachable")],
+            "after OUTPUT the route to 198.51.100.0/24 of the host (unreachable) refuses packets to 198.51.100.7",
+        ),
         ([Route("198.51.100.0/24", 254, interfaces=[2, 10])], "the route to 198.51.100.0/24 has several ways"),
     ],
 )
@@ -102,8 +105,8 @@ def test_a_source_without_a_way_back_is_not_believed(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("0", "the answer is lost: the host's route to 198.51.100.7 is of the kind prohibit"),
-        ("1", "rp_filter of eth0 is 1 and the host has only a route of the kind prohibit back to 198.51.100.7"),
+        ("0", "the answer is lost: policy rule 100 of the host (prohibit) refuses packets to 198.51.100.7"),
+        ("1", "rp_filter of eth0 is 1 and policy rule 100 of the host (prohibit) refuses packets back to 198.51.100.7"),
     ],
 )
 def test_a_source_that_a_policy_rule_forbids_is_believed_without_rp_filter(value: str, words: str) -> None:

@@ -26,6 +26,7 @@ ROUTES = [
     Route("203.0.113.7/32", 254, "unreachable"),
 ]
 DEFAULTS = [PolicyRule(priority, 4, table=table) for priority, table in ((0, 255), (32766, 254), (32767, 253))]
+LOCAL, MAIN = DEFAULTS[:2]
 
 
 def find(destination: str, rules: list[PolicyRule] | None = None, **asked: Any) -> Decision:
@@ -152,15 +153,16 @@ def test_a_rule_leaves_out_routes_up_to_the_length_that_it_names(longest: int | 
     ("action", "kind"), [("unreachable", "no route"), ("prohibit", "prohibit"), ("blackhole", "blackhole")]
 )
 def test_a_rule_that_forbids(action: str, kind: str) -> None:
-    assert find("203.0.113.1", [PolicyRule(100, 4, action)]) == Decision(kind)
+    rule = PolicyRule(100, 4, action)
+    assert find("203.0.113.1", [rule]) == Decision(kind, rule=rule)
 
 
 def test_what_a_decision_names() -> None:
-    assert find("8.8.8.8") == Decision("unicast", "eth0", "192.0.2.1", "", 254, "0.0.0.0/0", "", 0)
-    assert find("192.0.2.10") == Decision("local", "eth0", "", "192.0.2.10", 255, "192.0.2.10/32", "", 0)
-    assert find("8.8.8.8", [RULE]).priority == 32766
-    assert find("203.0.113.1", [RULE]) == Decision("unicast", "eth1", "", "", 100, "203.0.113.0/24", "", 100)
-    assert find("203.0.113.7") == Decision("unreachable", "", "", "", 254, "203.0.113.7/32", "", 0)
+    assert find("8.8.8.8") == Decision("unicast", "eth0", "192.0.2.1", "", 254, "0.0.0.0/0", rule=LOCAL)
+    assert find("192.0.2.10") == Decision("local", "eth0", "", "192.0.2.10", 255, "192.0.2.10/32", rule=LOCAL)
+    assert find("8.8.8.8", [RULE]).rule == MAIN
+    assert find("203.0.113.1", [RULE]) == Decision("unicast", "eth1", "", "", 100, "203.0.113.0/24", rule=RULE)
+    assert find("203.0.113.7") == Decision("unreachable", "", "", "", 254, "203.0.113.7/32", rule=LOCAL)
 
 
 def test_main_is_one_table_with_local_until_a_rule_is_made() -> None:
