@@ -20,7 +20,8 @@ from tests.integration.catalogue.cases import judge, of, shown
 from tests.integration.freezing import freeze, freezer, thaw
 from tests.integration.snapshots import install_readers, read_host
 from tests.lab.host import Host
-from tests.lab.scenario import NetworkSpec, Scenario, Workload
+from tests.lab.lab import Lab
+from tests.lab.scenario import NetworkSpec, Scenario, Workload, wait_for_ipv6
 
 CHECK = "publish.no-listener"
 PORT = 8080
@@ -196,6 +197,45 @@ def test_only_the_binding_whose_docker_proxy_is_stopped_is_named(fresh_host: Hos
     bindings = [f"{ADDRESSES[0]}:{PORT}", f"[{ADDRESSES[1]}]:{PORT}"]
     assert (bindings[named] in finding.summary, bindings[other] in finding.summary) == (True, False), finding.summary
     assert finding.summary.endswith(f"process {pid} (docker-proxy) is stopped (SIGSTOP)")
+
+
+SERVER_OF_IPV4 = f"{ADDRESSES[0]}:80"
+TWO_SERVERS = Scenario(
+    [NetworkSpec("front", "10.88.1.0/24", ipv6_subnet="fd00:88:1::/64")],
+    # So the workload's own server takes IPv6 alone.
+    [Workload("web", ["front"], publish=[f"{PORT}:80"], options=["--sysctl", "net.ipv6.bindv6only=1"])],
+)
+
+
+def servers_by_family(host: Host) -> list[int]:
+    """The server of IPv4, and that of IPv6."""
+    rows = [row.split(None, 1) for row in host.docker("top", "web", "-o", "pid,args").out.splitlines()]
+    found = [(int(pid), SERVER_OF_IPV4 in words) for pid, words in rows if "httpd" in words]
+    return [pid for pid, dummy in sorted(found, key=lambda item: not item[1])]
+
+
+@pytest.mark.kinds("debian12", "debian13", "debian13-docker28")
+@pytest.mark.parametrize("named", [0, pytest.param(1, marks=pytest.mark.long)])
+def test_only_the_family_whose_server_is_stopped_is_named(fresh_host: Host, lab: Lab, named: int) -> None:
+    host = fresh_host
+    install_readers(host)
+    host.deploy(TWO_SERVERS)
+    wait_for_ipv6(host, "web")
+    host.container("web").run(["httpd", "-p", SERVER_OF_IPV4, "-h", "/www"])
+    host.wait_for(lambda: len(servers_by_family(host)) == 2, 10, "the second server")
+    pid = servers_by_family(host)[named]
+    assert [item.outcome for item in found(read_host(host))] == ["pass"]
+    send(host, "STOP", [pid])
+    try:
+        seen_at = [lab.outside.tcp(own, PORT, 3) for own in (host.address, host.address6)]
+        (finding,) = found(read_host(host))
+    finally:
+        send(host, "CONT", [pid])
+    assert (seen_at[named], seen_at[1 - named]) == ("timed out", "answered")
+    bindings = [f"{ADDRESSES[0]}:{PORT}", f"[{ADDRESSES[1]}]:{PORT}"]
+    assert f"on {bindings[named]}, but nothing answers: process {pid} (" in finding.summary
+    assert bindings[1 - named] not in finding.summary
+    assert [item.outcome for item in found(read_host(host))] == ["pass"]
 
 
 @pytest.mark.long

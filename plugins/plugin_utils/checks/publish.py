@@ -388,12 +388,15 @@ def _judge_halted(
     """A verdict where a process that connections come to does not run: in the container, or docker-proxy."""
     container_port = resources.port(container, ports[0].container_port, ports[0].protocol)
     what = f"{container.name} publishes {ports[0].container_port}/{ports[0].protocol} on"
-    halted = [item for item in inside if item.halt is not None]
-    sure = [item for item in halted if not is_shared(item, inside)]
+    served = {port: _served(container, port, inside) for port in ports}
+    unanswered = {port: found for port, found in served.items() if all(_is_halted(item, inside) for item in found)}
+    sure = list(dict.fromkeys(item for found in unanswered.values() for item in found))
+    halted = [item for found in served.values() for item in found if item.halt is not None]
     silent = _halted_proxies(snapshot, sockets, ports)
     proxies = list(silent.values())
-    if sure:
-        summary, impact = f"{what} {_places_of(ports)}, but nothing answers", _SILENT
+    if unanswered:
+        summary, impact = f"{what} {_places_of(list(unanswered))}, but nothing answers", _SILENT
+        evidence["bindings"] = [str(port) for port in unanswered]
     elif halted:
         reason = f"{halted_in_words(halted[0])}; it is not known whether another process answers instead"
         return [unknown(container_port, reason, evidence)]
@@ -405,6 +408,28 @@ def _judge_halted(
     words = " and ".join(dict.fromkeys(map(halted_in_words, sure + proxies)))
     remediation = continuing(sure + proxies, snapshot.containers)
     return [failed(container_port, f"{summary}: {words}", evidence, impact, remediation, HIGH)]
+
+
+def _served(container: Container, port: PublishedPort, inside: list[Listener]) -> list[Listener]:
+    """The sockets inside that connections to a binding come to, those of each network: one family has its own.
+
+    docker-proxy leads those of a family that the container has no address of to the other one.
+    """
+    by_family = [[end.address for end in container.endpoints], [end.address6 for end in container.endpoints]]
+    asked = by_family[::-1] if ":" in (port.address or port.host_ip) else by_family
+    addresses = next(filter(None, ([text for text in texts if text] for texts in asked)), [])
+    sockets, devices = Sockets(inside), {"", *(item.device for item in inside)}
+    found = [
+        sockets.find(port.protocol, *parse_address(address), port.container_port, device)
+        for address in addresses
+        for device in devices
+    ]
+    return [item for item in found if item is not None] or inside
+
+
+def _is_halted(listener: Listener, inside: list[Listener]) -> bool:
+    """Whether it surely accepts nothing: no other process could."""
+    return listener.halt is not None and not is_shared(listener, inside)
 
 
 def _halted_proxies(

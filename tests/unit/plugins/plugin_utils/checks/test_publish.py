@@ -130,6 +130,7 @@ def test_what_could_not_be_seen_is_not_dead(host: SyntheticHost, words: str) -> 
 
 
 STOPPED = Halt("stopped")
+BINDINGS = ("0.0.0.0|8080|80/tcp", "::|8080|80/tcp", "127.0.0.2|8081|80/tcp")
 SERVER = Listener("tcp", WILDCARD, 80, owner="nginx", pid=12, halt=STOPPED)
 
 
@@ -146,6 +147,50 @@ def test_a_server_that_is_stopped_answers_nobody() -> None:
     assert finding.summary.endswith("but nothing answers: process 12 (nginx) is stopped (SIGSTOP)")
     assert finding.remediation is not None
     assert "kill -CONT 12" in finding.remediation.text
+
+
+SERVER6 = replace(SERVER, address="::", only_ipv6=True, pid=13)
+
+
+def of_two_families(*listeners: Listener, address6: str | None = "fd00:88:1::2") -> HostSnapshot:
+    """A port that is published on all addresses of both families."""
+    snapshot = listening(SyntheticHost().container("web", publish=BINDINGS[:2]), *listeners)
+    (container,) = snapshot.containers
+    ends = [replace(end, address6=address6) for end in container.endpoints]
+    return replace(snapshot, containers=[replace(container, endpoints=ends)])
+
+
+@pytest.mark.parametrize(
+    ("stopped", "places"),
+    [({12}, "0.0.0.0:8080"), ({13}, "[::]:8080"), ({12, 13}, "0.0.0.0:8080 and [::]:8080")],
+)
+def test_only_the_family_whose_server_is_stopped_is_named(stopped: set[int], places: str) -> None:
+    servers = [item if item.pid in stopped else replace(item, pid=None, halt=None) for item in (SERVER, SERVER6)]
+    finding = only(of_two_families(*servers), "publish.no-listener")
+    assert finding.summary.startswith(f"web publishes 80/tcp on {places}, but nothing answers: process ")
+    assert [pid for pid in (12, 13) if f"process {pid} " in finding.summary] == sorted(stopped)
+    assert len(finding.evidence["bindings"]) == len(stopped)
+
+
+def test_a_server_of_a_family_that_the_container_has_no_address_of_gets_no_connections() -> None:
+    """docker-proxy leads those of IPv6 to the container's IPv4 address."""
+    running = replace(SERVER, pid=None, halt=None)
+    assert only(of_two_families(running, SERVER6, address6=None), "publish.no-listener").outcome == "pass"
+    finding = only(of_two_families(SERVER, replace(SERVER6, halt=None), address6=None), "publish.no-listener")
+    assert finding.summary.startswith("web publishes 80/tcp on 0.0.0.0:8080 and [::]:8080, but nothing answers")
+
+
+def test_a_server_on_one_network_leaves_it_open_whether_a_binding_answers() -> None:
+    """It is not known which network the engine leads the binding to."""
+    host = SyntheticHost().network("back", "10.88.2.0/24")
+    snapshot = host.container("web", networks=("front", "back"), publish=BINDINGS[:1]).snapshot()
+    (container,) = snapshot.containers
+    ends = [replace(end, address=text) for end, text in zip(container.endpoints, ("10.88.1.2", "10.88.2.2"))]
+    running = replace(SERVER, address="10.88.2.2", pid=None, halt=None)
+    (space,) = snapshot.container_namespaces
+    space = replace(space, listeners=[replace(SERVER, address="10.88.1.2"), running])
+    snapshot = replace(snapshot, containers=[replace(container, endpoints=ends)], container_namespaces=[space])
+    assert only(snapshot, "publish.no-listener").outcome == "unknown"
 
 
 def test_a_container_that_is_frozen_behind_the_engines_back() -> None:
@@ -169,7 +214,6 @@ def test_a_docker_proxy_that_is_stopped_forwards_nothing() -> None:
     assert "kill -CONT 12 60" in both.remediation.text
 
 
-BINDINGS = ("0.0.0.0|8080|80/tcp", "::|8080|80/tcp", "127.0.0.2|8081|80/tcp")
 OF_SAME_NETWORK, OF_IPV6 = "containers of the same network", "IPv6 clients of a container without IPv6"
 
 
