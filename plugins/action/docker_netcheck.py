@@ -21,7 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.audit import judged, sources_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.learned import learned_from
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.connection_plugins import load_connection_plugins
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.fleet.manifest import begin_run, stamped
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.host_reading import read_host, reading
@@ -40,6 +39,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import 
     FILE,
     REQUIRED_BY,
     SAVE,
+    WrongValueError,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import Policy, read_policy
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (

@@ -4,7 +4,7 @@
 #
 # Private to the collection: it can change at any time.
 
-"""The options of docker_netcheck and packet_trace."""
+"""The options of docker_netcheck and packet_trace, and what is raised for a value that is not allowed."""
 
 from __future__ import annotations
 
@@ -90,3 +90,12 @@ TRACE_SPEC: dict[str, dict[str, Any]] = {
     "read_timeout": {"type": "int", "default": 60},
     "judge_timeout": {"type": "int", "default": 60},
 }
+
+
+class WrongValueError(ValueError):
+    """A value that is not allowed; the message says where it stands, what it is and what is allowed."""
+
+    def __init__(self, place: str, reason: str, value: Any) -> None:
+        """Name the place inside the options, as in ``severities['proxy.*']``."""
+        super().__init__(f"{place}: {reason}")
+        self.value = value

@@ -21,10 +21,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     split_end,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import predict
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import align
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import Comparison, align
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import probe_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_steps import RuleIndex
 

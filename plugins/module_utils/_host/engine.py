@@ -45,6 +45,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     Subnet,
     require_sense,
 )
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import REPORTS_PROXY, has
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_values
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import ENGINE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import (
@@ -177,10 +178,6 @@ def _is_program(service: Optional[ServiceUnit]) -> bool:
     return os.path.basename(program).startswith("dockerd") and os.path.exists(program)
 
 
-# The first release whose GET /info names the proxy (moby daemon/libnetwork/drivers/bridge).
-_REPORTS_PROXY = (29, 5)
-
-
 def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
     """Engine from GET /version and GET /info."""
     backend = info.get("FirewallBackend") or {}
@@ -200,7 +197,7 @@ def parse_engine(version: dict[str, Any], info: dict[str, Any]) -> Engine:
             for item in info.get("DefaultAddressPools") or []
         ],
     )
-    if engine.release < _REPORTS_PROXY or not backend:
+    if not has(engine, REPORTS_PROXY) or not backend:
         return engine
     # With the proxy off the pair is left out.
     return Engine(**{**vars(engine), "userland_proxy": ["EnableUserlandProxy", "true"] in (backend.get("Info") or [])})

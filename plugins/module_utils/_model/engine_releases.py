@@ -3,9 +3,8 @@
 
 """What an engine does and has by its release: the table to ask instead of comparing versions in several places.
 
-What many ask has a column, what one place asks a line of its own below. Keys of daemon.json have tables of their own
-(daemon_key_table, daemon_keys). Each column names where the fact is from: moby at the tag
-of the release that brought it (daemon/libnetwork/drivers/bridge, cmd/dockerd, daemon/config), or a real host.
+What many ask has a column, what one place asks a line of its own. Facts are from moby at the tag of the release that
+brought it, or from a real host. Keys of daemon.json: daemon_key_table.py, daemon_keys.py.
 """
 
 from __future__ import annotations
@@ -57,6 +56,8 @@ _TABLE = (
 
 Release = tuple[int, int]
 
+PUBLISHES_ON_IPV6 = (20, 10, 6)
+"""A port that is given no address is published on :: as well (20.10.5 publishes on 0.0.0.0 alone; seen on 20.10.24)."""
 REHEARSES_CONFIGURATION: Release = (23, 0)
 """dockerd --validate."""
 KEEPS_AUTO_REMOVE: Release = (25, 0)
@@ -77,11 +78,15 @@ LOWEST_FREE_NAME: Release = (28, 0)
 PROXY_KEEPS_ADDRESS: Release = (28, 0)
 """docker-proxy answers datagrams from the address that was asked (udp_proxy_linux.go)."""
 TRUSTED_INTERFACES: Release = (28, 2)
+DROPS_FOR_ADDRESSES: Release = (28, 2)
+"""raw PREROUTING drops what comes for a container's address from elsewhere; before, for published ports alone."""
 DROPS_FOR_HELD_PORTS: Release = (29, 0)
 """A filter on the socket by which dockerd holds a published port without docker-proxy drops what comes; before, the
 kernel makes connections there."""
 CROSSES_NETWORKS: Release = (29, 0)
 """One bridge network reaches what another one publishes without docker-proxy (moby #49981)."""
+REPORTS_PROXY: Release = (29, 5)
+"""GET /info names docker-proxy (moby daemon/libnetwork/drivers/bridge)."""
 
 
 def has(engine: Optional[Engine], since: Release) -> bool:

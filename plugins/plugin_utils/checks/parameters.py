@@ -21,17 +21,9 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
     Parameter,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS, near_id
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import WrongValueError
 
 PLACE = "parameters"
-
-
-class WrongValueError(ValueError):
-    """A value that is not allowed; the message says where it stands, what it is and what is allowed."""
-
-    def __init__(self, place: str, reason: str, value: Any) -> None:
-        """Name the place inside the options, as in ``severities['proxy.*']``."""
-        super().__init__(f"{place}: {reason}")
-        self.value = value
 
 
 def read_parameters(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,6 @@ import yaml
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import CIDR
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import (
     ALLOW,
     EXPECTATIONS,
@@ -34,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intent
     Port,
     TheHost,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import WrongValueError
 
 LARGEST = 4 << 20
 """Bytes of a file."""

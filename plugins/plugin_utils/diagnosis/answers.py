@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import in_words
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, is_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison, Diagnosis
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Diagnosis
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.plan import (
     ALL_LAYERS,
@@ -56,7 +56,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     target_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import HopWriter
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import compare
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import Comparison, compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import probe_of
 
 T = TypeVar("T")

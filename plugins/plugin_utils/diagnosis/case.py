@@ -46,7 +46,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.firewall
     INCOMPLETE,
     TRANSLATION,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.predict import end_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.docker_chains import chains_of_docker
@@ -54,6 +53,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_num
     family_of,
     is_loopback_text,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import Comparison
 
 ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (what sockets are bound to that take all)
 _TRANSPORTS = {"dns": "udp", "http": "tcp", "https": "tcp"}

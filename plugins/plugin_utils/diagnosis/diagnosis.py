@@ -14,6 +14,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_trace import KernelTrace
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import Packet, Path
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import Probe, ProcessState
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import Comparison
 
 CERTAIN = "certain"
 """Two kinds of evidence agree, one of them seen and not predicted, or the kernel itself names it."""
@@ -60,20 +61,6 @@ class Cause:
     """Index of the step of the predicted path that it decides; None where it is none."""
     layer: str = ""
     """The layer of the probe that it makes fail; empty where none is known."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A predicted path and what the kernel did, side by side."""
-
-    agree: bool | None
-    """None where they could not be compared."""
-    difference: str = ""
-    """One sentence: where they first differ, or why they were not compared. The kernel is right."""
-    predicted_step: int | None = None
-    """Index of the step of the path at the first difference."""
-    event: int | None = None
-    """Index of the event of the trace at the first difference."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check import Check
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
-    WrongValueError,
     read_parameters,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import (
@@ -31,7 +30,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import Contract
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import load_contract
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import AUTO, DISABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import AUTO, DISABLED, KEEP, WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import Waiver, read_waivers
 
 

@@ -28,8 +28,8 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     AppliedWaiver,
     Finding,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import UnknownCheckError, matching
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import WrongValueError
 
 try:
     from jmespath import compile as compile_expression

@@ -14,7 +14,7 @@ translates later packets: of those the end tells, which is compared, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import NamedTuple
 
@@ -45,7 +45,6 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     address_in,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.rules import (
     AnyOf,
@@ -84,6 +83,20 @@ _RECEIVE = "receive"
 
 Row = tuple[int | None, int | None]
 """Index of a step of the path, and of an event of the trace; None where one side has nothing."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A predicted path and what the kernel did, side by side."""
+
+    agree: bool | None
+    """None where they could not be compared."""
+    difference: str = ""
+    """One sentence: where they first differ, or why they were not compared. The kernel is right."""
+    predicted_step: int | None = None
+    """Index of the step of the path at the first difference."""
+    event: int | None = None
+    """Index of the event of the trace at the first difference."""
 
 
 class Alignment(NamedTuple):

@@ -27,6 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
     PublishedPort,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
+    DROPS_FOR_ADDRESSES,
     FORWARD_CHAIN,
     INTERNAL_CHAIN,
     ISOLATION,
@@ -46,8 +47,6 @@ _OPTIONS_NOT_MODELLED = (
     "com.docker.network.bridge.trusted_host_interfaces",
 )
 _LOOPBACK = {4: "127.0.0.0/8", 6: "::1/128"}
-_ADDRESS_DROPS = (28, 2)
-"""raw PREROUTING drops what comes for a container's address from elsewhere; before, for published ports alone."""
 OWN_CHAINS = {
     ISOLATION: {"filter": ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2"), "nat": ("DOCKER",)},
     FORWARD_CHAIN: {
@@ -286,7 +285,7 @@ def _of_new_network(network: Network, bridge: str, subnets: list[str], mode: Mod
 
 def _of_container(snapshot: HostSnapshot, container: Container, mode: Mode) -> Iterator[DockerdRule]:
     networks = {network.id: network for network in snapshot.networks}
-    drops_for_addresses = mode.layout != ISOLATION and mode.release >= _ADDRESS_DROPS and not mode.direct_routing
+    drops_for_addresses = mode.layout != ISOLATION and mode.release >= DROPS_FOR_ADDRESSES and not mode.direct_routing
     for end in container.endpoints if drops_for_addresses else ():
         network, address = networks.get(end.network_id), address_in(end, mode.version)
         if network is not None and network.bridge is not None and not network.internal and address:
@@ -322,7 +321,7 @@ def _of_port(binding: PublishedPort, bridge: str, address: str, mode: Mode) -> I
         yield DockerdRule("masquerade own", name, "nat", "POSTROUTING", text)
     if mode.layout == ISOLATION:
         return
-    if mode.release < _ADDRESS_DROPS:
+    if mode.release < DROPS_FOR_ADDRESSES:
         yield DockerdRule("direct", name, "raw", "PREROUTING", f"-d {single} ! -i {bridge} {inner} -j DROP")
     if mode.version == 4 and ipaddress.ip_address(own).is_loopback:
         yield DockerdRule("loopback", name, "raw", "PREROUTING", f"-d {_single(own)} ! -i lo {outer} -j DROP")

@@ -21,6 +21,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine i
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     NEEDS_BRIDGE_NETFILTER,
+    PUBLISHES_ON_IPV6,
     has,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
@@ -48,8 +49,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_r
 CONFIG_PATH = "/etc/docker/daemon.json"
 PROXY, DOCKERD = "docker-proxy", "dockerd"
 _HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
-PUBLISHES_ON_IPV6 = (20, 10, 6)
-"""20.10.5 publishes on 0.0.0.0 alone where it is given no address, 20.10.24 on :: as well."""
 BRIDGE_NETFILTER = "net.bridge.bridge-nf-call-iptables"
 _NAMED = 10
 

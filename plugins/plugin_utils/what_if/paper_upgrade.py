@@ -19,6 +19,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.dockerd_
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ANYWHERE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_releases import (
     NEEDS_BRIDGE_NETFILTER,
+    PUBLISHES_ON_IPV6,
     has,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
@@ -34,7 +35,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.dockerd
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_ports import (
     BRIDGE_NETFILTER,
-    PUBLISHES_ON_IPV6,
     proxy_of,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.what_if.paper_rules import (

@@ -15,10 +15,10 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.check im
     Parameter,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
-    WrongValueError,
     read_parameters,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import WrongValueError
 
 KNOWN = (
     Parameter("below", INTEGER, 1024, "the first port that is free", least=0, most=65536),

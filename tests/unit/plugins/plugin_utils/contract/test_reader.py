@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intents import (
     Containers,
     Machines,
@@ -19,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.intent
     TheHost,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.contract.reader import load_contract, read_contract
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import WrongValueError
 from hypothesis import given
 from hypothesis import strategies as st
 

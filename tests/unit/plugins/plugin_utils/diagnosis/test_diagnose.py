@@ -42,9 +42,9 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot, Source
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Comparison
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import listing_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import Comparison
 
 from tests.unit.docker_host import WILDCARD, DockerHost
 from tests.unit.plugins.plugin_utils.diagnosis.cases import case_of, drop_event, probe_of, probed, traced

@@ -13,11 +13,15 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
     SEVERITIES,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import (
-    WrongValueError,
     read_parameters,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import CIS_BENCHMARKS, DISABLED, KEEP
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import (
+    CIS_BENCHMARKS,
+    DISABLED,
+    KEEP,
+    WrongValueError,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import PROFILES as NAMES
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.policy import PROFILES
 

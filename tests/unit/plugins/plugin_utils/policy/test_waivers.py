@@ -10,8 +10,8 @@ import jmespath
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.codec import to_plain
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding, Resource
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.parameters import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.registry import CHECKS
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import WrongValueError
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy import waivers
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.policy.waivers import (
     Selector,

@@ -21,7 +21,6 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagn
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import (
     CERTAIN,
     Cause,
-    Comparison,
     Evidence,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.question import Question
@@ -34,6 +33,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.diagnosi
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.diagnosis_screen import Report, diagnosis_screen
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.terminal import cells
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import Comparison
 
 from tests.unit.operators_host import operators_host
 from tests.unit.plugins.plugin_utils.diagnosis.cases import case_of, drop_event, probed, traced
