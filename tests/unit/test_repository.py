@@ -167,6 +167,9 @@ FORBIDDEN_IMPORTS = {
     "plugin_utils/reach": ["plugin_utils.checks", "plugin_utils.policy", "plugin_utils.report", *OF_HOSTS, "ansible"],
     "plugin_utils/checks": ["plugin_utils.policy", "plugin_utils.report", *OF_HOSTS, "ansible", "subprocess", "socket"],
     "plugin_utils/policy": ["plugin_utils.report", *OF_HOSTS],
+    "plugin_utils/contract": ["plugin_utils.checks", "plugin_utils.policy", "plugin_utils.report", *OF_HOSTS],
+    "plugin_utils/trace": ["plugin_utils.checks", "plugin_utils.diagnosis", "plugin_utils.report", *OF_HOSTS],
+    "plugin_utils/diagnosis": ["plugin_utils.report", *OF_HOSTS],
     # Text to rules, rules to one hook, hooks to a datapath, datapaths to a matrix: each asks those before it alone.
     "plugin_utils/firewall/iptables": [f"{FIREWALL}.{name}" for name in ("nft", "hooks", "datapath", "matrix")],
     "plugin_utils/firewall/nft": [f"{FIREWALL}.{name}" for name in ("iptables", "hooks", "datapath", "matrix")],
