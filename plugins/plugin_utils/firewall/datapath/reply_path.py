@@ -15,6 +15,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import (
     DROPPED,
     NO_ANSWER,
+    REFUSED,
     TIMED_OUT,
     UNKNOWN,
 )
@@ -30,6 +31,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     ending_of_request,
     error_about,
     is_reset,
+    seen_as,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.context import ECHO_REPLY
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_path import outgoing_device
@@ -117,7 +119,7 @@ class ReplyPath:
             results = self._leg.from_outside(result.device, back)
         for end in results:
             if end.disposition not in (ARRIVED, OUTSIDE):
-                yield self._not_back(end)
+                yield self._not_back(end, result.stack)
                 continue
             mismatch = self._mismatch(end)
             if mismatch:
@@ -128,15 +130,33 @@ class ReplyPath:
             else:
                 yield self._by_another_uplink(end) or end.branch
 
-    def _not_back(self, end: LegResult) -> Ending:
+    def _not_back(self, end: LegResult, answering: Stack | None) -> Ending:
         """An answer that was lost on its way; what says so goes to who answers.
 
         But what rules make of a reset about the answer to a SYN may come to who asks (nf_send_unreach()).
         """
         lost, flight = ending_of_reply(end), end.branch.flight
+        if end.disposition != REJECTED:
+            return lost
+        if flight.protocol in ECHO_REPLY and answering is self._start.stack is self._view.host:
+            return self._told_as_answering(end, lost)
         # A bridge port sends its reset past all hooks (nf_send_reset()).
-        is_open = end.disposition == REJECTED and is_reset(end.error) and not flight.physin
+        is_open = is_reset(end.error) and not flight.physin
         return lost._replace(observed=UNKNOWN) if is_open and flight.tcp_flags == SYN | ACK else lost
+
+    def _told_as_answering(self, end: LegResult, lost: Ending) -> Ending:
+        """An echo reply of the host to itself that a rule rejects: the error comes to the host, which asked as well.
+
+        A raw socket is told, as one of ping(8) with CAP_NET_RAW may be. A socket for pings is told of errors about
+        requests alone (icmp_err(), icmpv6_err()), and which of them asks is not known.
+        """
+        error = error_about(self._view.host, end.branch.flight, end.error)
+        after = self._leg.error_from_host(end.branch, error)
+        if not any(one.disposition in (ARRIVED, UNDETERMINED) for one in after):
+            return lost
+        seen = UNKNOWN if seen_as(end.error, "icmp") == REFUSED else NO_ANSWER
+        reason = f"{lost.reason}; the error comes back to the host, where raw sockets are told, those for pings are not"
+        return lost._replace(observed=seen, reason=reason)
 
     def _by_another_uplink(self, end: LegResult) -> Ending | None:
         """An answer that others have to hand on, since it leaves by another uplink than it was asked by; else None."""

@@ -75,6 +75,43 @@ def test_the_error_for_a_closed_udp_port_can_be_left_untracked(notrack: bool, se
     assert ask(host, OUTSIDE, ADDRESS, 9, "udp").observed == seen
 
 
+@pytest.mark.parametrize(
+    ("chain", "reject_with", "seen"),
+    [
+        ("INPUT", "icmp-port-unreachable", "unknown"),
+        ("INPUT", "icmp-host-prohibited", "no answer"),
+        ("INPUT", "icmp-net-unreachable", "no answer"),
+        ("OUTPUT", "icmp-port-unreachable", "timed out"),
+        ("OUTPUT", "icmp-host-prohibited", "timed out"),
+    ],
+)
+@pytest.mark.parametrize("destination", ["127.0.0.1", ADDRESS])
+def test_a_rejected_echo_reply_of_the_host_to_itself_is_told_to_raw_sockets(
+    chain: str, reject_with: str, seen: str, destination: str
+) -> None:
+    """What OUTPUT rejects has no error: the kernel's socket for ICMP is busy with the reply (icmp_xmit_lock())."""
+    host = host_with_web()
+    host.own_rules["filter", chain] = [f"-p icmp -m icmp --icmp-type 0 -j REJECT --reject-with {reject_with}"]
+    path = ask(host, HOST, destination, 0, "icmp")
+    assert (path.verdict, path.observed) == ("no answer", seen)
+
+
+def test_the_error_about_an_echo_reply_has_to_come_back() -> None:
+    host = host_with_web()
+    host.own_rules["filter", "INPUT"] = ["-p icmp -m icmp --icmp-type 0 -j REJECT"]
+    host.own_rules["filter", "OUTPUT"] = ["-p icmp -m conntrack --ctstate RELATED -j DROP"]
+    assert ask(host, HOST, ADDRESS, 0, "icmp").observed == "timed out"
+
+
+@pytest.mark.parametrize(("kind", "chain", "place"), [(CONTAINER, "OUTPUT", 0), (HOST, "INPUT", 1)])
+def test_the_error_about_an_echo_reply_goes_to_its_sender_alone(kind: str, chain: str, place: int) -> None:
+    """A container that asks the host hears nothing of it, nor does the host that asks a container."""
+    host = host_with_web()
+    host.own_rules["filter", chain] = ["-p icmp -m icmp --icmp-type 0 -j REJECT"]
+    path = ask(host, kind, host.networks[0].address(place), 0, "icmp")
+    assert (path.verdict, path.observed) == ("no answer", "timed out")
+
+
 @pytest.mark.parametrize(("translated", "seen"), [(True, "timed out"), (False, "refused")])
 def test_a_bridge_port_sends_its_reset_past_the_translation(translated: bool, seen: str) -> None:
     host = host_with_web()
@@ -164,6 +201,23 @@ def test_a_frame_translated_to_where_no_route_leads_is_lost_without_a_word() -> 
     snapshot = with_ipv6(host_with_web(), dnat)
     assert ask(snapshot, CONTAINER, WEB6, 80).observed == "timed out"
     assert ask(snapshot, OUTSIDE, WEB6, 80).observed == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("reject_with", "seen"), [("icmp6-port-unreachable", "unknown"), ("icmp6-adm-prohibited", "no answer")]
+)
+@pytest.mark.parametrize("destination", ["::1", UPLINK6])
+def test_a_rejected_echo_reply_of_ipv6_is_told_to_raw_sockets_as_well(
+    destination: str, reject_with: str, seen: str
+) -> None:
+    snapshot = with_ipv6(host_with_web())
+    assert snapshot.ruleset is not None
+    name = "ip6tables-nft-save"
+    rule = f"-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 129 -j REJECT --reject-with {reject_with}"
+    text = f"{snapshot.ruleset.save[name]}*filter\n:INPUT ACCEPT [0:0]\n{rule}\nCOMMIT\n"
+    rules = dataclasses.replace(snapshot.ruleset, save={**snapshot.ruleset.save, name: text})
+    path = ask(dataclasses.replace(snapshot, ruleset=rules), HOST, destination, 0, "icmp")
+    assert (path.verdict, path.observed) == ("no answer", seen)
 
 
 OUT_OF_THE_HOST = "OUTPUT -d ::1/128 -p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd00::2]:80"
