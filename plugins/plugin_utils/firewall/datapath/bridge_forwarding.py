@@ -18,6 +18,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel i
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.branch import (
     ARRIVED,
     LOST,
+    NEIGHBOUR_UNREACHABLE,
     Branch,
     LegResult,
     remembered,
@@ -125,7 +126,11 @@ class BridgePath:
         if undetermined is not None:
             return [undetermined]
         found = resolve_on_bridge(self._leg, branch, bridge, sender, node, towards)
-        return found.then(lambda known: self._received(known, bridge, port, target))
+        ends = found.then(lambda known: self._received(known, bridge, port, target))
+        if self._leg.is_request and target is not None and node.without_arp and found.remembered is not None:
+            again = self._received(found.remembered, bridge, port, target)
+            ends += [end for end in again if not _has_no_answer(end, target)]
+        return ends
 
     def _received(self, branch: Branch, bridge: Bridge, port: Port, target: Port | None) -> list[LegResult]:
         """A frame that came out of a port, for another one or the host."""
@@ -296,6 +301,17 @@ class BridgePath:
         decision = port.stack.fib.lookup(container_route_query(flight, port.device))
         rejected = source_rejected(self._leg, noted, port.stack, port.device, decision, "container")
         return rejected or LegResult(ARRIVED, noted, stack=port.stack, device=port.device)
+
+
+def _has_no_answer(end: LegResult, target: Port) -> bool:
+    """Whether nothing comes back of a frame to an end with ARP off that was remembered.
+
+    What that end sends is lost, unless bridge netfilter translates it back.
+    """
+    if end.disposition == ARRIVED and end.stack is target.stack:
+        tracked = end.branch.tracked
+        return tracked is None or not tracked.snat
+    return end.disposition in (LOST, NEIGHBOUR_UNREACHABLE)
 
 
 def _from_port(

@@ -323,6 +323,8 @@ class Resolution(NamedTuple):
     """On which the neighbour is known; None where it surely is not."""
     lost: tuple[LegResult, ...] = ()
     """How it ends where it is not known."""
+    remembered: Branch | None = None
+    """Where a question is certainly not answered: the branch on which the neighbour is known from before."""
 
     def with_question(self, who: str, source: int) -> Resolution:
         """The same after somebody was asked from an address."""
@@ -397,7 +399,8 @@ def _unanswered(
 
     Neighbour discovery answers by the entry for who asks, if there is one (ndisc_send_na()). Where there is none for
     the other end, a request whose sender remembers where to send it has no answer either, unless bridge netfilter
-    translates that back: by SNAT, which is still to come of what it switches.
+    translates that back: by SNAT, which is still to come of what it switches. Of a frame that it has not seen yet
+    BridgePath finds that out.
     """
     family, mac = flight.family, requester.mac_on(bridge)
     if not target.without_arp or (family == 6 and target.knows(6, source, mac)):
@@ -465,11 +468,11 @@ def _found(leg: LegContext, branch: Branch, stop: _Stop | None, who: str, neighb
     if stop is None:
         return Resolution(branch)
     reason = _not_learnt(who, branch.flight.family, neighbour, stop.text)
-    if stop.is_certain:
-        return Resolution(None, (_unreached(leg, branch, neighbour, stop, reason),))
     text = address_text(branch.flight.family, neighbour)
     doubt = Doubt.about(stop.mechanism, f"whether {who} knows the hardware address of {text}: {stop.text}")
     perhaps = branch.perhaps(doubt)
+    if stop.is_certain:
+        return Resolution(None, (_unreached(leg, branch, neighbour, stop, reason),), perhaps)
     return Resolution(perhaps, (_unreached(leg, perhaps, neighbour, stop, reason),))
 
 

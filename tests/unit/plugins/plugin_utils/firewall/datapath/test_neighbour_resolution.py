@@ -681,6 +681,37 @@ def test_an_answer_that_bridge_netfilter_translates_back_is_open(rescued: bool, 
     assert ask(arp_off_in_web(host.snapshot()), FROM_OUTSIDE, ADDRESS).verdict == verdict
 
 
+FROM_PEER = f"-s 172.18.0.3/32 -d {WEB}/32"
+
+
+@pytest.mark.parametrize(
+    ("bridge_netfilter", "nat", "seen"),
+    [
+        (True, f"{FROM_PEER} -j SNAT --to-source {GATEWAY}", ("unknown", "unknown")),
+        (True, f"{FROM_PEER} -j MASQUERADE", ("unknown", "unknown")),
+        (False, f"{FROM_PEER} -j SNAT --to-source {GATEWAY}", ("unreachable", "no answer")),
+        (True, "-s 172.18.0.9/32 -j MASQUERADE", ("unreachable", "no answer")),
+    ],
+)
+def test_between_containers_snat_at_the_bridge_leaves_it_open_whether_one_without_arp_answers(
+    bridge_netfilter: bool, nat: str, seen: tuple[str, str]
+) -> None:
+    """Who still knows its hardware address is answered: the host turns the frame of the answer to who asked."""
+    host = host_with_web()
+    host.sysctls["net.bridge.bridge-nf-call-iptables"] = str(int(bridge_netfilter))
+    host.own_rules["nat", "POSTROUTING"] = [nat]
+    path = ask(arp_off_in_web(host.snapshot()), PEER, WEB, 80)
+    assert (path.verdict, path.observed) == seen
+    assert IN_WEB in path.because
+
+
+@pytest.mark.parametrize(("fate", "verdict"), [("REJECT --reject-with tcp-reset", "unknown"), ("DROP", "unreachable")])
+def test_a_rule_can_refuse_what_is_sent_to_a_remembered_container_without_arp(fate: str, verdict: str) -> None:
+    host = host_with_web()
+    host.own_rules["filter", "FORWARD"] = [f"{FROM_PEER} -p tcp -j {fate}"]
+    assert ask(arp_off_in_web(host.snapshot()), PEER, WEB, 80).verdict == verdict
+
+
 def test_what_the_kernel_notes_where_arp_is_off_changes_nothing() -> None:
     snapshot = arp_off(dual(), DEVICE)
     noted = [Neighbour(text, BRIDGE.index, BRIDGE.mac) for text in (WEB, WEB6)]
