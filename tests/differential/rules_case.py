@@ -9,7 +9,7 @@ from tests.differential.rules_iptables import ipset_script, restore_script
 from tests.differential.rules_lab import RulesLab, set_sysctl
 from tests.differential.rules_nft import nft_script
 from tests.differential.rules_probe import Probe
-from tests.differential.rules_words import Words, some_probes
+from tests.differential.rules_words import Words, own_echoes, some_probes
 from tests.lab.proc import LabError, run
 
 PROBES = 60
@@ -18,6 +18,11 @@ _IPTABLES = {4: "iptables", 6: "ip6tables"}
 _COMPLAINTS = re.compile(r"^/dev/stdin:(\d+):|[lL]ine:? (\d+)", re.MULTILINE)
 _TRIES = 40
 _LOCK_SECONDS = "10"
+_ECHO_SHARE = 0.1
+_ERRORS = {
+    "icmp": ("port-unreachable", "host-unreachable", "net-prohibited", "admin-prohibited"),
+    "icmpv6": ("port-unreachable", "addr-unreachable", "no-route", "admin-prohibited"),
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,24 @@ def rules_case(seed: int, number: int) -> RulesCase:
             # One lock serves all namespaces (/run/xtables.lock).
             waiting = ("-w", _LOCK_SECONDS) if backend == "legacy" else ()
             scripts.append(Script((f"{program}-{backend}-restore", *waiting), tuple(text.splitlines())))
-    return RulesCase(seed, number, tuple(scripts), tuple(some_probes(words, PROBES)), _settings(words), _routing(words))
+    probes = some_probes(words, PROBES)
+    settings, routing = _settings(words), _routing(words)
+    echoes = Words(f"echoes {seed} {number}")
+    if echoes.some(_ECHO_SHARE):
+        scripts.append(_rejected_echoes(echoes))
+        probes += own_echoes(echoes)
+    return RulesCase(seed, number, tuple(scripts), tuple(probes), settings, routing)
+
+
+def _rejected_echoes(words: Words) -> Script:
+    """A table of nft that rejects echo replies; those that the router sends itself come back as errors."""
+    hook = words.choice(("input", "input", "prerouting", "output"))
+    lines = ["add table inet echoes", f"add chain inet echoes {hook} {{ type filter hook {hook} priority 7; }}"]
+    for protocol, kinds in _ERRORS.items():
+        lines.append(
+            f"add rule inet echoes {hook} {protocol} type echo-reply reject with {protocol} {words.choice(kinds)}"
+        )
+    return Script(("nft", "-f", "-"), tuple(lines))
 
 
 def _settings(words: Words) -> dict[str, str]:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tests.differential.rules_lab import FIRST_MARK, OUTSIDE, RulesLab
+from ansible_collections.dockernet.baseline.plugins.module_utils._host.internet_protocol import checksum
+
+from tests.differential.rules_lab import FIRST_MARK, OUTSIDE, ROUTER, RulesLab
 from tests.differential.rules_servers import ECHO_REQUEST, MAX_BYTES, Servers, Sighting
 
 QUIET_SECONDS = 0.04
@@ -22,6 +24,7 @@ LONGEST_SECONDS = 20.0
 
 FIRST_PORT, LAST_PORT = 10000, 19999
 IP_RECVERR, IPV6_RECVERR = 11, 25
+ECHO_REPLY = {4: 0, 6: 129}
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class _Attempt:
         self.number, self.probe, self.source_port = number, probe, source_port
         self.word, self.detail = "timed out", ""
         self.connected = self.over = False
+        # ping(8) has one kind of socket or the other; the kernel does not tell both of the same errors.
+        self.raw = probe.protocol == "icmp" and probe.machine == ROUTER and number % 2 == 0
         self.sock: socket.socket | None = None
 
     def start(self) -> None:
@@ -72,7 +77,7 @@ class _Attempt:
         protocol = 0
         if probe.protocol == "icmp":
             protocol = socket.IPPROTO_ICMP if probe.family == 4 else socket.IPPROTO_ICMPV6
-        self.sock = socket.socket(family, kinds[probe.protocol], protocol)
+        self.sock = socket.socket(family, socket.SOCK_RAW if self.raw else kinds[probe.protocol], protocol)
         self.sock.setblocking(False)
         try:
             if probe.protocol == "icmp":
@@ -95,7 +100,11 @@ class _Attempt:
         text = b"%d " % self.number
         if self.probe.protocol != "icmp":
             return text
-        return struct.pack("!BBHHH", ECHO_REQUEST[self.probe.family], 0, 0, self.source_port, 1) + text
+        kind = ECHO_REQUEST[self.probe.family]
+        message = struct.pack("!BBHHH", kind, 0, 0, self.source_port, 1) + text
+        # The kernel sums up all others (RFC 3542, 3.1).
+        total = checksum(message) if self.raw and self.probe.family == 4 else 0
+        return struct.pack("!BBHHH", kind, 0, total, self.source_port, 1) + text
 
     def ready(self, *, writable: bool) -> bool:
         """Go on; returns whether it is over."""
@@ -110,7 +119,7 @@ class _Attempt:
                 self.connected = True
                 self.sock.send(self._message())
                 return False
-            if self.probe.protocol == "icmp" and self._from_another():
+            if self.probe.protocol == "icmp" and (self._is_of_others() if self.raw else self._from_another()):
                 return False
             self.word = "answered" if self.sock.recv(MAX_BYTES) else "closed"
         except BlockingIOError:
@@ -133,6 +142,17 @@ class _Attempt:
         assert self.sock is not None
         dummy, sender = self.sock.recvfrom(MAX_BYTES, socket.MSG_PEEK)
         if sender[0] == self.probe.destination:
+            return False
+        self.sock.recv(MAX_BYTES)
+        return True
+
+    def _is_of_others(self) -> bool:
+        """Whether what waits is no reply to this one: a raw socket gets all messages, of IPv4 with headers."""
+        assert self.sock is not None
+        data = self.sock.recv(MAX_BYTES, socket.MSG_PEEK)
+        start = 4 * (data[0] & 15) if self.probe.family == 4 else 0
+        kind, identifier = struct.unpack_from("!B3xH", data, start)
+        if (kind, identifier) == (ECHO_REPLY[self.probe.family], self.source_port):
             return False
         self.sock.recv(MAX_BYTES)
         return True

@@ -76,6 +76,12 @@ def some_probes(words: Words, count: int) -> list[Probe]:
     return [_probe(words) for dummy in range(count)]
 
 
+def own_echoes(words: Words) -> list[Probe]:
+    """The router asks itself; each question twice, for the two kinds of sockets of a ping (rules_probe.py)."""
+    own = [address for family in (4, 6) for address in (LOOPBACK[family], words.choice(ROUTER_ADDRESSES[family]))]
+    return [Probe(ROUTER, address, "icmp", address) for address in own for dummy in range(2)]
+
+
 def _probe(words: Words) -> Probe:
     family = 4 if words.some(0.6) else 6
     protocol = words.choice(("tcp", "tcp", "udp", "udp", "icmp"))
