@@ -36,7 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     write_whole,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.junit import junit
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import compare_with_last_run
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import compare_with_last_run, words_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.prometheus import prometheus
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.sarif import sarif
 
@@ -144,8 +144,7 @@ def _write(audit: Audit, gate: Gate, directory: str, formats: Sequence[str]) -> 
             text = document_text({key: value for key, value in audit.document.items() if key != RUN})
             if not audit.error_kind:
                 audit = replace(audit, last_run=compare_with_last_run(written[_JSON], text) or audit.last_run)
-            changes = audit.last_run.reachability if audit.last_run else ()
-            write_whole(written[_JSON], stamped(text, changes))
+            write_whole(written[_JSON], stamped(text, words_of(audit.last_run)))
     for name, (kind, text_of) in _WRITERS.items():
         if name in formats:
             written[kind] = file_of(audit.host, folder, kind)

@@ -55,7 +55,11 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.host_fil
     problem_in_words,
     write_whole,
 )
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import LastRun, compare_with_last_run
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run import (
+    LastRun,
+    compare_with_last_run,
+    words_of,
+)
 
 load_connection_plugins()
 
@@ -151,7 +155,7 @@ def _begin(output_dir: str, task_vars: dict[str, Any]) -> None:
 def _written(found: dict[str, Any], path: Path, compared: LastRun | None) -> dict[str, Any]:
     """Write the text, and return the rest of the result. Raises AnsibleActionFail where it cannot be written."""
     try:
-        write_whole(path, stamped(found[_TEXT], compared.reachability if compared else ()))
+        write_whole(path, stamped(found[_TEXT], words_of(compared)))
     except OSError as error:
         raise AnsibleActionFail(f"output_dir: {problem_in_words(error)}") from None
     kept = ("msg", "summary", "used_waivers", "unused_waivers", *_BESIDE)

@@ -62,6 +62,7 @@ def diagnose(case: Case) -> Diagnosis:
         case.process,
         case.trace,
         case.comparison,
+        _what_works(case) if verdict == NO_FAULT else "",
         _undetermined(case, verdict),
     )
 

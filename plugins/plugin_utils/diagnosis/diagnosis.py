@@ -80,5 +80,7 @@ class Diagnosis:
     """Of the container that is asked or asks; None where none is."""
     traced: KernelTrace | None = None
     comparison: Comparison | None = None
+    works: str = ""
+    """For ``no_fault`` what was seen or is predicted to work: a clause."""
     undetermined: list[str] = field(default_factory=list)
     """What could not be looked at, and what it hangs on."""

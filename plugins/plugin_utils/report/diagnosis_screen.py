@@ -81,7 +81,7 @@ def _verdict(report: Report) -> Iterator[tuple[str, str, str]]:
     """Labels, texts and tones of what was found: first what it is and what to do, then how that is known."""
     found = report.found
     if found.verdict == NO_FAULT:
-        yield "no fault found", found.summary.partition("no fault found; ")[2] or found.summary, ""
+        yield "no fault found", found.works, ""
     for cause in found.causes[:1]:
         yield cause.certainty, cause.summary, _TONES[cause.certainty]
         if cause.remediation is not None:

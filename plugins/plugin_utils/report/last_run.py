@@ -29,7 +29,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import NOT_COMPARED
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import NOT_COMPARED, FlowChange
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import flows_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import (
@@ -104,8 +104,8 @@ class LastRun:
     """What failed and does not, or is no longer there."""
     not_compared: list[str] = field(default_factory=list)
     """Checks with a failure in one run that the other did not evaluate."""
-    reachability: list[str] = field(default_factory=list)
-    """What became reachable and what no longer is, in words; what other machines reach first."""
+    reachability: list[FlowChange] = field(default_factory=list)
+    """What became reachable and what no longer is; what other machines reach first, what was not compared last."""
     more_reachability: int = 0
     """How many more such changes there are."""
     problem: str = ""
@@ -161,16 +161,17 @@ def _compared(earlier: EarlierDocument, later: EarlierDocument) -> LastRun:
     )
 
 
-def _reached(before: Any, now: Any) -> list[str]:
-    """Return the changes of reachability in words; none where the later document has none in detail to compare."""
+def _reached(before: Any, now: Any) -> list[FlowChange]:
+    """Return the changes of reachability; none where the later document has none in detail to compare."""
     try:
         later = flows_of(now)
     except ValueError:
         return []
     try:
-        return [change.words for change in compare(flows_of(before), later)]
+        return compare(flows_of(before), later)
     except ValueError as error:
-        return [f"{NOT_COMPARED}: who reaches what, in the last run: {str(error)[:_LONGEST]}"]
+        words = f"{NOT_COMPARED}: who reaches what, in the last run: {str(error)[:_LONGEST]}"
+        return [FlowChange(NOT_COMPARED, words)]
 
 
 def _only_in(these: Sequence[Finding], others: Sequence[Finding]) -> tuple[list[Finding], set[str]]:
@@ -224,8 +225,13 @@ def host_change_lines(last: LastRun | None, width: int) -> list[Line]:
     return [
         host_change_line(last, width),
         *row_lines(rows, width, _LABELS, ONE_LINE),
-        *_reachability_lines(last.reachability, last.more_reachability, _REACHED_OF_HOST, width),
+        *_reachability_lines(words_of(last), last.more_reachability, _REACHED_OF_HOST, width),
     ]
+
+
+def words_of(last: LastRun | None) -> list[str]:
+    """The changes of reachability, a line each."""
+    return [] if last is None else [change.words for change in last.reachability]
 
 
 def _reachability_lines(changes: Sequence[str], more: int, most: int, width: int) -> list[Line]:
@@ -267,8 +273,8 @@ def run_change_lines(runs: Mapping[str, LastRun], hosts: int, width: int) -> lis
     of_hosts = "" if len(compared) == hosts else f" ({len(compared)} of {counted(hosts, 'host')} compared)"
     title = f"Since the last run, {since}: {amounts}{of_hosts}" if times else "Not compared with the last run:"
     reached = [
-        f"{words} ({counted(len(names), 'host')}: {enumerated(names, width // 4)})"
-        for words, names in _reached_across_hosts(compared).items()
+        f"{change.words} ({counted(len(names), 'host')}: {enumerated(names, width // 4)})"
+        for change, names in _reached_across_hosts(compared).items()
     ]
     more = sum(last.more_reachability for last in compared.values())
     return [
@@ -278,13 +284,13 @@ def run_change_lines(runs: Mapping[str, LastRun], hosts: int, width: int) -> lis
     ]
 
 
-def _reached_across_hosts(compared: Mapping[str, LastRun]) -> dict[str, list[str]]:
+def _reached_across_hosts(compared: Mapping[str, LastRun]) -> dict[FlowChange, list[str]]:
     """The changes of reachability with their hosts, those of most hosts first; what was not compared last."""
-    found: dict[str, list[str]] = {}
+    found: dict[FlowChange, list[str]] = {}
     for host, last in compared.items():
-        for words in last.reachability:
-            found.setdefault(words, []).append(host)
-    return dict(sorted(found.items(), key=lambda item: (item[0].startswith(NOT_COMPARED), -len(item[1]))))
+        for change in last.reachability:
+            found.setdefault(change, []).append(host)
+    return dict(sorted(found.items(), key=lambda item: (item[0].kind == NOT_COMPARED, -len(item[1]))))
 
 
 def _not_compared(problems: Sequence[str]) -> list[Row]:
@@ -301,8 +307,8 @@ def plain_changes(runs: Mapping[str, LastRun]) -> dict[str, Any]:
         "new": _plain(_across_hosts({host: last.new for host, last in compared.items()})),
         "fixed": _plain(_across_hosts({host: last.fixed for host, last in compared.items()})),
         "reachability": [
-            {"change": words, "hosts": hosts}
-            for words, hosts in [*_reached_across_hosts(compared).items()][:_REACHED_OF_RUN]
+            {"change": change.words, "hosts": hosts}
+            for change, hosts in [*_reached_across_hosts(compared).items()][:_REACHED_OF_RUN]
         ],
         "problems": [{"host": host, "problem": last.problem} for host, last in runs.items() if last.problem],
     }
@@ -371,7 +377,7 @@ def _findings(changes: Sequence[CheckChange]) -> int:
 
 
 def _reachability_changes(last: LastRun) -> int:
-    return sum(not words.startswith(NOT_COMPARED) for words in last.reachability) + last.more_reachability
+    return sum(change.kind != NOT_COMPARED for change in last.reachability) + last.more_reachability
 
 
 def _amounts(new: int, fixed: int, reached: int) -> str:

@@ -20,6 +20,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.wire import LARGEST
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.options import FULL, SUMMARY
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import NEW, NOT_COMPARED, FlowChange
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report import last_run
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.audit_document import (
     document_text,
@@ -35,6 +36,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.last_run
     host_change_lines,
     plain_changes,
     run_change_lines,
+    words_of,
 )
 
 from tests.unit.audits import audit_of
@@ -327,7 +329,7 @@ def since(tmp_path: Path, before: str, now: str) -> LastRun:
 def test_what_became_reachable_is_said_in_words_for_the_host_and_for_the_run(tmp_path: Path) -> None:
     found = since(tmp_path, reached(taken_at=THEN), reached(WEB))
     words = "new: outside and the host reach web:80/tcp at 127.0.0.1:8080"
-    assert words in found.reachability
+    assert words in words_of(found)
     assert (found.problem, found.more_reachability) == ("", 0)
     changes = len(found.reachability)
     lines = [line.text for line in host_change_lines(found, WIDTH)]
@@ -342,7 +344,7 @@ def test_what_became_reachable_is_said_in_words_for_the_host_and_for_the_run(tmp
 
 def test_where_one_document_has_no_details_that_is_said_if_they_were_wanted(tmp_path: Path) -> None:
     found = since(tmp_path, reached(detail=SUMMARY, taken_at=THEN), reached(WEB))
-    (words,) = found.reachability
+    (words,) = words_of(found)
     assert words.startswith("not compared: who reaches what, in the last run: it has no reachability in detail full")
     assert "change" not in host_change_lines(found, WIDTH)[0].text
     assert since(tmp_path, reached(taken_at=THEN), reached(WEB, detail=SUMMARY)).reachability == []
@@ -355,7 +357,9 @@ def test_of_many_changes_of_reachability_the_first_are_kept_and_shown(
     found = since(tmp_path, reached(taken_at=THEN), reached(WEB))
     assert len(found.reachability) == 2
     assert found.more_reachability >= 1
-    lines = [line.text for line in host_change_lines(LastRun(THEN, reachability=["new: it"] * 9), WIDTH)]
+    lines = [
+        line.text for line in host_change_lines(LastRun(THEN, reachability=[FlowChange(NEW, "new: it")] * 9), WIDTH)
+    ]
     assert lines[1:] == ["  new: it"] * 4 + ["  ... and 5 more changes of reachability"]
     assert len(run_change_lines({"a": found}, 1, WIDTH)) == 1 + 2 + 1
 
@@ -366,7 +370,7 @@ def test_no_earlier_reachability_does_harm(tmp_path: Path, spoiled: Any) -> None
     part = {**before["reachability"], **spoiled} if isinstance(spoiled, dict) else spoiled
     found = since(tmp_path, document_text({**before, "reachability": part}), reached(WEB))
     assert found.problem == ""
-    assert [words.partition(":")[0] for words in found.reachability] == ["not compared"]
+    assert [change.kind for change in found.reachability] == [NOT_COMPARED]
 
 
 @pytest.mark.parametrize(
