@@ -35,7 +35,7 @@ class OriginGroup:
     name: str
     """For people: the uplink, or the first container and how many more there are."""
     members: list[str] = field(default_factory=list)
-    """Names of containers."""
+    """Names of containers, or the uplink."""
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,21 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class ListeningSocket:
+    """A socket that listens."""
+
+    protocol: str
+    """``tcp`` or ``udp``."""
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        """As ``tcp 0.0.0.0:80``."""
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.protocol} {address}:{self.port}"
+
+
+@dataclass(frozen=True)
 class ProcessState:
     """The processes of a container, as the engine and the kernel have them."""
 
@@ -129,7 +144,7 @@ class ProcessState:
     """One sentence: which process stands still and what stopped it; empty where it runs."""
     listening: list[str] = field(default_factory=list)
     """Sockets of its namespace that listen, as ``tcp 0.0.0.0:80``."""
-    queue_full: list[str] = field(default_factory=list)
+    queue_full: list[ListeningSocket] = field(default_factory=list)
     """Those whose queue of connections is full."""
     halted: Optional[int] = None
     """Process that is stopped or traced, as the host counts; it is the first one, or holds such a socket."""

@@ -23,6 +23,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     RUNNING,
     STOPPED,
     TRACED,
+    ListeningSocket,
     ProcessState,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.unread import shortened
@@ -50,8 +51,8 @@ def process_state(container: Container) -> ProcessState:
         container.pid,
         container.name,
         reason,
-        listening=list(dict.fromkeys(shown(item.listener) for item in sockets)),
-        queue_full=list(dict.fromkeys(shown(item.listener) for item in sockets if is_full(item))),
+        listening=list(dict.fromkeys(str(_socket(item.listener)) for item in sockets)),
+        queue_full=list(dict.fromkeys(_socket(item.listener) for item in sockets if is_full(item))),
         halted=halted,
     )
 
@@ -124,10 +125,8 @@ def _sockets(pid: int) -> list[InodeListener]:
     return [item for item in found if item.listener.address != DOCKERS_OWN][:_MOST_SOCKETS]
 
 
-def shown(listener: Listener) -> str:
-    """Return a socket as ``tcp 0.0.0.0:80``."""
-    address = f"[{listener.address}]" if ":" in listener.address else listener.address
-    return f"{listener.protocol} {address}:{listener.port}"
+def _socket(listener: Listener) -> ListeningSocket:
+    return ListeningSocket(listener.protocol, listener.address, listener.port)
 
 
 def is_full(item: InodeListener) -> bool:

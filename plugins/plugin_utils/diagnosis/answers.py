@@ -27,7 +27,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.context import AuditContext, Settings
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.runner import run_checks
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.candidate import in_words
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case, is_address
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.case import Case
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnose import diagnose
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis import Diagnosis
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.diagnosis.diagnosis_text import listing_of
@@ -55,6 +55,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapa
     packet_of,
     target_of,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.path_text import HopWriter
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.compare import Comparison, compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.trace.traced_result import probe_of

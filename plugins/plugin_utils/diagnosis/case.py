@@ -320,14 +320,6 @@ def layer_of(probe: Probe | None, name: str, outcome: str) -> ProbeLayer | None:
     return None if probe is None else next((item for item in layers(probe, name) if item.outcome == outcome), None)
 
 
-def is_address(text: str) -> bool:
-    """Whether it is an IPv4 or IPv6 address."""
-    try:
-        return bool(ipaddress.ip_address(text))
-    except ValueError:
-        return False
-
-
 def in_subnet(address: str, subnet: str) -> bool:
     """Whether an address is in a subnet; false for what is none."""
     try:

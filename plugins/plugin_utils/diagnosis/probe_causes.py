@@ -152,7 +152,7 @@ def _processes(case: Case) -> Iterator[Candidate]:
             layer="process",
             named=True,
         )
-    full = [text for text in state.queue_full if text.rpartition(":")[2] == str(inner_port(case))]
+    full = [item for item in state.queue_full if item.port == inner_port(case)]
     if full:
         yield Candidate(
             "accept_queue_full",

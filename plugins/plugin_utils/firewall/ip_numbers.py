@@ -59,6 +59,15 @@ def family_of(text: str) -> int:
 
 
 @lru_cache(maxsize=4096)
+def is_address(text: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address."""
+    try:
+        address_of(text)
+        return True
+    except ValueError:
+        return False
+
+
 def is_loopback_text(text: str) -> bool:
     """Whether it is an address of a machine itself; false for what is none."""
     try:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, HOST, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import listed, safe
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_address, is_loopback_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import Asked, Asker, Flows, with_port
 
 NEW, GONE, NOT_COMPARED = "new", "no longer", "not compared"
 KINDS = (NEW, GONE, NOT_COMPARED)
 ITSELF = Asker(CONTAINER)
 """Stands for the container of each port as the one that asks for it."""
-_OWN, _ON = "its own ", " on "
-_WORDS = ("the ", "gateways ", _OWN)
-_MANY = ("all ", "containers ")
 _NAMED = 3
 _LONGEST_REASON = 140
 _LONGEST = 400
@@ -49,6 +48,25 @@ class Change:
     """Who answers instead of the one that is asked."""
 
 
+class _Place(NamedTuple):
+    """Which address is asked."""
+
+    words: str
+    """As of Asked.place."""
+    network: str
+
+    def __str__(self) -> str:
+        """With the network of a container's own address."""
+        return f"{self.words} on {self.network}" if self.network else self.words
+
+
+class _Who(NamedTuple):
+    """Some of those who ask."""
+
+    words: str
+    are_many: bool = False
+
+
 @dataclass(frozen=True)
 class _Row:
     """A line in the making."""
@@ -57,7 +75,7 @@ class _Row:
     reached: str
     ports: tuple[tuple[str, int], ...]
     """Label and port of the host."""
-    places: tuple[str, ...]
+    places: tuple[_Place, ...]
     askers: frozenset[Asker]
     reasons: tuple[str, ...]
 
@@ -75,9 +93,9 @@ def in_words(changes: Iterable[Change], before: Flows, after: Flows) -> list[Flo
 def _rows(changes: Iterable[Change]) -> list[_Row]:
     rows = []
     for change in changes:
-        places: dict[str, list[tuple[str, int]]] = {}
+        places: dict[_Place, list[tuple[str, int]]] = {}
         for port in change.ports:
-            places.setdefault(port.place, []).append((port.label, port.host_port))
+            places.setdefault(_Place(port.place, port.network), []).append((port.label, port.host_port))
         for place, ports in places.items():
             reasons = (change.reason,) if change.reason else ()
             rows.append(_Row(change.kind, change.reached, tuple(ports), (place,), frozenset(change.askers), reasons))
@@ -101,9 +119,10 @@ def _merged(rows: Iterable[_Row], key: Callable[[_Row], Hashable]) -> list[_Row]
     ]
 
 
-def _place_rank(place: str) -> tuple[bool, bool, str]:
+def _place_rank(place: _Place) -> tuple[bool, bool, str]:
     """Addresses before words, and those of the loopback device last."""
-    return place.startswith(_WORDS), place == "::1" or place.startswith("127."), place
+    is_number = is_address(place.words)
+    return not is_number, is_number and is_loopback_text(place.words), str(place)
 
 
 def _rank(row: _Row) -> int:
@@ -132,7 +151,7 @@ class _Names:
         """Return a change on one line."""
         parts = self._parts(row)
         who = self.askers(row)
-        verb = "reach" if len(parts) > 1 or parts[0].startswith(_MANY) else "reaches"
+        verb = "reach" if len(parts) > 1 or parts[0].are_many else "reaches"
         reached = f"{row.reached} in place of " if row.reached else ""
         what = listed(list(dict.fromkeys(label for label, dummy in row.ports)), _NAMED)
         at = "" if self._is_one_sided(row) else _at(row)
@@ -142,37 +161,39 @@ class _Names:
 
     def askers(self, row: _Row) -> str:
         """Return who asks: all containers of a network are named by it."""
-        parts = self._parts(row)
+        parts = [part.words for part in self._parts(row)]
         return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
-    def _parts(self, row: _Row) -> list[str]:
+    def _parts(self, row: _Row) -> list[_Who]:
         parts = []
         uplinks = [item for item in self._uplinks[row.kind] if item in row.askers]
         if uplinks:
-            parts = ["outside"] if len(uplinks) == len(self._uplinks[row.kind]) else [str(item) for item in uplinks]
+            is_all = len(uplinks) == len(self._uplinks[row.kind])
+            parts = [_Who("outside")] if is_all else [_Who(str(item)) for item in uplinks]
         if Asker(HOST) in row.askers:
-            parts.append("the host")
+            parts.append(_Who("the host"))
         parts += self._containers(row)
         if not parts:
             owners = list(dict.fromkeys(label.rpartition(":")[0] for label, dummy in row.ports))
-            return [f"{owners[0]} itself" if len(owners) == 1 else "each of these containers itself"]
+            return [_Who(f"{owners[0]} itself" if len(owners) == 1 else "each of these containers itself")]
         return parts
 
-    def _containers(self, row: _Row) -> list[str]:
+    def _containers(self, row: _Row) -> list[_Who]:
         left = {asker.name for asker in row.askers if asker.kind == CONTAINER and asker != ITSELF}
         own = {label.rpartition(":")[0] for label, dummy in row.ports}
         everyone = set(self._sides[row.kind].containers)
         if len(left) > 1 and left >= everyone - own:
-            return ["all containers"]
+            return [_Who("all containers", are_many=True)]
         parts = []
         networks = self._networks[row.kind]
         for network in sorted(networks, key=lambda name: (-len(networks[name]), name)):
             members = networks[network]
             if len(members & left) > 1 and left >= members - own:
-                parts.append(f"all containers of {network}")
+                parts.append(_Who(f"all containers of {network}", are_many=True))
                 left = left - members
         if left:
-            parts.append(f"{'container' if len(left) == 1 else 'containers'} {listed(sorted(left), _NAMED)}")
+            noun = "container" if len(left) == 1 else "containers"
+            parts.append(_Who(f"{noun} {listed(sorted(left), _NAMED)}", are_many=len(left) > 1))
         return parts
 
     def _is_one_sided(self, row: _Row) -> bool:
@@ -184,14 +205,14 @@ class _Names:
         """Return what lines that can be one have in common: the addresses, or that they are containers' own ones."""
         if self._is_one_sided(row):
             return None
-        return tuple(dict.fromkeys(place.partition(_ON)[0] for place in row.places))
+        return tuple(dict.fromkeys(place.words for place in row.places))
 
 
 def _at(row: _Row) -> str:
-    places = [place for place in row.places if place]
+    places = [place for place in row.places if place.words]
     if not places:
         return ""
-    own = [place for place in places if place.startswith(_OWN)]
+    own = [place for place in places if place.network]
     if own and len(own) == len(places):
         is_one = len(row.ports) == 1 and len(own) == 1
         return (
@@ -199,9 +220,9 @@ def _at(row: _Row) -> str:
         )
     host_ports = {port for dummy, port in row.ports}
     if len(host_ports) > 1:
-        return f" at {listed(places, _NAMED)}"
+        return f" at {listed(list(map(str, places)), _NAMED)}"
     (port,) = host_ports
-    return f" at {listed([with_port(place, port) for place in places], _NAMED)}"
+    return f" at {listed([with_port(str(place), port) for place in places], _NAMED)}"
 
 
 def _reason(row: _Row) -> str:

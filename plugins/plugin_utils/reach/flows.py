@@ -38,6 +38,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.path imp
     OUTSIDE,
     UNKNOWN,
 )
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_address
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.matrix.questions import (
     BETWEEN,
     FROM_HOST,
@@ -73,9 +74,12 @@ class Asked(NamedTuple):
     label: str
     """``CONTAINER:PORT/PROTOCOL``, or which machines outside."""
     place: str = ""
-    """An address of the host, which gateway, or the container's own; empty for machines outside."""
+    """An address of the host, or in words which gateway, or that it is the container's own; empty for machines outside.
+    """
     host_port: int = 0
     """Of a published port."""
+    network: str = ""
+    """On which a container's own address is asked; empty for other places."""
 
     @property
     def container(self) -> str:
@@ -85,14 +89,14 @@ class Asked(NamedTuple):
     @property
     def at(self) -> str:
         """The address with its port: ``10.0.3.7:5432``."""
-        return with_port(self.place, self.host_port)
+        return f"{self.place} on {self.network}" if self.network else with_port(self.place, self.host_port)
 
 
 def with_port(place: str, port: int) -> str:
     """Return an address of the host, or the words for one, with a port of it; 0 for no port."""
     if not port:
         return place
-    if place.startswith(("the ", "gateways ")):
+    if not is_address(place):
         return f"port {port} of {place}"
     return f"[{place}]:{port}" if ":" in place else f"{place}:{port}"
 
@@ -136,9 +140,8 @@ class Flows:
         self._cells: dict[tuple[int, int, str], list[tuple[Cell, list[tuple[frozenset[str], frozenset[str]]]]]] = {}
         self._special: dict[str, list[tuple[int, int, bool]]] = {}
         for number, group in enumerate(matrix.origins):
-            names = group.members if group.kind == CONTAINER else [group.name.removeprefix("outside, by ")]
-            for name in names:
-                self.askers[Asker(group.kind, "" if group.kind == HOST else name)] = number
+            for name in [""] if group.kind == HOST else group.members:
+                self.askers[Asker(group.kind, name)] = number
         for number, destination in enumerate(matrix.destinations):
             for asked in _asked_of(destination):
                 self.asked.setdefault(asked, []).append(number)
@@ -236,7 +239,7 @@ def _asked_of(destination: Destination) -> Iterator[Asked]:
         raise ValueError(f"the destination {destination.name} has {len(destination.members)} ports, and {len(beside)}")
     for label, value in zip(destination.members, beside):
         if is_inner:
-            yield Asked(label, f"its own IPv{destination.family} address on {value}")
+            yield Asked(label, f"its own IPv{destination.family} address", network=value)
         else:
             yield Asked(label, destination.at, value)
 

@@ -979,7 +979,7 @@ function topologySection(host, found) {
   if (!found.facts) return null;
   const topology = lanesOf(found);
   const origins = found.reach?.origins ? told(found.reach.origins) : [];
-  const uplinks = origins.filter(([kind]) => kind === 'outside').map(([, name]) => name.replace(/^outside, by /, ''));
+  const uplinks = origins.filter(([kind]) => kind === 'outside').flatMap(([, , members]) => members);
   const holder = h('div', { class: 'drawing' });
   let each = false;
   const isCrowded = topology.lanes.some((lane) => lane.items.length > CROWD);
@@ -1116,7 +1116,7 @@ function reachMatrix(matrix) {
     count, holder, detail];
 }
 
-const originWords = (origin) => origin.members.length ? origin.members.join(', ') : origin.name;
+const originWords = (origin) => origin.kind !== 'outside' && origin.members.length ? origin.members.join(', ') : origin.name;
 
 function cellDetail(matrix, origin, ats) {
   const from = matrix.origins[origin], to = matrix.destinations[ats[0]];

@@ -127,7 +127,7 @@ def _origin_group(origins: OriginClass) -> OriginGroup:
     if origins.kind == CONTAINER:
         return OriginGroup(origins.kind, listed(members, 1), members)
     if origins.kind == OUTSIDE:
-        return OriginGroup(origins.kind, f"outside, by {origins.uplink}")
+        return OriginGroup(origins.kind, f"outside, by {origins.uplink}", [origins.uplink])
     return OriginGroup(origins.kind, "host", members)
 
 

@@ -13,6 +13,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._host import pr
 from ansible_collections.dockernet.baseline.plugins.module_utils._host.listeners import InodeListener
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import Container
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Listener
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe import ListeningSocket
 from ansible_collections.dockernet.baseline.plugins.module_utils._probe import process
 
 WEB = Container("1" * 64, "web", status="running", pid=10)
@@ -144,5 +145,5 @@ def test_a_queue_is_full_with_one_more_than_it_has_room_for(host: Host) -> None:
         InodeListener(10, Listener("udp", "127.0.0.11", 40000)),
     ]
     state = process.process_state(WEB)
-    assert state.queue_full == ["tcp 0.0.0.0:81"]
+    assert state.queue_full == [ListeningSocket("tcp", "0.0.0.0", 81)]  # noqa: S104
     assert state.listening == ["tcp [::]:80", "tcp 0.0.0.0:81", "udp 192.0.2.1:53"]

@@ -35,6 +35,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.probe im
     PATH_MTU,
     ROUTE,
     SERVICE,
+    ListeningSocket,
     NameserverAnswer,
     ProbeLayer,
     ProcessState,
@@ -596,7 +597,8 @@ SEEN: list[tuple[str, str, Callable[[], Case]]] = [
         "accept_queue_full",
         "certain",
         lambda: replace(
-            probed(healthy(PEER), TIMED_OUT), process=ProcessState("running", 9, queue_full=["tcp 0.0.0.0:5432"])
+            probed(healthy(PEER), TIMED_OUT),
+            process=ProcessState("running", 9, queue_full=[ListeningSocket("tcp", WILDCARD, 5432)]),
         ),
     ),
     (

@@ -251,8 +251,9 @@ def one_by_one(snapshot: HostSnapshot) -> dict[tuple[Asker, Asked], set[str]]:
             pairs = [(asker, port) for asker in askers for port in answer.ports]
         for asker, port in pairs:
             net = port.net.network.name if port.net is not None else ""
-            place = answer.at if port.host_port else f"its own IPv{6 if ':' in port.address else 4} address on {net}"
-            found.setdefault((asker, Asked(port.label, place, port.host_port)), set()).add(answer.path.observed)
+            place = answer.at if port.host_port else f"its own IPv{6 if ':' in port.address else 4} address"
+            asked = Asked(port.label, place, port.host_port, "" if port.host_port else net)
+            found.setdefault((asker, asked), set()).add(answer.path.observed)
     return found
 
 
