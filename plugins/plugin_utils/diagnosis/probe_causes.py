@@ -290,7 +290,7 @@ def _deaf_container(case: Case) -> Iterator[Candidate]:
                 (_saw(probe, layer),),
                 ("network.endpoint",),
                 Remediation(
-                    f"Look at its interface (nsenter --net --target {asked.pid} ip -d link show; NOARP, arp_ignore), "
+                    f"Look at its interface (nsenter -n -t {asked.pid} ip -d link show; NOARP, arp_ignore), "
                     f"or restart it: docker restart {asked.name}"
                 ),
                 layer=NEIGHBOUR,

@@ -77,8 +77,7 @@ def _rules_inside(case: Case) -> Iterator[Candidate]:
             SENDER if container is case.asking else BEHIND_RULES,
             _read(f"The network namespace of container {name} has rules in {named}"),
             remediation=Remediation(
-                f"Look at them (nsenter --net --target {container.pid} nft list ruleset) and remove what drops the "
-                "connection"
+                f"Look at them (nsenter -n -t {container.pid} nft list ruleset) and remove what drops the connection"
             ),
             at_most=CERTAIN if _is_alone(case) else POSSIBLE,
         )
