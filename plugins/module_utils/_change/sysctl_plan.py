@@ -160,8 +160,6 @@ def _own_files(boot: BootSysctls) -> list[SysctlFile]:
 
 def file_diffs(snapshot: HostSnapshot, files: list[OwnFile]) -> list[Diff]:
     """The files before and after."""
-    if not files:
-        return []
     own = _own_files(boot_files(snapshot))
     old = {file.path: _text({line.key: line.value for line in file.assignments}) for file in own}
     return [Diff(file.path, old.get(file.path, ""), file.text or "") for file in files]

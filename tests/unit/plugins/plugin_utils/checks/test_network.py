@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.address_space import Taken
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import ConfiguredPool, Network, Subnet
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Link, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.checks.subnets import AddressSpace
 
 from tests.unit.docker_host import Bridge, DockerHost
@@ -306,6 +307,43 @@ def test_rules_that_the_next_start_would_not_make_either_are_remediated_by_confi
     assert finding.remediation is not None
     assert finding.remediation.module == "daemon_config"
     assert finding.remediation.args["config"]["ip6tables"] is True
+
+
+def filtered(rules: str, *, chains: str = "") -> HostSnapshot:
+    """A host on whose IPv6 network is a container, with these rules for IPv6 in FORWARD."""
+    host = dual(SyntheticHost(version="26.1.5")).container("web", networks=("dual",))
+    web = host.containers[-1]
+    host.containers[-1] = replace(web, endpoints=[replace(end, address6="fd88::2") for end in web.endpoints])
+    space = host.container_namespaces[-1]
+    inside = [replace(link, addresses=[*link.addresses, "fd88::2/64"]) for link in space.links]
+    local = Route("fd88::2/128", 255, kind="local", interfaces=[inside[-1].index])
+    host.container_namespaces[-1] = replace(space, links=inside, routes=[*space.routes, local])
+    host.sysctls.update({f"net.ipv6.conf.{name}.forwarding": "1" for name in ("all", "eth0", "dual0")})
+    host.routes.append(Route("fd88::/64", 254, interfaces=[60]))
+    taken = host.snapshot()
+    assert taken.ruleset is not None
+    text = f"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n{chains}{rules}COMMIT\n"
+    return replace(taken, ruleset=Ruleset({**taken.ruleset.save, "ip6tables-nft-save": text}))
+
+
+def test_rules_of_others_that_keep_packets_away_are_enough() -> None:
+    finding = only(filtered("-A FORWARD -o dual0 -j DROP\n"), "network.ipv6-unfiltered")
+    assert (finding.outcome, finding.evidence["IPv6 networks"]) == ("pass", ["dual"])
+    assert "other rules keep packets from outside away" in finding.summary
+
+
+def test_whether_rules_of_others_keep_packets_away_can_be_unknown() -> None:
+    finding = only(filtered("-A FORWARD -o dual0 -m recent --name seen --rcheck -j DROP\n"), "network.ipv6-unfiltered")
+    assert (finding.outcome, finding.resource.name) == ("unknown", "dual")
+    assert "recent" in finding.summary
+    assert "unknown" in " ".join(str(value) for value in finding.evidence.values())
+
+
+def test_chains_that_dockerd_made_for_ipv6_are_its_rules_unless_it_is_told_to_make_none() -> None:
+    taken = filtered("", chains=":DOCKER - [0:0]\n")
+    assert only(taken, "network.ipv6-unfiltered").outcome == "fail"
+    finding = only(replace(taken, engine=replace(taken.engine, version="28.5.2")), "network.ipv6-unfiltered")
+    assert (finding.outcome, finding.summary) == ("pass", "dockerd creates rules for IPv6")
 
 
 def test_without_an_ipv6_network_it_is_about_nothing() -> None:

@@ -381,6 +381,7 @@ def test_what_no_intent_covers_is_found(said: str, severity: str) -> None:
     (found,) = audit(shop().snapshot(), contract, "contract.uncovered")
     assert (found.outcome, found.severity, found.resource.name) == (FAIL, severity, "web:80/tcp")
     assert found.summary == f"outside by eth0 reaches web:80/tcp at {ADDRESS}:8080, and no intent covers it"
+    assert (set(found.evidence["path"]), "rule" in found.evidence) == ({"request", "reply"}, True)
 
 
 def test_what_an_intent_covers_is_not_found() -> None:

@@ -136,6 +136,13 @@ def test_what_comes_in_plain_and_was_to_be_ipsec_is_lost() -> None:
     assert path(PUBLISHED, optional).verdict == "delivered"
 
 
+@pytest.mark.parametrize(("kind", "verdict"), [("", "dropped"), ("xfrm", "unknown"), ("vti", "unknown")])
+def test_what_came_out_of_a_tunnel_may_have_been_ipsec(kind: str, verdict: str) -> None:
+    host = host_with(IpsecPolicy("fwd", 4, ANY, ANY, templates=TUNNEL))
+    host.links = [replace(link, kind=kind) if link.name == UPLINK else link for link in host.links]
+    assert predict(HostView.of(host.snapshot()), PUBLISHED).verdict == verdict
+
+
 def test_the_lowest_number_decides_and_of_equal_ones_the_oldest() -> None:
     block, allow = IpsecPolicy("out", 4, ANY, ANY, "block", 5, index=9), IpsecPolicy("out", 4, ANY, ANY)
     assert path(EGRESS, block, replace(allow, priority=4, index=17)).verdict == "delivered"

@@ -9,7 +9,13 @@ from dataclasses import replace
 from typing import TypeVar
 
 import pytest
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import Ipsec, IpsecPolicy, Route, Ruleset
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import (
+    Ipsec,
+    IpsecPolicy,
+    Neighbour,
+    Route,
+    Ruleset,
+)
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, Packet
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.snapshot import HostSnapshot
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.datapath.host_view import HostView
@@ -258,6 +264,23 @@ def test_containers_that_a_bridge_has_entries_about_are_of_classes_of_their_own(
     host.links = [
         replace(link, forwarding_entries=known) if link.name == bridge.device else link for link in host.links
     ]
+    plan = Plan(HostView.of(host.snapshot()))
+    found = [[item.name for item in origins.containers] for origins in plan.origins if origins.kind == CONTAINER]
+    assert sorted(found) == [["four", "three"], ["one"], ["two"]]
+
+
+def test_a_container_with_a_permanent_neighbour_and_that_neighbour_are_of_classes_of_their_own() -> None:
+    host = DockerHost()
+    bridge = host.network()
+    for name in ("one", "two", "three", "four"):
+        host.container(name, [bridge], listen=[("tcp", 80)])
+    link = host.container_namespaces[1].links[-1]
+    entries = [
+        Neighbour(link.addresses[0].partition("/")[0], host.container_namespaces[0].links[-1].index, link.mac),
+        # On a link that leads to no bridge: it is about no container.
+        Neighbour("127.0.0.9", 1, link.mac),
+    ]
+    host.container_namespaces[0] = replace(host.container_namespaces[0], neighbours=entries)
     plan = Plan(HostView.of(host.snapshot()))
     found = [[item.name for item in origins.containers] for origins in plan.origins if origins.kind == CONTAINER]
     assert sorted(found) == [["four", "three"], ["one"], ["two"]]
