@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine import (
     ConfiguredPool,
-    PublishedPort,
     ServiceUnit,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding import Finding
@@ -284,12 +283,13 @@ def test_a_unix_socket_is_fine_and_so_is_what_dockerd_listens_at_for_something_e
     assert tcp(FD, metrics, text=b'{"metrics-addr": "127.0.0.1:9323"}').outcome == "pass"
 
 
-def test_published_ports_without_docker_proxy_are_no_api() -> None:
-    host = SyntheticHost(proxy=False).container("web", publish=("0.0.0.0|8080|80/tcp",))
+@pytest.mark.parametrize(("protocol", "outcome"), [("tcp", "pass"), ("udp", "unknown")])
+def test_published_ports_without_docker_proxy_are_no_api(protocol: str, outcome: str) -> None:
+    host = SyntheticHost(proxy=False, argv=["/usr/sbin/dockerd"])
+    host.container("web", publish=(f"0.0.0.0|8080|80/{protocol}",))
+    host.config = replace(host.config, mtime=AFTER_START)
     held = Listener("tcp", "0.0.0.0", 8080, owner="dockerd", pid=DOCKERD)  # noqa: S104
-    snapshot = replace(host.snapshot(), listeners=[held])
-    assert snapshot.containers[0].published == [PublishedPort("tcp", 80, "0.0.0.0", 8080)]  # noqa: S104
-    assert judge(snapshot, "daemon.tcp")[0].outcome == "pass"
+    assert only(host, "daemon.tcp", listeners=[held]).outcome == outcome
 
 
 @pytest.mark.parametrize("address", ["tcp://0.0.0.0:2375", "0.0.0.0:2375", "tcp://0.0.0.0", "tcp://:2375"])

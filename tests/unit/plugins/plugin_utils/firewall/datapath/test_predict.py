@@ -266,6 +266,18 @@ def test_datagram_is_answered_from_another_address_by_an_old_proxy() -> None:
     assert ask(new.snapshot(), container("peer"), ADDRESS, "udp", 5353).observed == "answered"
 
 
+def test_whether_a_program_of_the_host_answers_from_the_address_that_was_asked_is_its_own_choice() -> None:
+    host = small_host()
+    snapshot = host.snapshot()
+    program = Listener("udp", WILDCARD, 5300, owner="named", pid=77)
+    snapshot = replace(snapshot, listeners=[*snapshot.listeners, program])
+    path = ask(snapshot, container("peer"), ADDRESS, "udp", 5300)
+    gateway = host.networks[0].address(0)
+    asked = f"whether the program on UDP port 5300 of host answers from {ADDRESS}, not {gateway}"
+    assert (path.verdict, path.undetermined) == ("unknown", [asked])
+    assert ask(snapshot, container("peer"), gateway, "udp", 5300).observed == "answered"
+
+
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
