@@ -341,6 +341,7 @@ def test_whether_rules_of_others_keep_packets_away_can_be_unknown() -> None:
 
 def test_chains_that_dockerd_made_for_ipv6_are_its_rules_unless_it_is_told_to_make_none() -> None:
     taken = filtered("", chains=":DOCKER - [0:0]\n")
+    assert taken.engine is not None
     assert only(taken, "network.ipv6-unfiltered").outcome == "fail"
     finding = only(replace(taken, engine=replace(taken.engine, version="28.5.2")), "network.ipv6-unfiltered")
     assert (finding.outcome, finding.summary) == ("pass", "dockerd creates rules for IPv6")
