@@ -12,7 +12,6 @@ import pytest
 
 from tests.integration.catalogue.scenario import uses_nftables
 from tests.integration.harden_runs import (
-    NETCHECK,
     actions,
     audits,
     changes,
@@ -412,7 +411,8 @@ def test_audits_before_and_after_it_in_one_directory_say_what_became_reachable(
     assert "new: all containers reach machines outside (IPv4)" in compared["changes"]
     host.docker("stop", "web")
     later = run(lab, host, AUDIT, dockernet_output_dir=str(tmp_path))
-    changes_since = [task.result["since_last_run"] for task in later.of(NETCHECK)][-1]["reachability"]
+    (audited,) = later.of("dockernet.baseline.audit_host")
+    changes_since = audited.result["audit"]["since_last_run"]["reachability"]
     gone = [change["words"] for change in changes_since if change["kind"] == "no longer"]
     assert any(line.startswith("no longer: outside") and "web:80/tcp" in line for line in gone), changes_since
     assert "not compared" not in later.out.casefold()
