@@ -266,6 +266,16 @@ def test_datagram_is_answered_from_another_address_by_an_old_proxy() -> None:
     assert ask(new.snapshot(), container("peer"), ADDRESS, "udp", 5353).observed == "answered"
 
 
+def test_a_sender_sees_the_same_of_all_branches_although_the_verdict_is_unknown() -> None:
+    host = small_host(proxy=False)
+    may_drop = ["-o br-000000000000 -m recent --name seen --rcheck -j DROP"]
+    host.own_rules["filter", "DOCKER-USER"] = may_drop
+    assert ask(host.snapshot(), NEIGHBOUR, ADDRESS).observed == "unknown"
+    host.own_rules["raw", "PREROUTING"] = ["-i br-000000000000 -p tcp -m tcp --sport 80 -j DROP"]
+    path = ask(host.snapshot(), NEIGHBOUR, ADDRESS)
+    assert (path.verdict, path.observed) == ("unknown", "timed out")
+
+
 def test_whether_a_program_of_the_host_answers_from_the_address_that_was_asked_is_its_own_choice() -> None:
     host = small_host()
     snapshot = host.snapshot()
