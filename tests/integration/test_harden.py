@@ -413,7 +413,7 @@ def test_audits_before_and_after_it_in_one_directory_say_what_became_reachable(
     later = run(lab, host, AUDIT, dockernet_output_dir=str(tmp_path))
     (audited,) = later.of("dockernet.baseline.audit_host")
     changes_since = audited.result["audit"]["since_last_run"]["reachability"]
-    gone = [change["words"] for change in changes_since if change["kind"] == "no longer"]
+    gone = [change["words"] for change in changes_since if change["kind"] == "no_longer"]
     assert any(line.startswith("no longer: outside") and "web:80/tcp" in line for line in gone), changes_since
     assert "not compared" not in later.out.casefold()
     facts = json.loads((tmp_path / "before" / document).read_text())["facts"]

@@ -17,7 +17,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.text imp
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.firewall.ip_numbers import is_address, is_loopback_text
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import Asked, Asker, Flows, with_port
 
-NEW, GONE, NOT_COMPARED = "new", "no longer", "not compared"
+NEW, GONE, NOT_COMPARED = "new", "no_longer", "not_compared"
 KINDS = (NEW, GONE, NOT_COMPARED)
 ITSELF = Asker(CONTAINER)
 """Stands for the container of each port as the one that asks for it."""
@@ -26,12 +26,17 @@ _LONGEST_REASON = 140
 _LONGEST = 400
 
 
+def kind_in_words(kind: str) -> str:
+    """What a line of that kind begins with."""
+    return kind.replace("_", " ")
+
+
 @dataclass(frozen=True)
 class FlowChange:
     """One line of what changed."""
 
     kind: str
-    """``new``, ``no longer``, or ``not compared`` for what is undetermined in one of the readings."""
+    """``new``, ``no_longer``, or ``not_compared`` for what is undetermined in one of the readings."""
     words: str
     """``new: outside reaches db:5432/tcp at 10.0.3.7:5432``."""
 
@@ -156,7 +161,7 @@ class _Names:
         what = listed(list(dict.fromkeys(label for label, dummy in row.ports)), _NAMED)
         at = "" if self._is_one_sided(row) else _at(row)
         about = f"{who} {verb} {reached}{what}{at}" if row.kind != NOT_COMPARED else f"{who} to {what}{at}"
-        text = safe(f"{row.kind}: {about}{_reason(row)}")
+        text = safe(f"{kind_in_words(row.kind)}: {about}{_reason(row)}")
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
     def askers(self, row: _Row) -> str:

@@ -24,6 +24,7 @@ from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_wo
     Change,
     FlowChange,
     in_words,
+    kind_in_words,
 )
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import Asked, Asker, Flow, Flows
 
@@ -67,7 +68,7 @@ def _is_passing(asked: Asked, before: Flows, after: Flows) -> bool:
 
 
 def _uncompared(why: str) -> FlowChange:
-    return FlowChange(NOT_COMPARED, f"{NOT_COMPARED}: {why}")
+    return FlowChange(NOT_COMPARED, f"{kind_in_words(NOT_COMPARED)}: {why}")
 
 
 def _classes(items: Iterable[T], form: Callable[[T], Hashable]) -> list[tuple[T, ...]]:

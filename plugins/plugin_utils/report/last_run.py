@@ -29,7 +29,11 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.finding 
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.secrets import mask_data
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.text import encodable
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.limits import MEMORY
-from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import NOT_COMPARED, FlowChange
+from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.change_words import (
+    NOT_COMPARED,
+    FlowChange,
+    kind_in_words,
+)
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.compare import compare
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.reach.flows import flows_of
 from ansible_collections.dockernet.baseline.plugins.plugin_utils.report.check_rows import (
@@ -170,7 +174,7 @@ def _reached(before: Any, now: Any) -> list[FlowChange]:
     try:
         return compare(flows_of(before), later)
     except ValueError as error:
-        words = f"{NOT_COMPARED}: who reaches what, in the last run: {str(error)[:_LONGEST]}"
+        words = f"{kind_in_words(NOT_COMPARED)}: who reaches what, in the last run: {str(error)[:_LONGEST]}"
         return [FlowChange(NOT_COMPARED, words)]
 
 
