@@ -138,17 +138,14 @@ class FakeNetlink:
     def bind(self, dummy: Any) -> None:
         pass
 
-    def setsockopt(self, *dummy: Any) -> None:
-        pass
+    def setsockopt(self, level: int, option: int, value: Any, *dummy: Any) -> None:
+        """Take the limit of time that the kernel keeps (``struct timeval``); others change nothing here."""
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_RCVTIMEO):
+            seconds, microseconds = struct.unpack("@ll", value)
+            self._limit = seconds + microseconds / 1_000_000
 
     def setblocking(self, blocks: bool) -> None:
         self._blocks = blocks
-
-    def settimeout(self, limit: float | None) -> None:
-        self._limit = limit
-
-    def gettimeout(self) -> float | None:
-        return self._limit
 
     def send(self, data: bytes) -> int:
         dummy, kind, flags, sequence, dummy2 = _HEADER.unpack_from(data)
@@ -181,7 +178,7 @@ class FakeNetlink:
                 raise BlockingIOError(errno.EAGAIN, "nothing there")
             # As a kernel that does not answer.
             time.sleep(3600 if self._limit is None else self._limit)
-            raise socket.timeout("timed out")
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
         found = self._queue.pop(0)
         if isinstance(found, BaseException):
             raise found

@@ -78,6 +78,8 @@ def require_plausible(value: Any) -> None:
         for item in _all_in(value):
             if isinstance(item, (Network, Container)):
                 require_sense(item)
+            if isinstance(item, Route) and item.source and (":" in item.source) != (":" in item.destination):
+                raise ValueError(f"a route to {item.destination} from {item.source}")
             for name, check in _FIELDS.get(type(item), {}).items():
                 _require(getattr(item, name), check, may_be_empty=isinstance(item, _MAY_BE_EMPTY))
     except ValueError as error:

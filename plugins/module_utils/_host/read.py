@@ -3,10 +3,10 @@
 
 """Reads a host as far as every module asks: the engine and its daemon, links, kernel settings and rules.
 
-What cannot be read is recorded with its reason, and the rest is read all the same. A caller that asks for more says by
-what reader; read_for_packets.py has those for the way of packets, read_whole.py the rest.
+What cannot be read is recorded with its reason, and the rest is read all the same. Further readers are in
+read_for_packets.py and read_whole.py.
 
-Sources are read one after another, each in a thread of its own. A slow one goes on beside the others until the end.
+Sources are read one after another, each in a thread of its own. A slow one goes on beside the others.
 
 Containers come and go meanwhile. The kernel gives notice of their veths (rtnetlink(7), RTMGRP_LINK). dockerd makes
 rules and docker-proxy before it says that a container was started, and takes its network apart before its end.

@@ -57,7 +57,7 @@ _TABLE = (
 Release = tuple[int, int]
 
 PUBLISHES_ON_IPV6 = (20, 10, 6)
-"""A port that is given no address is published on :: as well (20.10.5 publishes on 0.0.0.0 alone; seen on 20.10.24)."""
+"""A port without an address is published on :: as well (20.10.24 does so, 20.10.5 does not)."""
 REHEARSES_CONFIGURATION: Release = (23, 0)
 """dockerd --validate."""
 KEEPS_AUTO_REMOVE: Release = (25, 0)
@@ -79,7 +79,7 @@ PROXY_KEEPS_ADDRESS: Release = (28, 0)
 """docker-proxy answers datagrams from the address that was asked (udp_proxy_linux.go)."""
 TRUSTED_INTERFACES: Release = (28, 2)
 DROPS_FOR_ADDRESSES: Release = (28, 2)
-"""raw PREROUTING drops what comes for a container's address from elsewhere; before, for published ports alone."""
+"""raw PREROUTING guards addresses of containers; before, their published ports alone."""
 DROPS_FOR_HELD_PORTS: Release = (29, 0)
 """A filter on the socket by which dockerd holds a published port without docker-proxy drops what comes; before, the
 kernel makes connections there."""

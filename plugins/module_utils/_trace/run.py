@@ -123,7 +123,9 @@ def _made(question: Question, pid: Optional[int]) -> tuple[Optional[Probe], str]
     except CannotInjectError as error:
         return None, f"no packet from outside can be made: {error}; set wait to follow real traffic"
     except OSError as error:
-        raise CannotTraceError(f"no probe could be sent from {question.origin}: {error.strerror or error}") from error
+        raise CannotTraceError(
+            f"no probe could be sent from the {question.origin.kind}: {error.strerror or error}"
+        ) from error
     if problem:
         probe.close()
         raise CannotTraceError(

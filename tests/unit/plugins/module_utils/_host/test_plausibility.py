@@ -22,15 +22,18 @@ from tests.unit.patience import SECONDS
 from tests.unit.synthetic_host import SyntheticHost
 
 ODD = Route("255.255.1.0/0", 254)
+OF_TWO_VERSIONS = Route("10.0.0.0/8", 254, source="fd00::1")
 
 
 def test_a_host_is_plausible() -> None:
     require_plausible(SyntheticHost().container("web").snapshot())
 
 
-@pytest.mark.parametrize("item", [ODD, Link(2, "eth0", addresses=["banana"]), Route("0.0.0.0/0", 254, gateways=[""])])
+@pytest.mark.parametrize("item", [
+    ODD, OF_TWO_VERSIONS, Link(2, "eth0", addresses=["banana"]), Route("0.0.0.0/0", 254, gateways=[""]),
+])  # fmt: skip
 def test_what_cannot_be_so_is_named(item: Any) -> None:
-    with pytest.raises(ImplausibleError, match=r"255\.255\.1\.0|banana|''"):
+    with pytest.raises(ImplausibleError, match=r"255\.255\.1\.0|fd00::1|banana|''"):
         require_plausible([item])
 
 
