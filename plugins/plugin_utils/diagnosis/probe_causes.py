@@ -227,12 +227,12 @@ def _inside_sender(case: Case) -> Iterator[Candidate]:
     if layer.layer == ADDRESS:
         yield replace(address_missing(name, case.family), evidence=(_saw(probe, layer),), named=True)
     if layer.layer == ROUTE:
-        barred = null_route_inside(case, asking)
-        found = barred or missing_route(case, name)
-        is_told = layer.error in ("ENETUNREACH", "EHOSTUNREACH") or barred is not None
+        refusal = null_route_inside(case, asking)
+        found = refusal or missing_route(case, name)
+        is_named = layer.error in ("ENETUNREACH", "EHOSTUNREACH") or refusal is not None
         yield Candidate(
             found.cause, found.summary, SENDER, (_saw(probe, layer),), found.checks, found.remediation, layer=ROUTE,
-            step=case.decided_at, named=is_told,
+            step=case.decided_at, named=is_named,
         )  # fmt: skip
     if layer.layer == NEIGHBOUR:
         yield from _silent_gateway(case, probe, layer)

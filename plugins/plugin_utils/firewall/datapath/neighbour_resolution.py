@@ -353,16 +353,16 @@ def resolve_on_bridge(
     is_told = (who, neighbour) in branch.learnt
     source = requester.stack.solicits_from(family, requester.device, branch.flight.saddr, neighbour)
     # What is kept from all is not kept from the one that is known.
-    barred = None if is_told else obstacle_to_solicitation(bridge, requester.port, target.port)
+    obstacle = None if is_told else obstacle_to_solicitation(bridge, requester.port, target.port)
     doubt = _who_takes_it(bridge, requester, target, family, source, neighbour)
-    if not doubt and barred is not None and not barred.is_certain and not barred.is_loss_at_worst:
-        what = f"whether {who} learns the hardware address of {address_text(family, neighbour)}: {barred.text}"
-        doubt = Doubt.about(_barring(barred), what)
+    if not doubt and obstacle is not None and not obstacle.is_certain and not obstacle.is_loss_at_worst:
+        what = f"whether {who} learns the hardware address of {address_text(family, neighbour)}: {obstacle.text}"
+        doubt = Doubt.about(_mechanism_behind(obstacle), what)
     if doubt:
         return Resolution(None, (leg.undetermined(branch, doubt),))
     stop = None
-    if barred is not None and barred.is_certain:
-        stop = _Stop(barred.text, is_certain=True, action=BLOCKED_BY_BRIDGE, mechanism=_barring(barred))
+    if obstacle is not None and obstacle.is_certain:
+        stop = _Stop(obstacle.text, is_certain=True, action=BLOCKED_BY_BRIDGE, mechanism=_mechanism_behind(obstacle))
     stop = stop or _unanswered(leg, branch.flight, bridge, requester, target, source)
     stop = stop or _by_frame_rules(
         leg.view.neighbours.stopped_as_frames(bridge, requester, target, family, (source, neighbour))
@@ -373,8 +373,8 @@ def resolve_on_bridge(
         stop = _by_rules(leg, bridge, requester, target, source, neighbour)
     if stop is None and not is_told:
         stop = _stop(_unasked(requester.stack, family, requester.device))
-    if stop is None and barred is not None:
-        stop = _Stop(barred.text, mechanism=_barring(barred))
+    if stop is None and obstacle is not None:
+        stop = _Stop(obstacle.text, mechanism=_mechanism_behind(obstacle))
     if stop is not None and is_told:
         stop = stop._replace(is_certain=False)
     return _found(leg, branch, stop, who, neighbour).with_question(target.stack.label, source)
@@ -480,7 +480,7 @@ def _unreached(leg: LegContext, branch: Branch, neighbour: int, stop: _Stop, rea
     return neighbour_unreachable(leg, branch, neighbour, stop.action, reason, stop.mechanism, stop.null_route)
 
 
-def _barring(obstacle: Obstacle) -> str:
+def _mechanism_behind(obstacle: Obstacle) -> str:
     """What keeps a neighbour from being learnt where a bridge has this in the way."""
     return NEIGHBOUR_BRIDGE_PORT if obstacle.mechanism in (BRIDGE_PORT, HAIRPIN) else NEIGHBOUR
 
