@@ -112,8 +112,12 @@ def test_a_mark_that_leads_nowhere_ends_the_packet_where_it_is_set(fresh_host: H
     """
     fresh_host.run(["sh", "-ec", script])
     result = asked(fresh_host, **{"from": "host", "to": "203.0.113.9:5353/udp"})
-    assert result["path"]["reason"] == "after OUTPUT the host has no route to 203.0.113.9", result["listing"]
+    step = result["path"]["steps"][result["path"]["decided_at"]]
+    refusing = step["subject"]["null_route"]
+    assert (step["leg"], step["place"], refusing["kind"]) == ("request", "routing", "prohibit"), result["listing"]
     assert (result["traced"]["agree"], result["traced"]["end"]) == (True, "lost"), result["listing"]
+    fresh_host.run(["ip", refusing["sort"], "delete", *refusing["selector"].split()])
+    assert not fresh_host.run("ip route show table 105", check=False).out
 
 
 def test_a_rule_that_came_after_reading_is_said_to_have_come(fresh_host: Host) -> None:

@@ -34,7 +34,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel_t
     WAITED,
     KernelTrace,
 )
-from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import OUTSIDE
+from ansible_collections.dockernet.baseline.plugins.module_utils._model.path import CONTAINER, OUTSIDE
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace import legacy
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace import owner_table as nft
 from ansible_collections.dockernet.baseline.plugins.module_utils._trace.chains import Plan, chains_of
@@ -123,9 +123,9 @@ def _made(question: Question, pid: Optional[int]) -> tuple[Optional[Probe], str]
     except CannotInjectError as error:
         return None, f"no packet from outside can be made: {error}; set wait to follow real traffic"
     except OSError as error:
-        raise CannotTraceError(
-            f"no probe could be sent from the {question.origin.kind}: {error.strerror or error}"
-        ) from error
+        # A container is known by its id here, which says nothing to people.
+        sender = "the container" if question.origin.kind == CONTAINER else question.origin
+        raise CannotTraceError(f"no probe could be sent from {sender}: {error.strerror or error}") from error
     if problem:
         probe.close()
         raise CannotTraceError(
