@@ -52,9 +52,10 @@ def diagnose(case: Case) -> Diagnosis:
         # Where nothing was seen to fail, what merely fits a failure explains none.
         causes = [cause for cause in causes if cause.certainty != POSSIBLE]
     verdict = _verdict(case, causes)
+    works = _what_works(case) if verdict == NO_FAULT else ""
     return Diagnosis(
         verdict,
-        _summary(case, verdict, causes),
+        _summary(case, verdict, causes, works),
         case.packet,
         case.path,
         causes,
@@ -62,7 +63,7 @@ def diagnose(case: Case) -> Diagnosis:
         case.process,
         case.trace,
         case.comparison,
-        _what_works(case) if verdict == NO_FAULT else "",
+        works,
         _undetermined(case, verdict),
     )
 
@@ -142,14 +143,14 @@ def _verdict(case: Case, causes: list[Cause]) -> str:
     return NO_FAULT if case.is_predicted_well else UNDETERMINED
 
 
-def _summary(case: Case, verdict: str, causes: list[Cause]) -> str:
+def _summary(case: Case, verdict: str, causes: list[Cause], works: str) -> str:
     asked = asked_in_words(case.packet, case.probes)
     if verdict == FAULT:
         best = causes[0]
         word = {CERTAIN: "", LIKELY: "likely: ", POSSIBLE: "possibly: "}[best.certainty]
         return f"{asked}: {word}{best.summary}"
     if verdict == NO_FAULT:
-        return f"{asked}: no fault found; {_what_works(case)}"
+        return f"{asked}: no fault found; {works}"
     return f"{asked}: undetermined; {_open_questions(case)[0]}"
 
 

@@ -428,7 +428,7 @@ def container_without_arp(case: Case, neighbour: str) -> Candidate | None:
                     (Evidence(PREDICTION, f"Interface {link.name} of container {container.name} has the flag NOARP"),),
                     checks=("network.endpoint",),
                     remediation=Remediation(
-                        f"Turn ARP on: nsenter --net --target {container.pid} ip link set {link.name} arp on. Or "
+                        f"Turn ARP on: nsenter -n -t {container.pid} ip link set {link.name} arp on. Or "
                         f"restart the container: docker restart {container.name}"
                     ),
                     layer="neighbour",

@@ -58,7 +58,6 @@ def family_of(text: str) -> int:
     return 6 if ":" in text else 4
 
 
-@lru_cache(maxsize=4096)
 def is_address(text: str) -> bool:
     """Whether it is an IPv4 or IPv6 address."""
     try:
@@ -68,6 +67,7 @@ def is_address(text: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)
 def is_loopback_text(text: str) -> bool:
     """Whether it is an address of a machine itself; false for what is none."""
     try:

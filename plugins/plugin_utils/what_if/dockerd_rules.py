@@ -32,6 +32,7 @@ from ansible_collections.dockernet.baseline.plugins.module_utils._model.engine_r
     INTERNAL_CHAIN,
     ISOLATION,
     layout_of,
+    reaches,
 )
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.kernel import DEFAULT_ROUTE
 from ansible_collections.dockernet.baseline.plugins.module_utils._model.proxy_state import proxy_in_force
@@ -285,7 +286,9 @@ def _of_new_network(network: Network, bridge: str, subnets: list[str], mode: Mod
 
 def _of_container(snapshot: HostSnapshot, container: Container, mode: Mode) -> Iterator[DockerdRule]:
     networks = {network.id: network for network in snapshot.networks}
-    drops_for_addresses = mode.layout != ISOLATION and mode.release >= DROPS_FOR_ADDRESSES and not mode.direct_routing
+    drops_for_addresses = (
+        mode.layout != ISOLATION and reaches(mode.release, DROPS_FOR_ADDRESSES) and not mode.direct_routing
+    )
     for end in container.endpoints if drops_for_addresses else ():
         network, address = networks.get(end.network_id), address_in(end, mode.version)
         if network is not None and network.bridge is not None and not network.internal and address:
@@ -321,7 +324,7 @@ def _of_port(binding: PublishedPort, bridge: str, address: str, mode: Mode) -> I
         yield DockerdRule("masquerade own", name, "nat", "POSTROUTING", text)
     if mode.layout == ISOLATION:
         return
-    if mode.release < DROPS_FOR_ADDRESSES:
+    if not reaches(mode.release, DROPS_FOR_ADDRESSES):
         yield DockerdRule("direct", name, "raw", "PREROUTING", f"-d {single} ! -i {bridge} {inner} -j DROP")
     if mode.version == 4 and ipaddress.ip_address(own).is_loopback:
         yield DockerdRule("loopback", name, "raw", "PREROUTING", f"-d {_single(own)} ! -i lo {outer} -j DROP")
